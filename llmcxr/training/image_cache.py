@@ -1,0 +1,127 @@
+"""Compute a dataset's images once, by parallel processes, into one memory-mapped file of bytes.
+
+Shared by every training that reads pixels again and again. Knows datasets only by their opening string;
+knows no models, labels or texts. The files can be deleted at any time: they are made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+CHUNK_IMAGES = 64  # one unit of work; also the unit that an interruption can lose
+PROBE_IMAGES = 12  # images read to recognise a changed generator or changed files
+
+
+def cached_images(
+    dataset: str,
+    size: int,
+    cache_dir: str | Path,
+    with_salience: bool = False,
+    processes: int | None = None,
+) -> np.memmap:
+    """All images of a dataset, letterboxed to `size` x `size`.
+
+    `dataset` is an opening string such as "phantom:n=20000,seed=0". Returns a read-only (N, C, size, size)
+    uint8 memory map, 0..255 for 0..1: channel 0 the image, channel 1 (only `with_salience`) the weight map
+    of its small findings, zero where the dataset knows none. An interrupted call goes on where it stopped;
+    two calls at a time share the work of one. `processes` defaults to the usable cores; 1 computes in this
+    process.
+    """
+    from llmcxr.data import open_dataset
+
+    opened = open_dataset(dataset)
+    shape = (len(opened), 2 if with_salience else 1, size, size)
+    path = Path(cache_dir) / f"{_cache_key(opened, dataset, shape)}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        with _only_one_builder(path.with_suffix(".lock")):
+            if not path.exists():
+                _build(path, dataset, shape, processes or len(os.sched_getaffinity(0)))
+    return np.load(path, mmap_mode="r")
+
+
+def _cache_key(opened, name: str, shape: tuple[int, ...]) -> str:
+    """A name that changes with the dataset's string, the shape, and the pixels of a few of its images."""
+    digest = hashlib.sha256(repr((name, shape)).encode())
+    indices = np.unique(np.linspace(0, shape[0] - 1, PROBE_IMAGES).astype(int))
+    digest.update(_read_bytes(opened, indices.tolist(), shape).tobytes())
+    return f"{name.partition(':')[0]}-{shape[0]}x{shape[-1]}-{digest.hexdigest()[:16]}"
+
+
+@contextmanager
+def _only_one_builder(lock_path: Path):
+    """Others wait here. The lock ends with the process that holds it, also when it is killed."""
+    import fcntl
+
+    with open(lock_path, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(path: Path, name: str, shape: tuple[int, ...], processes: int) -> None:
+    partial, done_path = path.with_suffix(".partial"), path.with_suffix(".done")
+    num_chunks = -(-shape[0] // CHUNK_IMAGES)
+    if not (partial.exists() and done_path.exists()):
+        np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
+        done_path.write_bytes(bytes(num_chunks))
+    done = np.memmap(done_path, dtype=np.uint8, mode="r+", shape=(num_chunks,))
+    missing = np.flatnonzero(done == 0).tolist()
+    for chunk in _progress(_filled_chunks(partial, name, shape, missing, processes), len(missing)):
+        done[chunk] = 1
+        done.flush()
+    partial.rename(path)
+    done_path.unlink()
+
+
+def _filled_chunks(partial: Path, name: str, shape: tuple[int, ...], chunks: list[int], processes: int):
+    """Fill the chunks in any order, yielding the number of each when its pixels are in the file."""
+    if processes == 1 or len(chunks) < 2:
+        for chunk in chunks:
+            yield _fill_chunk(partial, name, shape, chunk)
+        return
+    with ProcessPoolExecutor(min(processes, len(chunks)), mp_context=get_context("spawn")) as pool:
+        work = [pool.submit(_fill_chunk, partial, name, shape, chunk) for chunk in chunks]
+        for finished in as_completed(work):
+            yield finished.result()
+
+
+_opened: dict[str, object] = {}  # a worker process opens its dataset once
+
+
+def _fill_chunk(partial: Path, name: str, shape: tuple[int, ...], chunk: int) -> int:
+    if name not in _opened:
+        from llmcxr.data import open_dataset
+
+        _opened[name] = open_dataset(name)
+    start, stop = chunk * CHUNK_IMAGES, min((chunk + 1) * CHUNK_IMAGES, shape[0])
+    images = np.load(partial, mmap_mode="r+")
+    images[start:stop] = _read_bytes(_opened[name], range(start, stop), shape)
+    images.flush()
+    return chunk
+
+
+def _read_bytes(opened, indices, shape: tuple[int, ...]) -> np.ndarray:
+    """(n, C, size, size) uint8. A dataset may offer `read_many(indices, size)` and `salience(index,
+    size)`."""
+    size = shape[-1]
+    pixels = np.zeros((len(indices), *shape[1:]), np.float32)
+    if hasattr(opened, "read_many"):
+        pixels[:, 0] = opened.read_many(indices, size)
+    else:
+        pixels[:, 0] = [opened.read(index, size) for index in indices]
+    if shape[1] == 2 and hasattr(opened, "salience"):
+        pixels[:, 1] = [opened.salience(index, size) for index in indices]
+    return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8)
+
+
+def _progress(chunks, total: int):
+    from tqdm import tqdm
+
+    return tqdm(chunks, total=total, desc=f"images ({CHUNK_IMAGES} a step)", disable=total < 2)
