@@ -1,0 +1,106 @@
+"""The image tokenizer directory: config.json + model.safetensors, recognised by a fingerprint. Knows no network.
+
+config.json holds the config, the format's name and the fingerprint that config and weights must have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+FORMAT = "vqgan-1"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+
+Config = TypeVar("Config")
+
+
+def fingerprint(config: Any, weights: Mapping[str, Tensor]) -> str:
+    """sha256 in hex over the config's JSON and over each weight's name, dtype, shape and bytes."""
+    digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    for name in sorted(weights):
+        weight = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def write_directory(directory: Path, config: Any, weights: Mapping[str, Tensor]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    description = {"format": FORMAT, "fingerprint": fingerprint(config, weights), "config": asdict(config)}
+    temporary = directory / (WEIGHTS_FILE + ".tmp")
+    save_file(weights, temporary)
+    os.replace(temporary, directory / WEIGHTS_FILE)
+    write_text(directory / CONFIG_FILE, json.dumps(description, indent=2) + "\n")
+
+
+def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
+    """The config and the weights, checked against the fingerprint."""
+    config_file, weights_file = directory / CONFIG_FILE, directory / WEIGHTS_FILE
+    for file in (config_file, weights_file):
+        if not file.is_file():
+            raise ValueError(f"{directory} is no image tokenizer directory: expected a file {file.name}, found none")
+    description = _read_description(config_file)
+    config = _build_config(config_file, description["config"], config_class)
+    try:
+        weights = load_file(weights_file)
+    except SafetensorError as error:
+        raise ValueError(f"{weights_file}: expected safetensors weights, found a damaged file ({error})") from error
+    found = fingerprint(config, weights)
+    if found != description["fingerprint"]:
+        raise ValueError(
+            f"{directory}: {CONFIG_FILE} expects weights and config with fingerprint {description['fingerprint'][:12]}, "
+            f"found {found[:12]} in {CONFIG_FILE} and {WEIGHTS_FILE}: one of them was altered or comes from another tokenizer"
+        )
+    return config, weights
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor], directory: Path) -> None:
+    """Load weights that must match the model's names and shapes exactly."""
+    expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    found = {name: tuple(weight.shape) for name, weight in weights.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ValueError(
+                f"{directory / WEIGHTS_FILE}: weight {name!r}: expected {expected.get(name, 'none')}, "
+                f"found {found.get(name, 'none')}"
+            )
+    model.load_state_dict(weights)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write beside, then rename, so that a reader never sees half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _read_description(file: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file}: expected JSON, found {error}") from error
+    found = description.get("format") if isinstance(description, dict) else None
+    if found != FORMAT:
+        raise ValueError(f"{file}: expected format {FORMAT!r}, found {found!r}")
+    for key in ("fingerprint", "config"):
+        if key not in description:
+            raise ValueError(f"{file}: expected a key {key!r}, found {sorted(description)}")
+    return description
+
+
+def _build_config(file: Path, values: dict[str, Any], config_class: type[Config]) -> Config:
+    known = {field.name for field in fields(config_class)}
+    if set(values) != known:
+        raise ValueError(f"{file}: expected config keys {sorted(known)}, found {sorted(values)}")
+    return config_class(**values)
