@@ -1,0 +1,69 @@
+# Every target makes its own environment in .venv; a second call reuses it. `make` alone lists the targets.
+#
+#   PYTHON       the interpreter that .venv is made from, 3.11 to 3.13       make install PYTHON=python3.12
+#   VENV         where the environment goes                                  make test VENV=/somewhere/else
+#   TORCH        which torch to install, 2.11 or newer                       make install TORCH=torch==2.11.0
+#   TORCH_INDEX  where torch comes from, for example the CPU-only builds     make install TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?=
+OUT ?= runs/demo
+
+SHELL := /bin/bash -o pipefail
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo demo-train test test-all lint format bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+# torch goes in first and is then held by a constraint, so that nothing installed later can replace it (and bring
+# gigabytes of CUDA, or a torchvision that does not match).
+$(VENV)/.torch:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"llmcxr needs Python 3.11 to 3.13, $(PYTHON) is {v[0]}.{v[1]}; choose another: make install PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) '$(TORCH)' \
+	  || { echo "could not install $(TORCH): choose a version that your index has, 2.11 or newer, with TORCH=torch==X.Y.Z (and TORCH_INDEX=URL)"; exit 1; }
+	$(BIN)/python -c 'from importlib.metadata import version; print("torch==" + version("torch"))' > $(VENV)/constraints.txt
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.torch setup.cfg pyproject.toml
+	$(PIP) install --quiet --constraint $(VENV)/constraints.txt --editable '.[dicom,plot]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --quiet --constraint $(VENV)/constraints.txt --editable '.[dicom,plot,log,dev]'
+	@touch $@
+
+install: $(VENV)/.installed  ## the package and what it needs, in .venv
+	@echo "installed: $(BIN)/llmcxr --help"
+
+demo: $(VENV)/.installed  ## draw, read, answer and score with the embedded model; writes runs/demo
+	$(BIN)/llmcxr demo --out $(OUT)
+
+demo-train: $(VENV)/.installed  ## train the whole thing from scratch on the phantom, about half an hour on two cores
+	$(BIN)/llmcxr demo-train
+
+test: $(VENV)/.installed-dev  ## the tests that take seconds each
+	$(BIN)/python -m pytest -q -m 'not slow'
+
+test-all: $(VENV)/.installed-dev  ## all tests, also those that take minutes
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/.installed-dev  ## style and formatting, changing nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.installed-dev  ## bring the files into the form that lint asks for
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev  ## the speed claims, each against the plain way, in this run
+	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+clean:  ## remove the environment; runs/ stays
+	rm -rf $(VENV)
