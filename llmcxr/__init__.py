@@ -1,7 +1,7 @@
 """One autoregressive model that reads and draws chest radiographs.
 
-`from llmcxr import CXR` is the library's front door. Importing the package itself loads nothing heavy: torch and
-transformers come with the first use of `CXR`.
+`from llmcxr import CXR` is the library's front door. Importing the package itself loads nothing heavy: torch
+and transformers come with the first use of `CXR`.
 """
 
 from __future__ import annotations

@@ -144,5 +144,5 @@ def test_a_missing_file_lists_its_neighbours(write):
 def test_a_binary_file_and_a_folder_are_refused(tmp_path):
     (tmp_path / "a.yaml").write_bytes(bytes(range(256)))
     for path in (tmp_path / "a.yaml", tmp_path):
-        with pytest.raises(UserError, match="cannot be read|not YAML"):
+        with pytest.raises(UserError, match=r"cannot be read|not YAML"):
             config.load(path, kinds=KINDS)
