@@ -1,7 +1,7 @@
 """Read and write the settings of a run: YAML and key=value overrides into a checked dataclass, and back.
 
-Knows nothing of what the settings mean: the caller says which dataclass belongs to which `kind`, and what values
-may stand together is checked by the dataclasses themselves (`__post_init__` raising ValueError or UserError).
+Knows nothing of what the settings mean: the caller says which dataclass belongs to which `kind`, and what
+values may stand together is checked by the dataclasses themselves (`__post_init__` raising ValueError or UserError).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def load(
 ) -> Any:
     """The run that a YAML file and `key=value` overrides describe, as an instance of its dataclass.
 
-    The file's `kind` picks the dataclass from `kinds`, whose values are dataclasses or functions returning one
+    The file's `kind` picks the dataclass from `kinds`, whose values are dataclasses or functions giving one
     (so that a heavy module is imported only where it is asked for). Overrides reach into nested settings with
     dots ("model.num_layers=4") and are applied after the file, the last one winning; "${other.key}" refers to
     another setting. Raises UserError for a missing or malformed file, an unknown key, a wrong type, a missing
