@@ -1,7 +1,7 @@
 """Read and write the settings of a run: YAML and key=value overrides into a checked dataclass, and back.
 
 Knows nothing of what the settings mean: the caller says which dataclass belongs to which `kind`, and what
-values may stand together is checked by the dataclasses themselves (`__post_init__` raising ValueError or UserError).
+values may stand together is checked by the dataclasses (`__post_init__` raising ValueError or UserError).
 """
 
 from __future__ import annotations
