@@ -1,0 +1,103 @@
+"""The one shape of every source: a list of studies that gives images and words. Knows no publisher's layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from llmcxr import images
+from llmcxr.data.rejections import Rejections
+from llmcxr.errors import UserError
+from llmcxr.records import SPLITS, Question, Radiograph, Report, Study
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The words of one study for one training step: its report, a request that would draw it, questions on it."""
+
+    report: Report
+    request: str
+    questions: tuple[Question, ...] = ()
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """What every source gives, by index from 0. `read` and `texts` are as cheap as the source allows."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Study: ...
+
+    def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
+        """The study's first frontal radiograph, (H, W) float32 in [0, 1]; letterboxed if `size` is given."""
+        ...
+
+    def texts(self, index: int, rng: np.random.Generator) -> Texts:
+        """The study's words. The phantom words them anew with `rng`; files give what they have."""
+        ...
+
+
+def find_frontal(study: Study) -> Radiograph | None:
+    """The study's first PA or AP radiograph, else its first of unknown view, else None (laterals only, or none)."""
+    unknown = (radiograph for radiograph in study.radiographs if radiograph.view_position == "unknown")
+    frontal = (radiograph for radiograph in study.radiographs if radiograph.is_frontal)
+    return next(frontal, None) or next(unknown, None)
+
+
+def texts_of_report(study: Study, rng: np.random.Generator) -> Texts:
+    """The words of a study that has a published report: drawn from its impression, else from its findings."""
+    return Texts(study.report, study.report.impression or study.report.findings, study.questions)
+
+
+@dataclass(frozen=True)
+class StudyDataset:
+    """A Dataset over studies whose pixels are files. `rejections` lists what the source had to leave out."""
+
+    studies: Sequence[Study]
+    write_texts: Callable[[Study, np.random.Generator], Texts] = texts_of_report
+    rejections: Rejections = field(default_factory=Rejections)
+
+    def __len__(self) -> int:
+        return len(self.studies)
+
+    def __getitem__(self, index: int) -> Study:
+        return self.studies[index]
+
+    def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
+        """See `Dataset.read`. Raises UserError for a study without a frontal radiograph, or an unreadable file."""
+        radiograph = find_frontal(self[index])
+        if radiograph is None:
+            found = "only lateral views" if self[index].radiographs else "none"
+            raise UserError(
+                f"study {index} of the dataset: expected a frontal radiograph, found {found}; skip it"
+            )
+        pixels = images.read(radiograph.path)
+        return pixels if size is None else images.fit(pixels, size)[0]
+
+    def texts(self, index: int, rng: np.random.Generator) -> Texts:
+        return self.write_texts(self[index], rng)
+
+
+def keep_split(studies: Iterable[Study], split: str | None, source: str) -> list[Study]:
+    """The studies of one split (all for None), in order. Raises UserError where that leaves none, or a patient is in two.
+
+    `source` is how the user named the dataset, for the message.
+    """
+    studies = list(studies)
+    if split is not None and split not in SPLITS:
+        raise UserError(f"{source}: expected split={'|'.join(SPLITS)}, found split={split}; correct it")
+    split_of: dict[str, str] = {}
+    torn = {s.patient_id for s in studies if split_of.setdefault(s.patient_id, s.split) != s.split}
+    if torn:
+        raise UserError(
+            f"{source}: expected every patient in one split, found {len(torn)} patients in more than one; "
+            "split by patient, or leave the split column out"
+        )
+    kept = [study for study in studies if split in (None, study.split)]
+    if not kept:
+        present = ", ".join(sorted(set(split_of.values()))) or "no study at all"
+        raise UserError(f"{source}: expected studies in split={split}, found {present}; choose another split")
+    return kept

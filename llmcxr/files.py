@@ -1,0 +1,48 @@
+"""Write a file whole or not at all. Knows nothing of what is in it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from llmcxr.errors import UserError
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; on success it takes `path`'s place, on an error it is removed.
+
+    The missing folders above `path` are made. Raises UserError where the place cannot be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path}: expected the name of a file to write, found a folder; add a file name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise UserError(
+            f"{path}: expected a place that can be written, found: {error.strerror}; "
+            "choose another file name or make the folder writable"
+        ) from error
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        beside.chmod(0o666 & ~_umask())  # mkstemp makes files private; an output should be as any other
+        beside.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: could not be written ({error.strerror}); free some space or choose another place"
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,279 @@
+"""Read, fit and write radiographs: files <-> (H, W) float32 in [0, 1], bright = dense. Knows no models and no text.
+
+H, W are a picture's own rows and columns; a fitted picture has the size that a model wants.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings as python_warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from llmcxr import dicom
+from llmcxr.errors import UserError
+from llmcxr.files import replacing
+from llmcxr.pixels import ImageHeader, measure_colour, to_luminance
+
+__all__ = [
+    "ImageHeader",
+    "Padding",
+    "fit",
+    "from_pil",
+    "read",
+    "read_size",
+    "read_with_header",
+    "unfit",
+    "warn_unlike_chest",
+    "write_png",
+]
+
+SMALLEST_SIDE = 16  # below this there is nothing to see
+SMALL_SIDE = 50  # below this ribs and lines are gone: read, with a warning
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "MPO",
+    "JPEG2000",
+    "TIFF",
+    "BMP",
+    "PPM",
+    "WEBP",
+    "GIF",
+)  # none that starts a program
+EXPECTED = "expected a PNG, JPEG or DICOM radiograph"
+SYNTHETIC_KEY = "synthetic"  # the PNG text chunk that marks a drawn image
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How `fit` placed a picture: enough to take a fitted picture, or a point on it, back to the picture's own size."""
+
+    own_size: tuple[int, int]  # rows, columns of the picture before fitting
+    size: tuple[int, int]  # rows, columns after fitting
+    top: int
+    left: int
+    height: int  # rows and columns of the fitted picture that hold picture, the rest is 0
+    width: int
+
+    @property
+    def content(self) -> tuple[slice, slice]:
+        """The part of the fitted picture that holds picture: `fitted[padding.content]`."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
+def read(path: str | os.PathLike) -> np.ndarray:
+    """Read a radiograph as (H, W) float32 in [0, 1], bright = dense. Raises UserError; see `read_with_header`."""
+    return read_with_header(path)[0]
+
+
+def read_with_header(path: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
+    """Read PNG (8 or 16 bit), JPEG or DICOM -> pixels (H, W) float32 in [0, 1], bright = dense, and the header.
+
+    Colour becomes luminance, transparency black, and a photograph is turned as its EXIF says. A 16-bit file whose
+    values all fit 12 bits is scaled by 4095. What is odd but readable (colour, a lateral view, a constant picture)
+    is a sentence in `header.warnings`; what cannot be read is a UserError that names the file.
+    """
+    path = Path(path)
+    if dicom.is_dicom(_check_file(path)):
+        return dicom.read(path)
+    try:
+        with _open_picture(path) as picture:
+            picture.load()
+            return _read_picture(picture, path)
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UserError(
+            f"{path}: expected at most 13000 x 13000 pixels, found more; shrink it first"
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{path}: {EXPECTED}, found a picture that is cut short or damaged; copy or export it again"
+        ) from error
+
+
+def read_size(path: str | os.PathLike) -> tuple[int, int]:
+    """The rows and columns of a PNG, JPEG or similar file, from its first bytes: no pixel is decoded."""
+    path = Path(path)
+    _check_file(path)
+    with _open_picture(path) as picture:
+        return picture.height, picture.width
+
+
+def from_pil(picture: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A Pillow image -> pixels (H, W) float32 in [0, 1] and warnings, by the same rules as a file."""
+    pixels, header = _read_picture(picture, "the picture")
+    return pixels, header.warnings
+
+
+def _check_file(path: Path) -> Path:
+    if path.is_dir():
+        raise UserError(f"{path}: {EXPECTED}, found a folder; name a file in it")
+    try:
+        empty = path.stat().st_size == 0
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise UserError(f"{path}: {EXPECTED}, found no such file; check the path") from error
+    if empty:
+        raise UserError(f"{path}: {EXPECTED}, found an empty file; copy or export it again")
+    return path
+
+
+def _open_picture(path: Path) -> Image.Image:
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise UserError(
+            f"{path}: {EXPECTED}, found a file that is none of these; convert it to one of them"
+        ) from error
+    except PermissionError as error:
+        raise UserError(
+            f"{path}: {EXPECTED}, found a file that may not be read; change its permissions"
+        ) from error
+
+
+def _read_picture(picture: Image.Image, name: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
+    warnings = []
+    if SYNTHETIC_KEY in {str(key).lower() for key in picture.info}:
+        warnings.append("the file says that it is a synthetic image, not a radiograph of a patient")
+    if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
+        warnings.append(f"the file holds {picture.n_frames} pictures; only the first is read")
+    pixels, colour_warnings = _to_grey(ImageOps.exif_transpose(picture))
+    if min(pixels.shape) < SMALLEST_SIDE:
+        raise UserError(
+            f"{name}: expected a radiograph of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, "
+            f"found {pixels.shape[0]} x {pixels.shape[1]}; use the full picture"
+        )
+    warnings += colour_warnings
+    return pixels, ImageHeader(warnings=(*warnings, *warn_unlike_chest(pixels)))
+
+
+def _to_grey(picture: Image.Image) -> tuple[np.ndarray, list[str]]:
+    if picture.mode in ("L", "1"):
+        return np.asarray(picture.convert("L"), dtype=np.float32) / 255, []
+    if picture.mode.startswith("I"):
+        return _scale_integers(np.asarray(picture).astype(np.float32))
+    if picture.mode == "F":
+        return _scale_floats(np.asarray(picture))
+    transparent = "A" in picture.mode or "transparency" in picture.info
+    if transparent:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)
+    colours = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+    return to_luminance(colours), _warn_colour(colours, "transparent" if transparent else "colour")
+
+
+def _warn_colour(colours: np.ndarray, kind: str) -> list[str]:
+    coloured = measure_colour(colours[::4, ::4])
+    if coloured > 0.02:
+        return [
+            f"{coloured:.0%} of the picture is coloured: it does not look like a radiograph; "
+            "only its brightness is read"
+        ]
+    return [f"stored as a {kind} picture; only its brightness is read"]
+
+
+def _scale_integers(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    top = float(values.max(initial=0))
+    if 255 < top <= 4095:
+        return values / 4095, ["16-bit file with 12-bit values: scaled by 4095"]
+    if top <= 65535:
+        return values / 65535, []
+    return values / top, ["32-bit values: scaled by the largest"]
+
+
+def _scale_floats(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 1:
+        return values, []
+    return (values - low) / max(high - low, 1e-12), [
+        "floating-point values outside 0 to 1: scaled by their range"
+    ]
+
+
+def warn_unlike_chest(image: np.ndarray) -> tuple[str, ...]:
+    """Sentences for a picture (H, W) that cannot be, or hardly is, a frontal chest radiograph; most are silent."""
+    height, width = image.shape
+    warnings = []
+    if min(height, width) < SMALL_SIDE:
+        warnings.append(f"only {height} x {width} pixels: too few to see ribs or lines")
+    if max(height, width) > 2 * min(height, width):
+        warnings.append(f"{height} x {width} pixels: a frontal chest radiograph is closer to a square")
+    if float(image[:: max(1, height // 64), :: max(1, width // 64)].std()) < 0.01:
+        warnings.append("the picture is one even grey: nothing can be seen on it")
+    return tuple(warnings)
+
+
+def fit(image: np.ndarray, size: int | tuple[int, int]) -> tuple[np.ndarray, Padding]:
+    """Letterbox a picture (H, W) to `size` (one side, or rows and columns), aspect kept, centred, padded with 0.
+
+    Shrinking averages exactly over each new pixel's area (antialiased); enlarging is bilinear.
+    Returns float32 and the Padding that `unfit` needs. Raises ValueError for a size below 1 or pixels not (H, W).
+    """
+    if image.ndim != 2 or 0 in image.shape:
+        raise ValueError(f"expected pixels of shape (H, W), got {image.shape}")
+    rows, columns = (size, size) if isinstance(size, int | np.integer) else size
+    if rows < 1 or columns < 1:
+        raise ValueError(f"expected a size of at least 1 x 1, got {rows} x {columns}")
+    own_rows, own_columns = image.shape
+    scale = min(rows / own_rows, columns / own_columns)
+    height = min(rows, max(1, round(own_rows * scale)))
+    width = min(columns, max(1, round(own_columns * scale)))
+    padding = Padding(
+        (own_rows, own_columns), (rows, columns), (rows - height) // 2, (columns - width) // 2, height, width
+    )
+    fitted = np.zeros((rows, columns), dtype=np.float32)
+    fitted[padding.content] = _resize(image, height, width)
+    return fitted, padding
+
+
+def unfit(fitted: np.ndarray, padding: Padding) -> np.ndarray:
+    """Undo `fit`: cut the padding off (rows, columns) and resize to the picture's own (H, W). Returns float32."""
+    if fitted.shape != padding.size:
+        raise ValueError(f"expected a fitted picture of shape {padding.size}, got {fitted.shape}")
+    return _resize(fitted[padding.content], *padding.own_size)
+
+
+def _resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    image = np.asarray(image, dtype=np.float32)
+    shrunk = _average_rows(image, min(rows, image.shape[0]))
+    shrunk = _average_rows(shrunk.T, min(columns, image.shape[1])).T
+    if shrunk.shape == (rows, columns):
+        return np.ascontiguousarray(shrunk)
+    picture = Image.fromarray(np.ascontiguousarray(shrunk))
+    return np.asarray(picture.resize((columns, rows), Image.Resampling.BILINEAR), dtype=np.float32)
+
+
+def _average_rows(image: np.ndarray, rows: int) -> np.ndarray:
+    """(H, W) -> (rows, W), rows <= H: the mean over each new row's exact share of the old ones."""
+    own_rows = image.shape[0]
+    if rows == own_rows:
+        return image
+    if own_rows % rows == 0:
+        return image.reshape(rows, own_rows // rows, -1).mean(axis=1, dtype=np.float32)
+    sums = np.zeros((own_rows + 1, image.shape[1]))
+    np.cumsum(image, axis=0, out=sums[1:], dtype=np.float64)
+    edges = np.arange(rows + 1) * (own_rows / rows)
+    below = np.minimum(edges.astype(int), own_rows - 1)
+    at_edges = sums[below] + (edges - below)[:, None] * (sums[below + 1] - sums[below])
+    return (np.diff(at_edges, axis=0) * (rows / own_rows)).astype(np.float32)
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Mapping[str, str] | None = None) -> Path:
+    """Write a picture (H, W) in [0, 1] as 8-bit grey PNG, with `metadata` as text chunks. Whole or not at all."""
+    if image.ndim != 2 or not np.isfinite(image).all():
+        raise ValueError(f"expected finite pixels of shape (H, W), got shape {image.shape}")
+    chunks = PngImagePlugin.PngInfo()
+    for key, value in (metadata or {}).items():
+        chunks.add_text(str(key), str(value))
+    with replacing(path) as beside:
+        values = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+        Image.fromarray(values).save(beside, format="PNG", pnginfo=chunks)
+    return Path(path)
