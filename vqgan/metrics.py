@@ -1,0 +1,64 @@
+"""How faithful reconstructions are and how the codes are used. Knows no training.
+
+Legend: B batch, h w latent grid, K codebook_size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from vqgan.model import VQGAN
+
+
+def psnr(reconstruction: Tensor, images: Tensor, weights: Tensor | None = None) -> Tensor:
+    """(B,) peak signal-to-noise ratio in dB of each image, over the pixels in proportion to `weights` (B, 1, H, W)."""
+    squared_error = (reconstruction - images).square()
+    if weights is None:
+        mean = squared_error.mean((1, 2, 3))
+    else:
+        mean = (weights * squared_error).sum((1, 2, 3)) / weights.sum((1, 2, 3)).clamp(min=1e-6)
+    return -10 * torch.log10(mean.clamp(min=1e-10))
+
+
+def ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
+    """(B,) structural similarity of each image (Wang et al. 2004; gaussian window of sigma 1.5, data range 1)."""
+    return structural_similarity_index_measure(
+        reconstruction, images, gaussian_kernel=True, data_range=1.0, reduction="none"
+    ).reshape(-1)
+
+
+def code_statistics(counts: Tensor) -> dict[str, float]:
+    """counts (K,) of each code -> `usage`, the share of codes that occur, and `perplexity`, exp of their entropy."""
+    share = counts.double() / counts.sum().clamp(min=1)
+    entropy = -(share * share.clamp(min=1e-12).log()).sum()
+    return {"usage": float((counts > 0).double().mean()), "perplexity": float(entropy.exp())}
+
+
+@torch.no_grad()
+def evaluate(model: VQGAN, batches: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
+    """Mean `psnr` (dB), `ssim`, code `usage` and `perplexity` over batches of {"image", optional "weight"}.
+
+    With weights also `psnr_salient`: the PSNR where the weight map is, over the images that have any.
+    Reconstructions are clipped to [0, 1] as `decode` gives them.
+    """
+    device = next(model.parameters()).device
+    counts = torch.zeros(model.config.codebook_size, dtype=torch.long)
+    scores: dict[str, list[Tensor]] = {"psnr": [], "ssim": [], "psnr_salient": []}
+    for batch in batches:
+        images = batch["image"].to(device)
+        output = model(images)
+        reconstruction = output.reconstruction.float().clamp(0, 1)
+        counts += torch.bincount(output.codes.flatten().cpu(), minlength=len(counts))
+        scores["psnr"].append(psnr(reconstruction, images).cpu())
+        scores["ssim"].append(ssim(reconstruction, images).cpu())
+        if "weight" in batch:
+            weights = batch["weight"].to(device)
+            has_any = weights.sum((1, 2, 3)) > 0
+            scores["psnr_salient"].append(psnr(reconstruction, images, weights)[has_any].cpu())
+    joined = {name: torch.cat(values) for name, values in scores.items() if values}
+    means = {name: float(values.mean()) for name, values in joined.items() if len(values)}
+    return means | code_statistics(counts)

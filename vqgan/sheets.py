@@ -1,0 +1,24 @@
+"""A picture of images above their reconstructions and their difference, to be looked at during training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def write_sheet(path: Path, images: np.ndarray, reconstructions: np.ndarray, scale: int = 2) -> None:
+    """images and reconstructions (N, H, W) in [0, 1] -> a grey PNG of N columns and three rows.
+
+    The rows are image, reconstruction, and 0.5 + 2 * (reconstruction - image), enlarged `scale` times.
+    """
+    difference = np.clip(0.5 + 2 * (reconstructions - images), 0, 1)
+    rows = [np.concatenate(list(row), axis=1) for row in (images, reconstructions, difference)]
+    sheet = (255 * np.clip(np.concatenate(rows, axis=0), 0, 1)).round().astype(np.uint8)
+    sheet = sheet.repeat(scale, axis=0).repeat(scale, axis=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    Image.fromarray(sheet).save(temporary, format="PNG")
+    os.replace(temporary, path)
