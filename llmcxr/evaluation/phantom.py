@@ -1,0 +1,98 @@
+"""Everything that is claimed of a model on phantoms, in one call: reading, drawing, answering, tokenizer,
+judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Any
+
+from llmcxr.evaluation import tables
+from llmcxr.evaluation.answers import evaluate_answers
+from llmcxr.evaluation.classifier import evaluate_classifier
+from llmcxr.evaluation.drawing import evaluate_drawing
+from llmcxr.evaluation.fidelity import tokenizer_fidelity
+from llmcxr.evaluation.predictor import Predictor
+from llmcxr.evaluation.reading import evaluate_reading
+from llmcxr.model.classifier import Classifier
+
+HELD_OUT_SEED = 1  # the phantoms that no training may see
+
+
+def load_evaluator() -> Classifier:
+    """The classifier that ships with the package and took part in no loss."""
+    return Classifier.from_pretrained(str(files("llmcxr") / "pretrained" / "evaluator"))
+
+
+def open_held_out(n: int) -> Any:
+    """The phantoms that every published number is about: `phantom:n=N,seed=1,split=test`."""
+    from llmcxr.data import open_dataset
+
+    return open_dataset(f"phantom:n={n},seed={HELD_OUT_SEED},split=test")
+
+
+def evaluate_phantom(
+    predictor: Predictor,
+    n: int = 500,
+    seed: int = 0,
+    best_of: Sequence[int] = (1, 4),
+    *,
+    evaluator: Classifier | None = None,
+    announce: Callable[[str], None] = lambda stage: None,
+) -> dict:
+    """All scores of a model on the first `n` held-out phantoms.
+
+    Keys: "reading", "drawing" (one result per entry of `best_of`), "answers", "evaluator" (the judge on the
+    same phantoms' true images), "tokenizer" (where the predictor has an `image_tokenizer`), "seconds" per
+    stage. `announce` is told each stage as it begins.
+    """
+    dataset, evaluator = open_held_out(n), evaluator or load_evaluator()
+    stages: dict[str, Callable[[], dict]] = {
+        "evaluator": lambda: evaluate_classifier(evaluator, dataset, n),
+        "reading": lambda: evaluate_reading(predictor, dataset, n, seed),
+        "answers": lambda: evaluate_answers(predictor, dataset, n, seed),
+    }
+    for count in best_of:
+        stages[f"drawing, best of {count}"] = lambda count=count: evaluate_drawing(
+            predictor, dataset, n, seed, count, evaluator=evaluator
+        )
+    if hasattr(predictor, "image_tokenizer"):
+        stages["tokenizer"] = lambda: tokenizer_fidelity(predictor.image_tokenizer, dataset, n, evaluator)
+    results, seconds = {}, {}
+    for stage, work in stages.items():
+        announce(stage)
+        started = time.perf_counter()
+        results[stage] = work()
+        seconds[stage] = round(time.perf_counter() - started, 1)
+    drawing = [results.pop(f"drawing, best of {count}") for count in best_of]
+    return {"n": n, "seed": seed, **results, "drawing": drawing, "seconds": seconds}
+
+
+def phantom_tables(result: dict) -> str:
+    """The result of `evaluate_phantom` as markdown."""
+    reading, drawing = result["reading"], result["drawing"]
+    parts = [
+        tables.reading_table(reading),
+        tables.ratio_line("Cardiothoracic ratio, read against true", reading["ratio"]),
+        tables.drawing_table(*drawing),
+        *(
+            tables.ratio_line(f"Ratio requested against drawn, best of {one['best_of']}, {judge}", one[key])
+            for one in drawing
+            for judge, key in (("by geometry", "ratio_by_geometry"), ("by classifier", "ratio_by_classifier"))
+        ),
+        "Answers right: "
+        + ", ".join(
+            f"{kind} {tables.number(score['accuracy'])} (n {score['support']})"
+            for kind, score in result["answers"]["kinds"].items()
+        ),
+        tables.classifier_table(result["evaluator"]),
+    ]
+    if "tokenizer" in result:
+        kept = result["tokenizer"]
+        parts += [
+            tables.tokenizer_table(kept),
+            f"Tokenizer: PSNR {kept['psnr']:.2f} dB, SSIM {kept['ssim']:.3f}, {kept['codes_used']} of"
+            f" {kept['codebook_size']} codes used, perplexity {kept['perplexity']:.0f}",
+        ]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,61 @@
+"""The numbers every evaluation is made of: precision, recall, F1, correlation, error. Knows no text, no
+pixels.
+
+A score that cannot be computed (no positives, fewer than three pairs, no variation) is None, never 0 or 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def detection(truth: Sequence[bool], predicted: Sequence[bool]) -> dict[str, float | int | None]:
+    """Precision, recall and F1 of a yes/no finding; `support` counts the true ones."""
+    true, said = np.asarray(truth, bool), np.asarray(predicted, bool)
+    hits, support, claims = int((true & said).sum()), int(true.sum()), int(said.sum())
+    return {
+        "f1": 2 * hits / (support + claims) if support else None,
+        "precision": hits / claims if claims else None,
+        "recall": hits / support if support else None,
+        "support": support,
+    }
+
+
+def share(hits: Sequence[bool]) -> float | None:
+    """The part that is true, or None of nothing."""
+    return float(np.mean(hits)) if len(hits) else None
+
+
+def macro(per_finding: Mapping[str, float | None]) -> float | None:
+    """The plain mean over the findings that have a score."""
+    known = [value for value in per_finding.values() if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Pearson's r."""
+    a, b = np.asarray(first, float), np.asarray(second, float)
+    if len(a) < 3 or a.std() == 0 or b.std() == 0:
+        return None
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def agreement(
+    truth: Sequence[float | None], measured: Sequence[float | None]
+) -> dict[str, float | int | None]:
+    """r, mean absolute error and bias (measured - true) over the pairs where both are known.
+
+    `known` is the share of true values for which something was measured.
+    """
+    pairs = [(t, m) for t, m in zip(truth, measured, strict=True) if t is not None and m is not None]
+    wanted = sum(t is not None for t in truth)
+    first, second = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
+    return {
+        "r": correlation(first, second),
+        "mae": float(np.abs(second - first).mean()) if pairs else None,
+        "bias": float((second - first).mean()) if pairs else None,
+        "n": len(pairs),
+        "known": len(pairs) / wanted if wanted else None,
+    }
