@@ -26,17 +26,23 @@ class AugmentationConfig:
         return bool(self.shift or self.zoom or self.rotation)
 
 
-def augment(batch: dict[str, Tensor], config: AugmentationConfig, generator: torch.Generator) -> dict[str, Tensor]:
+def augment(
+    batch: dict[str, Tensor], config: AugmentationConfig, generator: torch.Generator
+) -> dict[str, Tensor]:
     """Change the images (B, 1, H, W) in [0, 1] and move their weight maps with them."""
     if config.moves:
         images = batch["image"]
-        grid = F.affine_grid(_random_affine(len(images), config, generator), list(images.shape), align_corners=False)
+        grid = F.affine_grid(
+            _random_affine(len(images), config, generator), list(images.shape), align_corners=False
+        )
         batch = {
             name: F.grid_sample(values, grid, padding_mode="border", align_corners=False)
             for name, values in batch.items()
         }
     if config.gamma:
-        batch = batch | {"image": batch["image"].clamp(0, 1) ** _random_gamma(len(batch["image"]), config, generator)}
+        batch = batch | {
+            "image": batch["image"].clamp(0, 1) ** _random_gamma(len(batch["image"]), config, generator)
+        }
     return batch
 
 

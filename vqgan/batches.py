@@ -29,7 +29,9 @@ class StepBatches(Sampler[list[int]]):
         if self.num_images < 1:
             raise ValueError("the training dataset is empty")
         if self.batch_size % self.num_processes:
-            raise ValueError(f"batch_size {self.batch_size} cannot be split over {self.num_processes} processes")
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be split over {self.num_processes} processes"
+            )
 
     def __len__(self) -> int:
         return self.last_step - self.first_step

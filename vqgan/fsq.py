@@ -44,7 +44,9 @@ class FSQ(nn.Module):
 
     def forward(self, latents: Tensor) -> QuantizerOutput:
         if latents.shape[1] != self.codebook_dim:
-            raise ValueError(f"levels {self.levels} need {self.codebook_dim} channels, got {latents.shape[1]}")
+            raise ValueError(
+                f"levels {self.levels} need {self.codebook_dim} channels, got {latents.shape[1]}"
+            )
         latents = rearrange(latents.float(), "b d h w -> b h w d")
         values = round_ste(self._bound(latents))  # integers around 0
         codes = ((values.detach() + self._half_width).long() * self._basis).sum(-1)

@@ -52,7 +52,10 @@ class GridAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         cells = rearrange(self.norm(x) + self.position, "b c h w -> b (h w) c")
         query, key, value = rearrange(
-            self.query_key_value(cells), "b n (three heads c) -> three b heads n c", three=3, heads=self.num_heads
+            self.query_key_value(cells),
+            "b n (three heads c) -> three b heads n c",
+            three=3,
+            heads=self.num_heads,
         )
         mixed = F.scaled_dot_product_attention(query, key, value)
         mixed = self.output(rearrange(mixed, "b heads n c -> b n (heads c)"))

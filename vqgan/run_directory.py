@@ -1,12 +1,12 @@
 """What a training run leaves on disk: config, environment, log, metrics, checkpoints. Knows nothing of images.
 
-    config.json         the resolved training config
-    environment.json    python, packages, machine, git revision
-    log.txt             one line per event
-    metrics.jsonl       one JSON object per line, each with its step
-    checkpoints/step_*  everything needed to go on; the last one is kept
-    sheets/             reconstructions during training
-    model/, best/       image tokenizer directories: the latest and the best on validation
+training.json       the resolved training config
+environment.json    python, packages, machine, git revision
+log.txt             one line per event
+metrics.jsonl       one JSON object per line, each with its step
+checkpoints/step_*  everything needed to go on; the last one is kept
+sheets/             reconstructions during training
+model/, best/       image tokenizer directories: the latest and the best on validation
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ from vqgan.storage import write_text
 PACKAGES = ("torch", "accelerate", "numpy", "torchmetrics")
 
 
+class ResumeError(ValueError):
+    """The run directory holds a run of other settings."""
+
+
 class RunDirectory:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -39,15 +43,15 @@ class RunDirectory:
     def record_config(self, config: Mapping[str, Any], may_change: set[str]) -> None:
         """Write the config, or check that a run that goes on has the one it began with.
 
-        Raises ValueError naming the first setting that differs, unless it is one of `may_change` (top-level keys).
+        Raises ResumeError naming the first setting that differs, unless it is one of `may_change` (top-level keys).
         """
-        file = self.path / "config.json"
+        file = self.path / "training.json"
         config = json.loads(json.dumps(config))
         if file.exists() and self.last_step() is not None:
             before = json.loads(file.read_text(encoding="utf-8"))
             for key in sorted((config.keys() | before.keys()) - may_change):
                 if config.get(key) != before.get(key):
-                    raise ValueError(
+                    raise ResumeError(
                         f"{file}: the run that is to go on has {key} = {before.get(key)}, now {key} = {config.get(key)} "
                         "is asked for; give the same settings or another run_dir"
                     )
@@ -121,7 +125,9 @@ def _version(package: str) -> str | None:
 def _git_revision() -> str | None:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        result = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         return None
     return result.stdout.strip() or None

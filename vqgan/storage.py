@@ -49,13 +49,17 @@ def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config,
     config_file, weights_file = directory / CONFIG_FILE, directory / WEIGHTS_FILE
     for file in (config_file, weights_file):
         if not file.is_file():
-            raise ValueError(f"{directory} is no image tokenizer directory: expected a file {file.name}, found none")
+            raise ValueError(
+                f"{directory} is no image tokenizer directory: expected a file {file.name}, found none"
+            )
     description = _read_description(config_file)
     config = _build_config(config_file, description["config"], config_class)
     try:
         weights = load_file(weights_file)
     except SafetensorError as error:
-        raise ValueError(f"{weights_file}: expected safetensors weights, found a damaged file ({error})") from error
+        raise ValueError(
+            f"{weights_file}: expected safetensors weights, found a damaged file ({error})"
+        ) from error
     found = fingerprint(config, weights)
     if found != description["fingerprint"]:
         raise ValueError(

@@ -55,8 +55,6 @@ class TrainingConfig:
     weight_decay: float = 0.01
     gradient_clip: float = 1.0  # of the gradient's norm
     ema_decay: float = 0.0  # of averaged weights that are validated and saved; 0 = the weights themselves
-    seed: int = 0
-    device: str = "auto"  # "cpu", or "auto" for the accelerator if there is one
     mixed_precision: str = "no"  # "bf16" on a GPU
     num_workers: int = 0  # processes that read images; 0 reads in the training process
     max_minutes: float = 0.0
@@ -69,12 +67,10 @@ class TrainingConfig:
         for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.device not in ("auto", "cpu"):
-            raise ValueError(f"device must be 'auto' or 'cpu', got {self.device!r}")
 
 
 # What a later piece of the same run may set differently: none of these changes the curve.
-MAY_CHANGE = {"max_minutes", "device", "num_workers", "log_every", "validate_every", "checkpoint_every"}
+MAY_CHANGE = {"max_minutes", "num_workers", "log_every", "validate_every", "checkpoint_every"}
 
 
 @dataclass(frozen=True)
@@ -100,13 +96,20 @@ def train(
     run_dir: str | Path,
     feature_network: FeatureNetwork | None = None,
     validation: Dataset | None = None,
+    seed: int = 0,
+    device: str = "auto",
 ) -> TrainingResult:
-    """Train, or go on where `run_dir` stands.
+    """Train, or go on where `run_dir` stands; raises ResumeError where it holds a run of other settings.
 
     The datasets yield {"image": (1, H, W) float32 in [0, 1]} and optionally "weight": (1, H, W) in 0..1, where small
-    things are. `feature_network` is needed when losses.feature > 0; it is frozen here.
+    things are. `feature_network` is needed when losses.feature > 0; it is frozen here. `device` is "cpu", or "auto"
+    for the accelerator if there is one.
     """
-    return _Trainer(config, dataset, Path(run_dir), feature_network, validation).run()
+    if device not in ("auto", "cpu"):
+        raise ValueError(f"device must be 'auto' or 'cpu', got {device!r}")
+    if config.losses.feature and feature_network is None:
+        raise ValueError(f"losses.feature is {config.losses.feature} but no feature network was given")
+    return _Trainer(config, dataset, Path(run_dir), feature_network, validation, seed, device).run()
 
 
 class _Progress:
@@ -144,11 +147,14 @@ class _Trainer:
         run_dir: Path,
         feature_network: FeatureNetwork | None,
         validation: Dataset | None,
+        seed: int,
+        device: str,
     ) -> None:
         self.config = config
+        self.seed = seed
         self.dataset = dataset
         self.validation = validation
-        self.accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision=config.mixed_precision)
+        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=config.mixed_precision)
         self.directory = RunDirectory(run_dir)
         self.progress = _Progress()
         self._build_models()
@@ -157,7 +163,7 @@ class _Trainer:
     def _build_models(self) -> None:
         config = self.config
         with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
+            torch.manual_seed(self.seed)
             model = VQGAN(config.model)
             discriminator = PatchDiscriminator(config.discriminator.channels, config.discriminator.num_layers)
         optimizer = self._build_optimizer(model, config.learning_rate)
@@ -165,7 +171,9 @@ class _Trainer:
         self.discriminator = None
         if config.discriminator.weight:
             optimizer = self._build_optimizer(discriminator, config.discriminator.learning_rate)
-            self.discriminator, self.discriminator_optimizer = self.accelerator.prepare(discriminator, optimizer)
+            self.discriminator, self.discriminator_optimizer = self.accelerator.prepare(
+                discriminator, optimizer
+            )
         self.averaged = None
         if config.ema_decay:
             update = torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema_decay)
@@ -177,7 +185,10 @@ class _Trainer:
         """AdamW (Loshchilov & Hutter 2019) that decays matrices and kernels only."""
         decay = [parameter for parameter in module.parameters() if parameter.ndim > 1]
         plain = [parameter for parameter in module.parameters() if parameter.ndim <= 1]
-        groups = [{"params": decay, "weight_decay": self.config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        groups = [
+            {"params": decay, "weight_decay": self.config.weight_decay},
+            {"params": plain, "weight_decay": 0.0},
+        ]
         return torch.optim.AdamW(groups, lr=rate, betas=self.config.betas)
 
     def _freeze(self, network: FeatureNetwork | None) -> FeatureNetwork | None:
@@ -209,11 +220,15 @@ class _Trainer:
                     break
         self._save_checkpoint()
         is_finished = progress.step >= config.steps
-        self.directory.log(f"{'finished' if is_finished else 'stopped'} at step {progress.step} of {config.steps}")
-        return TrainingResult(progress.step, is_finished, self.directory.path / "model", dict(progress.validation))
+        self.directory.log(
+            f"{'finished' if is_finished else 'stopped'} at step {progress.step} of {config.steps}"
+        )
+        return TrainingResult(
+            progress.step, is_finished, self.directory.path / "model", dict(progress.validation)
+        )
 
     def _start_or_resume(self) -> None:
-        self.directory.record_config(asdict(self.config), MAY_CHANGE)
+        self.directory.record_config(asdict(self.config) | {"seed": self.seed}, MAY_CHANGE)
         self.directory.record_environment()
         step = self.directory.last_step()
         if step is None:
@@ -229,7 +244,7 @@ class _Trainer:
         order = StepBatches(
             len(self.dataset),
             self.config.batch_size,
-            self.config.seed,
+            self.seed,
             self.progress.step,
             self.config.steps,
             self.accelerator.process_index,
@@ -239,7 +254,7 @@ class _Trainer:
 
     def _step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """One update of the tokenizer, and of the discriminator where there is one; returns the loss parts."""
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.progress.step)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.progress.step)
         batch = augment(batch, self.config.augmentation, generator)
         batch = {name: values.to(self.accelerator.device) for name, values in batch.items()}
         images = batch["image"]
@@ -247,11 +262,15 @@ class _Trainer:
         parts = reconstruction_losses(
             output.reconstruction, images, self.config.losses, batch.get("weight"), self.feature_network
         )
-        is_adversarial = self.discriminator is not None and self.progress.step >= self.config.discriminator.start_step
+        is_adversarial = (
+            self.discriminator is not None and self.progress.step >= self.config.discriminator.start_step
+        )
         if is_adversarial:
             parts["adversarial"] = self._adversarial_part(output.reconstruction, sum(parts.values()))
         parts["quantizer"] = output.quantizer_loss
-        self._update(self.model, self.optimizer, sum(parts.values()), learning_rate(self.progress.step, self.config))
+        self._update(
+            self.model, self.optimizer, sum(parts.values()), learning_rate(self.progress.step, self.config)
+        )
         if self.averaged is not None:
             self.averaged.update_parameters(self._bare_model)
         if is_adversarial:

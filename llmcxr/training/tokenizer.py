@@ -1,0 +1,99 @@
+"""Train the image tokenizer on any dataset that llmcxr opens. The training itself is vqgan's.
+
+Every image is read, fitted and kept as bytes once (`image_cache`), so that a step costs no decoding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from llmcxr import config as run_config
+from llmcxr.errors import UserError
+from llmcxr.training.image_cache import cached_images
+from vqgan.losses import FeatureNetwork
+from vqgan.run_directory import ResumeError
+from vqgan.training import TrainingConfig, train
+
+
+@dataclass(frozen=True)
+class TokenizerRun:
+    """`dataset` and `validation` are opening strings; no patient of one may be in the other."""
+
+    kind: str = "tokenizer"
+    run_dir: str = "runs/tokenizer"
+    dataset: str = "phantom:n=20000,seed=0"
+    validation: str = "phantom:n=256,seed=1"
+    cache_dir: str = "runs/cache"
+    teacher: str = ""  # classifier directory whose features training.losses.feature compares; "" = none
+    seed: int = 0
+    threads: int = 0  # 0 leaves the choice to torch
+    device: str = "auto"  # or "cpu"
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if bool(self.teacher) != bool(self.training.losses.feature):
+            raise UserError(
+                f"teacher {self.teacher!r} and training.losses.feature {self.training.losses.feature} do not fit: "
+                "a feature loss needs a teacher, and a teacher serves nothing else"
+            )
+
+
+class CachedImages(Dataset):
+    """{"image", and where there is salience "weight"}: (1, size, size) float32 in [0, 1], from bytes."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self._images = images  # (N, 1 or 2, size, size) uint8
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        channels = torch.from_numpy(self._images[index].astype(np.float32)) / 255
+        return dict(zip(("image", "weight"), channels.unsqueeze(1), strict=False))
+
+
+def run(config: TokenizerRun) -> Path:
+    """Train, or go on where `config.run_dir` stands; returns the image tokenizer directory.
+
+    A piece that `training.max_minutes` ended has saved its state: call again to go on. Raises UserError for a dataset
+    that cannot be opened, or a run directory that holds a run of other settings.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    datasets = [_open_images(config, name) for name in (config.dataset, config.validation)]
+    run_config.save(config, Path(config.run_dir) / "config.yaml")
+    try:
+        result = train(
+            config.training,
+            datasets[0],
+            config.run_dir,
+            feature_network=_load_teacher(config.teacher),
+            validation=datasets[1],
+            seed=config.seed,
+            device=config.device,
+        )
+    except ResumeError as error:
+        raise UserError(str(error)) from error
+    return result.model_dir
+
+
+def _open_images(config: TokenizerRun, name: str) -> CachedImages:
+    """The salience map is kept only where the loss uses it and the dataset can have one."""
+    with_salience = bool(config.training.losses.salience_weight) and name.startswith("phantom:")
+    return CachedImages(
+        cached_images(name, config.training.model.image_size, config.cache_dir, with_salience)
+    )
+
+
+def _load_teacher(directory: str) -> FeatureNetwork | None:
+    if not directory:
+        return None
+    from llmcxr.model.classifier import Classifier
+
+    return Classifier.from_pretrained(directory)
