@@ -1,8 +1,8 @@
 """Say what a phantom shows, in a radiologist's words: reports and draw requests. Knows no pixels.
 
-Every text is true of its case and complete: each finding is named with whatever side, zone and grade it has (edema,
-which is always bilateral here, sometimes without saying so), and nothing absent is asserted. The vocabulary is kept
-small, since a tokenizer of some five hundred words is trained on it.
+Every text is true of its case and complete: each finding is named with whatever side, zone and grade it has
+(edema, which is always bilateral here, sometimes without saying so), and nothing absent is asserted. The
+vocabulary is kept small, since a tokenizer of some five hundred words is trained on it.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def describe(case: PhantomCase, rng: np.random.Generator, complete: bool = False
     """A terse request to draw the case, in the styles that users type: all findings, then sometimes more.
 
     Two requests in three give the heart's size or its ratio, one in four the view position, the sex or both.
-    Now and then a grade, or the side of a device, is left out as users do; `complete=True` keeps every detail.
+    Now and then a grade, or the side of a device, is left out as users do; `complete=True` keeps each detail.
     """
     findings = case.findings if complete else [_forget(finding, rng) for finding in case.findings]
     items = [noun_phrase(finding, rng) for finding in _in_some_order(findings, rng)]
@@ -164,7 +164,7 @@ def noun_phrase(finding: DrawnFinding, rng: np.random.Generator) -> str:
 
 
 def location(finding: DrawnFinding, rng: np.random.Generator) -> str:
-    """Such as "in the left upper zone", "on the right" or "on both sides"; "" for a finding without a place."""
+    """Such as "in the left upper zone", "on the right" or "on both sides"; "" for what has no place."""
     if finding.zone:
         area = _area(rng)
         if finding.side == "bilateral":

@@ -1,0 +1,161 @@
+"""Reports as text: sections in and out, cleaning, and a report worded from labels alone. Knows no models.
+
+The names of findings are those of the labeler; `FINDING_OF_NIH_LABEL` brings ChestX-ray14's to them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from llmcxr.records import Label, Report
+
+SECTIONS = ("indication", "technique", "comparison", "findings", "impression")
+
+# Wang et al. 2017, the fourteen labels as the publisher's CSV spells them; "No Finding" has no finding.
+FINDING_OF_NIH_LABEL = {
+    "Atelectasis": "atelectasis",
+    "Cardiomegaly": "cardiomegaly",
+    "Consolidation": "consolidation",
+    "Edema": "edema",
+    "Effusion": "pleural effusion",
+    "Emphysema": "emphysema",
+    "Fibrosis": "fibrosis",
+    "Hernia": "hernia",
+    "Infiltration": "infiltration",
+    "Mass": "mass",
+    "Nodule": "nodule",
+    "Pleural_Thickening": "pleural thickening",
+    "Pneumonia": "pneumonia",
+    "Pneumothorax": "pneumothorax",
+}
+
+_HEADINGS = {
+    "indication": r"indications?|(?:clinical )?(?:history|information)|reason for (?:exam\w*|study)",
+    "technique": r"technique|procedure|views?|exam(?:ination)?|study",
+    "comparison": r"comparisons?(?: studies)?|priors?",
+    "findings": r"findings?",
+    "impression": r"impressions?|conclusions?|opinion|summary",
+}
+_HEADING = re.compile(
+    r"(?:^|(?<=[.\n?!])|(?<=[.?!]\s))[ \t]*(?:"
+    + "|".join(f"(?P<{name}>{words})" for name, words in _HEADINGS.items())
+    + r")[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BANNER = re.compile(r"^\s*(?:final|wet read|preliminary|radiology)?\s*report\s*:?\s*$", re.I | re.M)
+_REMOVED = re.compile(r"\[\*\*.*?\*\*\]|_{2,}|(?<![A-Za-z])(?:[Xx]-)?X{3,}(?:-X{3,})*")
+_TIDY = (
+    (re.compile(r"\(\s*\)|\[\s*\]|\"\s*\""), ""),
+    (re.compile(r"\s+"), " "),
+    (re.compile(r"\s+([.,;:?!)])"), r"\1"),
+    (re.compile(r"([,;:])[,;:]*(?=[.?!]|$)"), ""),
+    (re.compile(r"([.,;])(?:\s*[.,;])+"), r"\1"),
+    (re.compile(r"^[\s.,;]+"), ""),
+)
+
+
+def parse_sections(text: str) -> Report:
+    """Split at headings such as "FINDINGS:" (any case, at the start of a line or a sentence).
+
+    Text without headings is all findings; text before the first heading counts as findings where no section of
+    that name follows. A heading that returns adds to its section.
+    """
+    text = _BANNER.sub("", text)
+    headings = list(_HEADING.finditer(text))
+    sections = dict.fromkeys(SECTIONS, "")
+    ends = [*(heading.start() for heading in headings), len(text)][1:]
+    for heading, end in zip(headings, ends, strict=False):
+        section = text[heading.end() : end]
+        sections[heading.lastgroup] = f"{sections[heading.lastgroup]} {section}"
+    before = text[: headings[0].start()] if headings else text
+    if not sections["findings"].strip():
+        sections["findings"] = before
+    return Report(**{name: " ".join(section.split()) for name, section in sections.items()})
+
+
+def to_text(report: Report, sections: Sequence[str] = ("findings", "impression")) -> str:
+    """The named sections under their headings, a line each; sections that are empty are left out."""
+    written = ((name, getattr(report, name)) for name in sections)
+    return "\n".join(f"{name.upper()}: {text}" for name, text in written if text)
+
+
+def clean(text: str) -> str:
+    """Without the marks that de-identification leaves (___, XXXX, [** **]), with single spaces."""
+    text = _REMOVED.sub(" ", text)
+    for pattern, replacement in _TIDY:
+        text = pattern.sub(replacement, text)
+    return text.strip()
+
+
+def describe_labels(
+    labels: Mapping[str, Label] | Iterable[str],
+    view_position: str = "unknown",
+    sex: str | None = None,
+    age_years: float | None = None,
+    rng: np.random.Generator | None = None,
+) -> Report:
+    """Write what labels alone allow: for sources without reports.
+
+    `labels` holds states by finding, or names of what is present, as ours or as ChestX-ray14 spells them.
+    Where nothing is labelled the report says just that, since a missing label is no proof of health. Without
+    `rng` the first wording is always used.
+    """
+    present, absent, uncertain = _sort_labels(labels)
+    sentences = [_choose(_PRESENT, rng).format(_list(present))] if present else []
+    sentences += [_choose(_UNCERTAIN, rng).format(_list(uncertain))] if uncertain else []
+    sentences += [f"No {_list(absent, 'or')}."] if absent else []
+    if not present and not uncertain:
+        sentences.insert(0, _choose(_NOTHING, rng))
+    return Report(
+        indication=_describe_patient(sex, age_years),
+        technique="" if view_position == "unknown" else f"{view_position} chest radiograph.",
+        findings=" ".join(_capitalise(sentence) for sentence in sentences),
+        impression=_impression(present, uncertain, rng),
+    )
+
+
+_PRESENT = ("{}.", "There is {}.", "Findings of {}.", "The radiograph shows {}.")
+_UNCERTAIN = ("Possible {}.", "Findings suggest {}.", "{} cannot be excluded.")
+_NOTHING = ("No labelled finding.", "None of the labelled findings.", "No finding.")
+
+
+def _sort_labels(labels: Mapping[str, Label] | Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """Names of present, absent and uncertain findings, each once, in the order given."""
+    if not isinstance(labels, Mapping):
+        labels = dict.fromkeys(labels, Label.PRESENT)
+    named = {FINDING_OF_NIH_LABEL.get(name, name): state for name, state in labels.items()}
+    by_state = {
+        state: [name for name in named if named[name] is state and name.lower() not in ("no finding", "")]
+        for state in Label
+    }
+    return by_state[Label.PRESENT], by_state[Label.ABSENT], by_state[Label.UNCERTAIN]
+
+
+def _impression(present: list[str], uncertain: list[str], rng: np.random.Generator | None) -> str:
+    if not present and not uncertain:
+        return _choose(_NOTHING, rng)
+    sentences = [f"{_list(present)}."] if present else []
+    sentences += [f"possible {_list(uncertain)}."] if uncertain else []
+    return " ".join(_capitalise(sentence) for sentence in sentences)
+
+
+def _describe_patient(sex: str | None, age_years: float | None) -> str:
+    person = {"F": "woman", "M": "man"}.get(sex or "", "patient")
+    if age_years is not None:
+        return f"{age_years:.0f}-year-old {person}."
+    return "" if person == "patient" else f"{person.capitalize()}."
+
+
+def _list(names: Sequence[str], last: str = "and") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def _choose(options: Sequence[str], rng: np.random.Generator | None) -> str:
+    return options[0] if rng is None else options[int(rng.integers(len(options)))]
+
+
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]
