@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llmcxr.errors import UserError
@@ -40,6 +40,16 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         ) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike) -> None:
+    """Raise UserError where `replacing` could not write to `path`: to be asked before long work."""
+    with suppress(_Rehearsed), replacing(path):
+        raise _Rehearsed
+
+
+class _Rehearsed(Exception):
+    """Leaves `replacing` without a file."""
 
 
 def _umask() -> int:

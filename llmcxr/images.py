@@ -1,4 +1,4 @@
-"""Read, fit and write radiographs: files <-> (H, W) float32 in [0, 1], bright = dense. Knows no models and no text.
+"""Read, fit and write radiographs: files <-> (H, W) float32 in [0, 1], bright = dense. Knows no models.
 
 H, W are a picture's own rows and columns; a fitted picture has the size that a model wants.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import warnings as python_warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,7 @@ SYNTHETIC_KEY = "synthetic"  # the PNG text chunk that marks a drawn image
 
 @dataclass(frozen=True)
 class Padding:
-    """How `fit` placed a picture: enough to take a fitted picture, or a point on it, back to the picture's own size."""
+    """How `fit` placed a picture: enough to take a fitted picture, or a point on it, back to its own size."""
 
     own_size: tuple[int, int]  # rows, columns of the picture before fitting
     size: tuple[int, int]  # rows, columns after fitting
@@ -67,20 +67,20 @@ class Padding:
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
-    """Read a radiograph as (H, W) float32 in [0, 1], bright = dense. Raises UserError; see `read_with_header`."""
+    """Read a radiograph as (H, W) float32 in [0, 1], bright = dense. See `read_with_header`."""
     return read_with_header(path)[0]
 
 
 def read_with_header(path: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
-    """Read PNG (8 or 16 bit), JPEG or DICOM -> pixels (H, W) float32 in [0, 1], bright = dense, and the header.
+    """Read PNG (8 or 16 bit), JPEG or DICOM -> (H, W) float32 in [0, 1], bright = dense, and the header.
 
-    Colour becomes luminance, transparency black, and a photograph is turned as its EXIF says. A 16-bit file whose
-    values all fit 12 bits is scaled by 4095. What is odd but readable (colour, a lateral view, a constant picture)
-    is a sentence in `header.warnings`; what cannot be read is a UserError that names the file.
+    Colour becomes luminance, transparency black, and a photograph is turned as its EXIF says. A 16-bit file
+    whose values all fit 12 bits is scaled by 4095. What is odd but readable (colour, a lateral view, an even
+    grey) is a sentence in `header.warnings`; what cannot be read is a UserError that names the file.
     """
     path = Path(path)
     if dicom.is_dicom(_check_file(path)):
-        return dicom.read(path)
+        return _check_picture(path, *dicom.read(path))
     try:
         with _open_picture(path) as picture:
             picture.load()
@@ -115,7 +115,12 @@ def _check_file(path: Path) -> Path:
     if path.is_dir():
         raise UserError(f"{path}: {EXPECTED}, found a folder; name a file in it")
     try:
-        empty = path.stat().st_size == 0
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except PermissionError as error:
+        raise UserError(
+            f"{path}: {EXPECTED}, found a file that may not be read; change its permissions"
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise UserError(f"{path}: {EXPECTED}, found no such file; check the path") from error
     if empty:
@@ -132,10 +137,6 @@ def _open_picture(path: Path) -> Image.Image:
         raise UserError(
             f"{path}: {EXPECTED}, found a file that is none of these; convert it to one of them"
         ) from error
-    except PermissionError as error:
-        raise UserError(
-            f"{path}: {EXPECTED}, found a file that may not be read; change its permissions"
-        ) from error
 
 
 def _read_picture(picture: Image.Image, name: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
@@ -145,13 +146,19 @@ def _read_picture(picture: Image.Image, name: str | os.PathLike) -> tuple[np.nda
     if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
         warnings.append(f"the file holds {picture.n_frames} pictures; only the first is read")
     pixels, colour_warnings = _to_grey(ImageOps.exif_transpose(picture))
+    return _check_picture(name, pixels, ImageHeader(warnings=(*warnings, *colour_warnings)))
+
+
+def _check_picture(
+    name: str | os.PathLike, pixels: np.ndarray, header: ImageHeader
+) -> tuple[np.ndarray, ImageHeader]:
+    """Refuse what is too small to hold a chest, and add to the header's warnings what its pixels show."""
     if min(pixels.shape) < SMALLEST_SIDE:
         raise UserError(
             f"{name}: expected a radiograph of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, "
             f"found {pixels.shape[0]} x {pixels.shape[1]}; use the full picture"
         )
-    warnings += colour_warnings
-    return pixels, ImageHeader(warnings=(*warnings, *warn_unlike_chest(pixels)))
+    return pixels, replace(header, warnings=(*header.warnings, *warn_unlike_chest(pixels)))
 
 
 def _to_grey(picture: Image.Image) -> tuple[np.ndarray, list[str]]:
@@ -199,7 +206,7 @@ def _scale_floats(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def warn_unlike_chest(image: np.ndarray) -> tuple[str, ...]:
-    """Sentences for a picture (H, W) that cannot be, or hardly is, a frontal chest radiograph; most are silent."""
+    """Sentences on a picture (H, W) that cannot be, or hardly is, a frontal chest radiograph."""
     height, width = image.shape
     warnings = []
     if min(height, width) < SMALL_SIDE:
@@ -212,10 +219,10 @@ def warn_unlike_chest(image: np.ndarray) -> tuple[str, ...]:
 
 
 def fit(image: np.ndarray, size: int | tuple[int, int]) -> tuple[np.ndarray, Padding]:
-    """Letterbox a picture (H, W) to `size` (one side, or rows and columns), aspect kept, centred, padded with 0.
+    """Letterbox a picture (H, W) to `size` (a side, or rows and columns): aspect kept, centred, 0 around it.
 
-    Shrinking averages exactly over each new pixel's area (antialiased); enlarging is bilinear.
-    Returns float32 and the Padding that `unfit` needs. Raises ValueError for a size below 1 or pixels not (H, W).
+    Shrinking averages exactly over each new pixel's area (antialiased); enlarging is bilinear. Returns
+    float32 and the Padding that `unfit` needs. Raises ValueError for a size below 1 or pixels not (H, W).
     """
     if image.ndim != 2 or 0 in image.shape:
         raise ValueError(f"expected pixels of shape (H, W), got {image.shape}")
@@ -235,7 +242,7 @@ def fit(image: np.ndarray, size: int | tuple[int, int]) -> tuple[np.ndarray, Pad
 
 
 def unfit(fitted: np.ndarray, padding: Padding) -> np.ndarray:
-    """Undo `fit`: cut the padding off (rows, columns) and resize to the picture's own (H, W). Returns float32."""
+    """Undo `fit`: cut the padding off and resize to the picture's own (H, W). Returns float32."""
     if fitted.shape != padding.size:
         raise ValueError(f"expected a fitted picture of shape {padding.size}, got {fitted.shape}")
     return _resize(fitted[padding.content], *padding.own_size)
@@ -267,7 +274,7 @@ def _average_rows(image: np.ndarray, rows: int) -> np.ndarray:
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Mapping[str, str] | None = None) -> Path:
-    """Write a picture (H, W) in [0, 1] as 8-bit grey PNG, with `metadata` as text chunks. Whole or not at all."""
+    """Write a picture (H, W) in [0, 1] as 8-bit grey PNG with `metadata` text chunks, whole or not at all."""
     if image.ndim != 2 or not np.isfinite(image).all():
         raise ValueError(f"expected finite pixels of shape (H, W), got shape {image.shape}")
     chunks = PngImagePlugin.PngInfo()

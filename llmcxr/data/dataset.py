@@ -1,4 +1,4 @@
-"""The one shape of every source: a list of studies that gives images and words. Knows no publisher's layout."""
+"""The one shape of every source: studies that give images and words. Knows no publisher's layout."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from llmcxr.records import SPLITS, Question, Radiograph, Report, Study
 
 @dataclass(frozen=True)
 class Texts:
-    """The words of one study for one training step: its report, a request that would draw it, questions on it."""
+    """The words of one study for one step: its report, a request that would draw it, questions on it."""
 
     report: Report
     request: str
@@ -41,7 +41,7 @@ class Dataset(Protocol):
 
 
 def find_frontal(study: Study) -> Radiograph | None:
-    """The study's first PA or AP radiograph, else its first of unknown view, else None (laterals only, or none)."""
+    """The study's first PA or AP radiograph, else its first of unknown view, else None."""
     unknown = (radiograph for radiograph in study.radiographs if radiograph.view_position == "unknown")
     frontal = (radiograph for radiograph in study.radiographs if radiograph.is_frontal)
     return next(frontal, None) or next(unknown, None)
@@ -67,7 +67,7 @@ class StudyDataset:
         return self.studies[index]
 
     def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
-        """See `Dataset.read`. Raises UserError for a study without a frontal radiograph, or an unreadable file."""
+        """See `Dataset.read`. Raises UserError for a study without a frontal radiograph or a bad file."""
         radiograph = find_frontal(self[index])
         if radiograph is None:
             found = "only lateral views" if self[index].radiographs else "none"
@@ -82,9 +82,9 @@ class StudyDataset:
 
 
 def keep_split(studies: Iterable[Study], split: str | None, source: str) -> list[Study]:
-    """The studies of one split (all for None), in order. Raises UserError where that leaves none, or a patient is in two.
+    """The studies of one split (all for None), in order. `source` is how the user named them, for messages.
 
-    `source` is how the user named the dataset, for the message.
+    Raises UserError where none is left, or where a patient is in two splits.
     """
     studies = list(studies)
     if split is not None and split not in SPLITS:

@@ -29,7 +29,7 @@ FORM = "KIND:PATH[,key=value...]"
 def open_dataset(name: str) -> Dataset:
     """Open a dataset such as `phantom:n=4000,seed=0`, `nih:DIR,split=train` or `folder:FILE.csv`.
 
-    Raises UserError naming an unknown kind or key, a value of the wrong type, or what is missing in the files.
+    Raises UserError naming an unknown kind or key, a value of the wrong type, or what the files lack.
     """
     kind, path, options = _parse(name)
     module, opener_name = KINDS[kind]
@@ -46,10 +46,11 @@ def open_dataset(name: str) -> Dataset:
 
 def _parse(name: str) -> tuple[str, str, dict[str, str]]:
     """`nih:DIR,split=train` -> ("nih", "DIR", {"split": "train"}). A path may hold commas."""
-    kind, colon, rest = name.partition(":")
+    kind, _, rest = name.partition(":")
     if kind not in KINDS:
         raise UserError(
-            f"{name}: expected a dataset as {FORM} with KIND one of {', '.join(KINDS)}, found {kind!r}; correct it"
+            f"{name}: expected a dataset as {FORM} with KIND one of {', '.join(KINDS)}, "
+            f"found {kind!r}; correct it"
         )
     parts = rest.split(",") if rest else []
     pairs = []
@@ -75,21 +76,15 @@ def _pick_type(hint: object) -> type:
     """`int | None` -> int: the type that a value given as text should become."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
-    return hint if hint in (int, float, bool) else str
+    return hint if hint in (int, float) else str
 
 
-def _convert(name: str, key: str, value: str, wanted: type) -> int | float | bool | str:
+def _convert(name: str, key: str, value: str, wanted: type) -> int | float | str:
     if key == "split" and value not in SPLITS:
         raise UserError(f"{name}: expected split={'|'.join(SPLITS)}, found split={value}; correct it")
-    if wanted is bool and value.lower() in ("true", "false"):
-        return value.lower() == "true"
     try:
-        return wanted(value) if wanted is not bool else _refuse(value)
+        return wanted(value)
     except ValueError as error:
         raise UserError(
             f"{name}: expected {key} to be {wanted.__name__}, found {value!r}; correct it"
         ) from error
-
-
-def _refuse(value: str) -> bool:
-    raise ValueError(value)

@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 class Rejections:
     """The inputs that work over many had to leave out: `entries` of (name, reason).
 
-    As a context manager it writes them to `path` as JSON lines (`{"name": ..., "reason": ...}`) on leaving, also
-    when the work is interrupted, and logs the count; with none, no file is left at `path`.
+    As a context manager it writes them to `path` as JSON lines (`{"name": ..., "reason": ...}`) on leaving,
+    also when the work is interrupted, and logs the count; with none, no file is left at `path`.
 
         with Rejections(run_dir / "rejected.jsonl") as rejections:
             for name in names:
