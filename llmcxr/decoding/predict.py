@@ -1,0 +1,280 @@
+"""`CXR`: one model that reads and draws. Turns pictures and sentences into prompts, and what the engine wrote back.
+
+    from llmcxr import CXR
+    cxr = CXR.from_pretrained("phantom")
+    cxr.report("film.png").text;  cxr.answer("film.png", "Is there a pneumothorax?").text
+    cxr.draw("Large right pleural effusion.", seed=0).image
+
+Research software, not a medical device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import llmcxr
+from llmcxr import images
+from llmcxr.decoding import engine
+from llmcxr.decoding.sampling import GREEDY, Sampling
+from llmcxr.errors import UserError
+from llmcxr.model.directory import Bundle, load, save
+from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
+from llmcxr.prompts import DRAW, REPORT, SUMMARY
+from llmcxr.reports import parse_sections
+
+EMBEDDED = ("phantom",)  # names of models that ship with the package
+MAX_REPORT_WORDS = 256
+BATCH_ROWS = 64  # rows decoded at once; a longer list is worked through in batches
+
+
+class CXR:
+    """Loaded once, used for everything. Inputs are one or a list; a list in gives a list out."""
+
+    def __init__(self, bundle: Bundle, name: str = "") -> None:
+        self._bundle = bundle
+        self.name = name
+        self.model = bundle.model.eval()
+        self.encoder = bundle.encoder
+        self.image_tokenizer = bundle.image_tokenizer.eval()
+
+    @classmethod
+    def from_pretrained(cls, directory_or_name: str | Path, device: str = "cpu") -> CXR:
+        """A model directory, or the name of a model that ships with the package ("phantom")."""
+        name = str(directory_or_name)
+        if name in EMBEDDED:
+            return cls(load(Path(str(files("llmcxr") / "pretrained" / name))).to(device), name)
+        return cls(load(name).to(device), name)
+
+    def save_pretrained(self, directory: str | Path) -> Path:
+        """Write a plain Hugging Face directory: `AutoModelForCausalLM` and `AutoTokenizer` load it without this package."""
+        return save(self._bundle, directory)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return self._bundle.provenance
+
+    @property
+    def is_phantom_trained(self) -> bool:
+        """Whether the model saw computed phantoms only: what it says of a real radiograph then means nothing."""
+        return str(self.provenance.get("dataset", "")).startswith("phantom:")
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def report(self, image, seed: int = 0, temperature: float = 0.0, top_p: float = 1.0):
+        """Write the report of one image or of each of a list; temperature 0 is the likeliest wording."""
+        opened, is_list = self._open(image)
+        prompts = [self.encoder.prompt(REPORT.instructions[0], codes=codes) for codes, _ in opened]
+        results = [
+            ReportResult(
+                text=text,
+                token_ids=ids,
+                log_probability=score,
+                seed=seed,
+                warnings=warnings,
+                report=parse_sections(text),
+            )
+            for (text, ids, score), (_, warnings) in zip(
+                self._write(prompts, seed, Sampling(temperature, top_p=top_p)), opened, strict=True
+            )
+        ]
+        return results if is_list else results[0]
+
+    def answer(self, image, question, seed: int = 0, temperature: float = 0.0, top_p: float = 1.0):
+        """Answer a question about an image; lists of both are taken pair by pair, one of either serves all of the other."""
+        opened, images_listed = self._open(image)
+        questions, questions_listed = _as_list(question)
+        for text in questions:
+            self._check_text(text, "question")
+        if len(opened) == 1 and not images_listed:
+            opened = opened * len(questions)
+        if len(questions) == 1 and not questions_listed:
+            questions = questions * len(opened)
+        if len(opened) != len(questions):
+            raise UserError(f"got {len(opened)} images and {len(questions)} questions; give as many of both, or one of either")
+        prompts = [self.encoder.prompt(q, codes=codes) for q, (codes, _) in zip(questions, opened, strict=True)]
+        written = self._write(prompts, seed, Sampling(temperature, top_p=top_p))
+        results = [
+            AnswerResult(text, ids, score, seed, warnings, question=q)
+            for (text, ids, score), q, (_, warnings) in zip(written, questions, opened, strict=True)
+        ]
+        return results if images_listed or questions_listed else results[0]
+
+    def score(self, image, text) -> float | list[float]:
+        """log p(text | image): how well the text sums up the image, by the model's own reading (nats)."""
+        opened, is_list = self._open(image)
+        texts, _ = _as_list(text)
+        scores = self._score([codes for codes, _ in opened], texts * (len(opened) if len(texts) == 1 else 1))
+        return scores if is_list else scores[0]
+
+    # -- drawing ---------------------------------------------------------------------------------------------------
+
+    def draw(
+        self,
+        text,
+        n: int = 1,
+        seed: int = 0,
+        best_of: int = 1,
+        guidance: float = 2.0,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        top_p: float = 1.0,
+    ):
+        """Draw a radiograph that shows what the text says.
+
+        n: drawings of each text, with seeds seed .. seed+n-1. best_of: draw as many candidates and keep the one whose own
+        reading makes the text likeliest, log p(text | image). Returns a DrawResult for one text and n=1, else a list, the
+        n drawings of each text together. The same text, seed and settings give the same image whatever else is drawn.
+        """
+        texts, is_list = _as_list(text)
+        if n < 1:
+            raise UserError(f"the number of images must be 1 or more, got {n}")
+        if best_of < 1:
+            raise UserError(f"best-of must be 1 or more, got {best_of}")
+        for one in texts:
+            self._check_text(one, "prompt")
+        settings = {"guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+        sampling = Sampling(temperature, top_k, top_p)
+        wanted = [(one, seed + i) for one in texts for i in range(n)]
+        results = []
+        for batch in _batches(wanted, max(1, BATCH_ROWS // (2 * best_of))):
+            candidates = [(one, _candidate_seed(s, k)) for one, s in batch for k in range(best_of)]
+            codes, log_probabilities = self._draw_codes(candidates, sampling, guidance)
+            reading = self._score(codes, [one for one, _ in candidates]) if best_of > 1 else None
+            kept = _best(reading, len(batch), best_of)
+            pixels = self._decode([codes[k] for k in kept])
+            for (one, s), k, image in zip(batch, kept, pixels, strict=True):
+                results.append(
+                    DrawResult(
+                        image=image,
+                        text=one,
+                        seed=s,
+                        codes=codes[k],
+                        log_probability=log_probabilities[k],
+                        reading_score=reading[k] if reading else None,
+                        recipe={"prompt": one, "seed": s, "best_of": best_of, **settings, **self._identity()},
+                    )
+                )
+        return results if is_list or n > 1 else results[0]
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
+        """Images (H, W) of any size in [0, 1] -> codes (B, h, w): letterboxed to the tokenizer's square first."""
+        size = self.image_tokenizer.config.image_size
+        fitted = np.stack([images.fit(image, size)[0] for image in pixels]).astype(np.float32)
+        with torch.inference_mode():
+            codes = [
+                self.image_tokenizer.encode(batch[:, None].to(self.model.device)).cpu()
+                for batch in torch.from_numpy(fitted).split(BATCH_ROWS)
+            ]
+        return torch.cat(codes).numpy()
+
+    def _decode(self, codes: Sequence[np.ndarray]) -> np.ndarray:
+        with torch.inference_mode():
+            pixels = self.image_tokenizer.decode(torch.from_numpy(np.stack(codes)).to(self.model.device))
+        return pixels[:, 0].float().cpu().numpy()
+
+    def _open(self, image) -> tuple[list[tuple[np.ndarray, tuple[str, ...]]], bool]:
+        """Codes and warnings of each image, and whether a list was given."""
+        given, is_list = _as_list(image)
+        if not given:
+            raise UserError("no image was given")
+        pixels, warnings = zip(*(_read(one) for one in given), strict=True)
+        return list(zip(self.encode(pixels), warnings, strict=True)), is_list
+
+    def _write(self, prompts, seed: int, sampling: Sampling) -> list[tuple[str, list[int], float]]:
+        written = []
+        for batch in _batches(prompts, BATCH_ROWS):
+            room = self.model.max_positions - max(len(prompt) for prompt in batch)
+            if room < 1:
+                raise UserError(f"the prompt leaves no room in the model's {self.model.max_positions} positions")
+            generation = engine.generate_text(
+                self.model, batch, [seed] * len(batch), sampling, self.encoder.end_ids, min(MAX_REPORT_WORDS, room)
+            )
+            for ids, score in zip(generation.token_ids, generation.log_probabilities.tolist(), strict=True):
+                written.append((self.encoder.decode(ids), ids, score))
+        return written
+
+    def _draw_codes(self, candidates, sampling: Sampling, guidance: float) -> tuple[list[np.ndarray], list[float]]:
+        codes, log_probabilities = [], []
+        for batch in _batches(candidates, BATCH_ROWS):
+            prompts = [self.encoder.prompt(DRAW.instructions[0], text=text) for text, _ in batch]
+            generation = engine.generate_images(
+                self.model,
+                prompts,
+                [seed for _, seed in batch],
+                sampling,
+                guidance,
+                unconditional=self.encoder.prompt(DRAW.instructions[0], text=""),
+            )
+            codes += list(generation.codes.cpu().numpy().reshape(-1, *self.model.vocabulary.grid))
+            log_probabilities += generation.log_probabilities.tolist()
+        return codes, log_probabilities
+
+    def _score(self, codes: Sequence[np.ndarray], texts: Sequence[str]) -> list[float]:
+        scores = []
+        for batch in _batches(list(zip(codes, texts, strict=True)), BATCH_ROWS):
+            prompts = [self.encoder.prompt(SUMMARY.instructions[0], codes=one) for one, _ in batch]
+            responses = [self.encoder.response(text) for _, text in batch]
+            scores += engine.score_texts(self.model, prompts, responses).tolist()
+        return scores
+
+    def _check_text(self, text: str, what: str) -> None:
+        if not isinstance(text, str) or not text.strip():
+            raise UserError(f"the {what} is empty; write what it should say, such as 'Large right pleural effusion.'")
+        room = self.model.max_positions - self.model.vocabulary.num_cells - 32  # 32: the template's own words
+        length = len(self.encoder.text(text))
+        if length > room:
+            raise UserError(f"the {what} is {length} tokens long; this model takes at most {room}. Shorten it")
+
+    def _identity(self) -> dict[str, str]:
+        return {
+            "model": self.name,
+            "image_tokenizer": self.image_tokenizer.fingerprint[:16],
+            "llmcxr_version": llmcxr.__version__,
+        }
+
+
+def _read(image) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Pixels (H, W) float32 and warnings of a path, a PIL image or an array."""
+    if isinstance(image, np.ndarray):
+        if image.ndim != 2 or not np.isfinite(image).all():
+            raise UserError(f"an image array must be (H, W) with finite values in [0, 1], got shape {image.shape}")
+        if image.min() < 0 or image.max() > 1:
+            raise UserError(f"an image array must lie in [0, 1], got {image.min():g}..{image.max():g}")
+        return image.astype(np.float32), ()
+    if isinstance(image, str | Path):
+        pixels, header = images.read_with_header(image)
+        return pixels, header.warnings
+    return images.from_pil(image)
+
+
+def _as_list(value) -> tuple[list, bool]:
+    if isinstance(value, list | tuple):
+        return list(value), True
+    if isinstance(value, np.ndarray) and value.ndim == 3:
+        return list(value), True
+    return [value], False
+
+
+def _batches(items: list, size: int) -> Iterator[list]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _candidate_seed(seed: int, candidate: int) -> int:
+    """The first candidate of best-of is the drawing that the plain call with this seed makes."""
+    return seed if candidate == 0 else int(np.random.SeedSequence((seed, candidate)).generate_state(1)[0])
+
+
+def _best(scores: list[float] | None, num: int, best_of: int) -> list[int]:
+    """Index of the best candidate of each of `num` groups."""
+    if scores is None:
+        return list(range(num))
+    return [int(group[0] + np.argmax([scores[k] for k in group])) for group in np.arange(num * best_of).reshape(num, -1)]

@@ -1,0 +1,197 @@
+"""The model directory: a plain Hugging Face causal-LM directory plus `image_tokenizer/` and `llmcxr.json`.
+
+`AutoModelForCausalLM` and `AutoTokenizer` load it without this package. A compact directory holds the same model with the
+image rows still factored (`compact.safetensors`), some megabytes in place of tens: what ships with the package. Loading
+either gives the same model; saving a compact one writes every row out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
+
+import llmcxr
+from llmcxr.errors import UserError
+from llmcxr.model.image_table import FactoredImageTable
+from llmcxr.model.unified import UnifiedModel
+from llmcxr.prompts import TEMPLATES, Encoder
+from llmcxr.vocabulary import ImageVocabulary
+from vqgan import VQGAN
+
+COMPACT_FILE = "compact.safetensors"
+CARD_FILE = "llmcxr.json"
+
+
+@dataclass
+class Bundle:
+    """Everything one model directory holds."""
+
+    model: UnifiedModel
+    encoder: Encoder
+    image_tokenizer: VQGAN
+    provenance: dict[str, Any] = field(default_factory=dict)  # data, command, seed, figures; shown by `llmcxr info`
+
+    def to(self, device: str | torch.device) -> Bundle:
+        self.model.to(device)
+        self.image_tokenizer.to(device)
+        return self
+
+
+def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
+    """Write a model directory, complete or not at all. `compact` needs a factored image table and tied rows."""
+    if compact and (not isinstance(bundle.model.image_table, FactoredImageTable) or bundle.model.text_head is not None):
+        raise UserError("only a model with factored image rows, tied to its output rows, can be saved compact")
+    directory = Path(directory)
+    with _written_whole(directory) as partial:
+        _save_language_model(bundle.model, partial, compact)
+        bundle.encoder.tokenizer.save_pretrained(partial)
+        bundle.image_tokenizer.save_pretrained(partial / "image_tokenizer")
+        card = _card(bundle, _weights_sha256(partial))
+        (partial / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
+    return directory
+
+
+def load(directory: str | Path) -> Bundle:
+    """Read a model directory, compact or plain. Raises UserError naming the file that is missing or was altered."""
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise UserError(f"{directory}: no such model directory; give a directory saved by llmcxr, or the name 'phantom'")
+    card = _read_card(directory)
+    try:
+        image_tokenizer = VQGAN.from_pretrained(directory / "image_tokenizer")
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    if image_tokenizer.fingerprint != card["image_tokenizer_fingerprint"]:
+        raise UserError(
+            f"{directory / 'image_tokenizer'}: the model was trained with image tokenizer "
+            f"{card['image_tokenizer_fingerprint'][:12]}, found {image_tokenizer.fingerprint[:12]}; restore the original"
+        )
+    vocabulary = ImageVocabulary(**{**card["vocabulary"], "grid": tuple(card["vocabulary"]["grid"])})
+    for name in ("config.json", "tokenizer.json"):
+        if not (directory / name).is_file():
+            raise UserError(f"{directory / name}: missing; the model directory is incomplete, export or copy it again")
+    model = _load_language_model(directory, vocabulary, card["weights_sha256"]).eval()
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    if len(tokenizer) != vocabulary.size:
+        raise UserError(f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}")
+    encoder = Encoder(tokenizer, vocabulary, TEMPLATES[card["template"]])
+    return Bundle(model, encoder, image_tokenizer.eval(), card["provenance"])
+
+
+def _save_language_model(model: UnifiedModel, directory: Path, compact: bool) -> None:
+    # the decoder's own config knows the text rows only; what is saved speaks for the whole vocabulary
+    config = AutoConfig.for_model(**{**model.decoder.config.to_dict(), "vocab_size": model.vocabulary.size})
+    if compact:
+        config.save_pretrained(directory)
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+        save_file(tensors, directory / COMPACT_FILE, metadata={"format": "pt"})
+        return
+    with torch.device("meta"):
+        full = AutoModelForCausalLM.from_config(config)
+    rows, head_rows = model.full_tables()
+    embedding = nn.Embedding.from_pretrained(rows.detach())
+    full.base_model.load_state_dict({**model.decoder.state_dict(), _embedding_name(full): rows.detach()}, assign=True)
+    full.set_input_embeddings(embedding)
+    head = full.get_output_embeddings()
+    head.weight = embedding.weight if head_rows is None else nn.Parameter(head_rows.detach())
+    full.save_pretrained(directory)
+
+
+def _embedding_name(full: nn.Module) -> str:
+    rows = full.get_input_embeddings().weight
+    return next(name for name, parameter in full.base_model.named_parameters() if parameter is rows)
+
+
+def _load_language_model(directory: Path, vocabulary: ImageVocabulary, sha256: str) -> UnifiedModel:
+    if sha256 and _weights_sha256(directory) != sha256:
+        raise UserError(
+            f"{directory}: the weights are not those of {CARD_FILE} (another SHA-256): altered or cut short. Copy the "
+            'directory again, or, if they were fine-tuned on purpose, set "weights_sha256" to "" there'
+        )
+    compact = directory / COMPACT_FILE
+    try:
+        if not compact.is_file():
+            return UnifiedModel.from_causal_lm(AutoModelForCausalLM.from_pretrained(directory), vocabulary)
+        config = AutoConfig.from_pretrained(directory)
+        config.vocab_size = vocabulary.image_token_offset
+        decoder = AutoModel.from_config(config)
+        model = UnifiedModel(decoder, vocabulary, FactoredImageTable(vocabulary, config.hidden_size))
+        model.load_state_dict(load_file(compact))
+        return model
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        raise UserError(f"{directory}: the weights are not the model that config.json describes ({error})") from error
+
+
+def _weights_sha256(directory: Path) -> str:
+    """One hash over all weight files of the directory (large models are saved in several)."""
+    files = sorted(directory.glob("*.safetensors"))
+    if not files:
+        raise UserError(f"{directory}: neither model.safetensors nor {COMPACT_FILE} is there; the weights are missing")
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _card(bundle: Bundle, weights_sha256: str) -> dict[str, Any]:
+    vocabulary = bundle.model.vocabulary
+    return {
+        "llmcxr_version": llmcxr.__version__,
+        "notice": "Research software, not a medical device.",
+        "vocabulary": {
+            "grid": list(vocabulary.grid),
+            "codebook_size": vocabulary.codebook_size,
+            "image_token_offset": vocabulary.image_token_offset,
+            "boi_id": vocabulary.boi_id,
+            "eoi_id": vocabulary.eoi_id,
+            "has_cell_words": vocabulary.has_cell_words,
+        },
+        "template": bundle.encoder.template.name,
+        "image_tokenizer_fingerprint": bundle.image_tokenizer.fingerprint,
+        "weights_sha256": weights_sha256,
+        "provenance": bundle.provenance,
+    }
+
+
+def _read_card(directory: Path) -> dict[str, Any]:
+    path = directory / CARD_FILE
+    if not path.is_file():
+        raise UserError(f"{path}: missing; {directory.name} is not a model directory saved by llmcxr")
+    try:
+        card = json.loads(path.read_text())
+        missing = {"vocabulary", "template", "image_tokenizer_fingerprint", "weights_sha256", "provenance"} - set(card)
+    except (json.JSONDecodeError, TypeError) as error:
+        raise UserError(f"{path}: not readable as JSON ({error}); copy the directory again") from error
+    if missing:
+        raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; copy the directory again")
+    return card
+
+
+@contextmanager
+def _written_whole(directory: Path) -> Iterator[Path]:
+    """A directory beside `directory` that takes its place when everything was written."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    try:
+        yield partial
+        os.chmod(partial, 0o755)
+        if directory.exists():
+            shutil.rmtree(directory)
+        partial.rename(directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

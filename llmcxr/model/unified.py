@@ -1,0 +1,180 @@
+"""One causal language model over text words and image words. Knows token ids only: no text, pixels or prompts.
+
+Legend: B batch, L sequence, D width, V text words, K codes, n selected positions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel, LlamaConfig
+
+from llmcxr.model.image_table import FactoredImageTable, FreeImageTable, ImageTable
+from llmcxr.vocabulary import ImageVocabulary
+
+IGNORE_INDEX = -100
+
+
+@dataclass
+class LMConfig:
+    """A small Llama trained from scratch, or `base`: the directory of a pretrained Hugging Face causal LM to start from."""
+
+    base: str = ""
+    hidden_size: int = 128
+    num_layers: int = 4
+    num_heads: int = 4
+    intermediate_size: int = 384
+    max_positions: int = 1024
+    text_vocabulary_size: int = 768  # words of the BPE trained on the data's texts; with `base`, its own
+    has_cell_words: bool = True  # position baked into the image words
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_heads:
+            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}")
+
+
+class UnifiedModel(nn.Module):
+    """`decoder` embeds text words and runs the layers; image words have tables of their own.
+
+    text_head and image_head are None where input and output rows are tied.
+    """
+
+    def __init__(
+        self,
+        decoder: nn.Module,
+        vocabulary: ImageVocabulary,
+        image_table: ImageTable,
+        text_head: nn.Linear | None = None,
+        image_head: ImageTable | None = None,
+    ) -> None:
+        super().__init__()
+        if (text_head is None) != (image_head is None):
+            raise ValueError("text and image rows are tied together or not at all")
+        rows = decoder.get_input_embeddings().num_embeddings
+        if rows != vocabulary.image_token_offset:
+            raise ValueError(f"the decoder has {rows} text rows, the vocabulary {vocabulary.image_token_offset} text words")
+        self.decoder = decoder
+        self.vocabulary = vocabulary
+        self.image_table = image_table
+        self.text_head = text_head
+        self.image_head = image_head
+
+    @classmethod
+    def from_config(cls, config: LMConfig, vocabulary: ImageVocabulary, end_id: int) -> UnifiedModel:
+        """Random weights."""
+        llama = LlamaConfig(
+            vocab_size=vocabulary.image_token_offset,
+            hidden_size=config.hidden_size,
+            num_hidden_layers=config.num_layers,
+            num_attention_heads=config.num_heads,
+            intermediate_size=config.intermediate_size,
+            max_position_embeddings=config.max_positions,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=end_id,
+            pad_token_id=None,
+        )
+        return cls(AutoModel.from_config(llama), vocabulary, FactoredImageTable(vocabulary, config.hidden_size))
+
+    @property
+    def max_positions(self) -> int:
+        return self.decoder.config.max_position_embeddings
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def embed(self, input_ids: Tensor) -> Tensor:
+        """Token ids (B, L), text or image -> embeddings (B, L, D)."""
+        offset = self.vocabulary.image_token_offset
+        text = self.decoder.get_input_embeddings()(input_ids.clamp(max=offset - 1))
+        image = self.image_table((input_ids - offset).clamp(min=0))
+        return torch.where((input_ids >= offset)[..., None], image, text)
+
+    def hidden(self, input_ids: Tensor, **kwargs) -> Tensor:
+        """Last hidden states (B, L, D). kwargs go to the decoder (attention_mask, position_ids, past_key_values)."""
+        return self.decoder(inputs_embeds=self.embed(input_ids), **kwargs).last_hidden_state
+
+    def text_logits(self, hidden: Tensor) -> Tensor:
+        """hidden (..., D) -> scores of the text words (..., V). The image rows are not multiplied."""
+        if self.text_head is not None:
+            return self.text_head(hidden)
+        return hidden @ self.decoder.get_input_embeddings().weight.T
+
+    def image_logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
+        """hidden (n, D) about to write cells (n,) -> scores of that cell's codes (n, K). No text row is multiplied."""
+        return (self.image_head or self.image_table).logits(hidden, cells)
+
+    def losses(self, input_ids: Tensor, labels: Tensor, **kwargs) -> dict[str, Tensor]:
+        """Summed cross-entropy of responses, apart for image and text words, each over its own words only.
+
+        labels (B, L) are aligned with input_ids, IGNORE_INDEX where no loss is taken (as in Hugging Face). The first
+        words of a sequence have nothing before them and take no loss. Returns sums and counts: image_nll, num_image,
+        text_nll, num_text.
+        """
+        targets = labels[:, 1:]
+        is_image = targets >= self.vocabulary.image_token_offset
+        is_text = (targets != IGNORE_INDEX) & ~is_image
+        hidden = self.hidden(input_ids, **kwargs)[:, :-1]
+        words = targets[is_image] - self.vocabulary.image_token_offset
+        image_nll = self._image_nll(hidden[is_image], words, _nth_in_row(is_image)[is_image])
+        text_nll = nn.functional.cross_entropy(
+            self.text_logits(hidden[is_text]).float(), targets[is_text], reduction="sum"
+        )
+        return {
+            "image_nll": image_nll,
+            "num_image": is_image.sum(),
+            "text_nll": text_nll,
+            "num_text": is_text.sum(),
+        }
+
+    def _image_nll(self, hidden: Tensor, words: Tensor, nth: Tensor) -> Tensor:
+        codes = words % self.vocabulary.codebook_size
+        cells = nth % self.vocabulary.num_cells
+        return nn.functional.cross_entropy(self.image_logits(hidden, cells).float(), codes, reduction="sum")
+
+    def full_tables(self) -> tuple[Tensor, Tensor | None]:
+        """Input rows and output rows (None where tied) of all words, text then image: (V + image words, D)."""
+        rows = torch.cat([self.decoder.get_input_embeddings().weight, self.image_table.full_rows()])
+        if self.text_head is None:
+            return rows, None
+        return rows, torch.cat([self.text_head.weight, self.image_head.full_rows()])
+
+    @classmethod
+    def from_causal_lm(cls, model: nn.Module, vocabulary: ImageVocabulary) -> UnifiedModel:
+        """Split a Hugging Face causal LM whose last rows are the image words (the inverse of `full_tables`)."""
+        rows = model.get_input_embeddings().weight.data
+        if len(rows) != vocabulary.size:
+            raise ValueError(f"the model has {len(rows)} rows, the vocabulary {vocabulary.size} words")
+        decoder, head = model.base_model, model.get_output_embeddings()
+        is_tied = head.weight is model.get_input_embeddings().weight
+        offset = vocabulary.image_token_offset
+        decoder.set_input_embeddings(nn.Embedding.from_pretrained(rows[:offset].clone(), freeze=False))
+        table = FreeImageTable(vocabulary, rows[offset:].clone())
+        if is_tied:
+            return cls(decoder, vocabulary, table)
+        text_head = nn.Linear(head.in_features, offset, bias=False)
+        text_head.weight = nn.Parameter(head.weight.data[:offset].clone())
+        return cls(decoder, vocabulary, table, text_head, FreeImageTable(vocabulary, head.weight.data[offset:].clone()))
+
+    @classmethod
+    def with_new_image_words(cls, model: nn.Module, vocabulary: ImageVocabulary) -> UnifiedModel:
+        """Give a pretrained Hugging Face causal LM image words of its rows' scale (LLM-CXR starts them at random too)."""
+        model.resize_token_embeddings(vocabulary.image_token_offset)
+        head = model.get_output_embeddings()
+        is_tied = head.weight is model.get_input_embeddings().weight
+        width = head.in_features
+        tables = [FactoredImageTable(vocabulary, width) for _ in range(1 if is_tied else 2)]
+        for table, rows in zip(tables, (model.get_input_embeddings().weight, head.weight), strict=False):
+            for parameter in table.parameters():
+                parameter.data.mul_(rows.data.float().std() / 0.02)
+        if is_tied:
+            return cls(model.base_model, vocabulary, tables[0])
+        return cls(model.base_model, vocabulary, tables[0], head, tables[1])
+
+
+def _nth_in_row(selected: Tensor) -> Tensor:
+    """For every selected place of a row (B, L): how many selected places stand before it."""
+    return selected.cumsum(1) - 1

@@ -1,0 +1,57 @@
+"""The predictor protocol: all that evaluation, reasoning and serving know of a model. Any system can be wrapped in it.
+
+Images go in as a path, a PIL image or an array (H, W) in [0, 1], bright = dense, and come out as float32 arrays (H, W).
+One input gives one result, a list gives a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from llmcxr.records import Report
+
+
+@dataclass(frozen=True)
+class TextResult:
+    """What a model wrote about an image. log_probability is of the whole text, given the image."""
+
+    text: str
+    token_ids: list[int] = field(default_factory=list, repr=False)
+    log_probability: float = float("nan")
+    seed: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportResult(TextResult):
+    report: Report = field(default_factory=Report)
+
+
+@dataclass(frozen=True)
+class AnswerResult(TextResult):
+    question: str = ""
+
+
+@dataclass(frozen=True)
+class DrawResult:
+    """A synthetic radiograph. codes (h, w) is None for systems without an image tokenizer."""
+
+    image: np.ndarray = field(repr=False)  # (H, W) float32 in [0, 1]
+    text: str
+    seed: int = 0
+    codes: np.ndarray | None = field(default=None, repr=False)
+    log_probability: float = float("nan")  # of the codes given the text
+    reading_score: float | None = None  # log p(text | image) by the model's own reading; set by best_of
+    recipe: dict[str, Any] = field(default_factory=dict, repr=False)  # every setting, for the file's metadata
+
+
+class Predictor(Protocol):
+    def report(self, images: Any, seed: int = 0) -> Any: ...
+
+    def answer(self, images: Any, questions: Any, seed: int = 0) -> Any: ...
+
+    def draw(self, texts: str | Sequence[str], n: int = 1, seed: int = 0, best_of: int = 1) -> Any: ...

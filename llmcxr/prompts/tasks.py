@@ -1,0 +1,18 @@
+"""The tasks one model does, and the instructions that ask for them. A question is its own instruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """`instructions` are paraphrases: training draws one by chance, prediction uses the first."""
+
+    name: str
+    instructions: tuple[str, ...]
+
+
+REPORT = Task("report", ("Write the report.", "Describe this radiograph.", "Give findings and impression."))
+SUMMARY = Task("summary", ("Summarise in one line.", "What does it show?"))
+DRAW = Task("draw", ("Draw:", "Draw a radiograph:"))

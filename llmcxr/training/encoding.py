@@ -1,0 +1,72 @@
+"""Encode a dataset's images into a CodeStore, once. Computed images come from the image cache, files are read here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llmcxr.data import Dataset, Rejections, find_frontal, open_dataset
+from llmcxr.data.code_store import CodeStore
+from llmcxr.training.image_cache import cached_images
+from vqgan import VQGAN
+
+BATCH_IMAGES = 32
+
+
+def encode_dataset(name: str, image_tokenizer: VQGAN, path: str | Path, cache_dir: str | Path) -> CodeStore:
+    """The codes of every study's first frontal radiograph, by image id; a whole store at `path` is opened.
+
+    name: a dataset's opening string. Images that cannot be read are left out and listed in rejected.jsonl beside the
+    store. Goes on where an interrupted call stopped.
+    """
+    path = Path(path)
+    if path.exists():
+        return CodeStore.open(path, image_tokenizer.fingerprint)
+    dataset = open_dataset(name)
+    if name.startswith("phantom:"):
+        pixels = cached_images(name, image_tokenizer.config.image_size, cache_dir)
+        return CodeStore.build(
+            path, image_tokenizer, lambda start: _cached_batches(dataset, pixels, start), num_images=len(dataset)
+        )
+    size = image_tokenizer.config.image_size
+    with Rejections(path.with_name("rejected.jsonl")) as rejections:
+        return CodeStore.build(
+            path,
+            image_tokenizer,
+            lambda start: _file_batches(dataset, size, start, rejections),
+            num_images=len(dataset),
+        )
+
+
+def _cached_batches(dataset: Dataset, pixels: np.ndarray, start: int) -> Iterator[tuple[list[str], Tensor]]:
+    for first in range(start, len(dataset), BATCH_IMAGES):
+        indices = range(first, min(first + BATCH_IMAGES, len(dataset)))
+        images = torch.from_numpy(pixels[indices.start : indices.stop, :1].astype(np.float32) / 255)
+        yield [find_frontal(dataset[i]).image_id for i in indices], images
+
+
+def _file_batches(
+    dataset: Dataset, size: int, start: int, rejections: Rejections
+) -> Iterator[tuple[list[str], Tensor]]:
+    """Batches from the `start`-th readable image on."""
+    ids, images, num_read = [], [], 0
+    for index in range(len(dataset)):
+        image = None
+        with rejections.skip(f"study {index}"):
+            image = dataset.read(index, size)
+        if image is None:
+            continue
+        num_read += 1
+        if num_read <= start:
+            continue
+        ids.append(find_frontal(dataset[index]).image_id)
+        images.append(torch.from_numpy(np.ascontiguousarray(image))[None])
+        if len(ids) == BATCH_IMAGES:
+            yield ids, torch.stack(images)
+            ids, images = [], []
+    if ids:
+        yield ids, torch.stack(images)

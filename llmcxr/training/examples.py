@@ -1,0 +1,125 @@
+"""Turn studies into token sequences: what is asked, what is answered, and which words take a loss. Knows no model.
+
+Every study is used in both directions. Drawing: the request, then the image. Reading: the image once, then several
+turns about it (report, one-line summary, questions), each of which sees the image and itself but no other turn, exactly
+as at prediction. Loss falls on responses only (LLM-CXR, sec. 2.2, L_instruct). A share of requests is dropped, so that
+the model also learns the image without its text, which guidance needs (Ho & Salimans 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llmcxr.data import Texts
+from llmcxr.model.unified import IGNORE_INDEX
+from llmcxr.prompts import DRAW, REPORT, SUMMARY, Encoder
+from llmcxr.reports import to_text
+
+Turn = tuple[list[int], list[int]]  # prompt, response
+
+
+@dataclass
+class ExampleConfig:
+    condition_dropout: float = 0.1  # share of drawings whose request is dropped
+    summary_share: float = 0.5  # share of readings with a one-line summary, which best-of-N ranks by
+    questions_per_study: int = 3  # at most
+    report_as_request: float = 0.2  # share of drawings asked for by the whole report
+    max_length: int = 512  # longer examples are left out
+
+    def __post_init__(self) -> None:
+        for name in ("condition_dropout", "summary_share", "report_as_request"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be a share between 0 and 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prefix that all turns see, and the turns. A prefix may be empty."""
+
+    prefix: list[int]
+    turns: list[Turn]
+
+    def __len__(self) -> int:
+        return len(self.prefix) + sum(len(prompt) + len(response) for prompt, response in self.turns)
+
+
+def drawing_example(
+    encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
+) -> Example:
+    """Request -> image with codes (h, w)."""
+    request = to_text(texts.report) if rng.random() < config.report_as_request and texts.report else texts.request
+    instruction = _pick(DRAW.instructions, rng)
+    if rng.random() < config.condition_dropout:
+        request, instruction = "", DRAW.instructions[0]
+    return Example([], [(encoder.prompt(instruction, text=request), encoder.image(codes))])
+
+
+def reading_example(
+    encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
+) -> Example:
+    """Image with codes (h, w) -> report, sometimes its summary, and answers."""
+    asked: list[tuple[str, str]] = []
+    if texts.report:
+        asked.append((_pick(REPORT.instructions, rng), to_text(texts.report)))
+    if texts.request and rng.random() < config.summary_share:
+        asked.append((_pick(SUMMARY.instructions, rng), texts.request))
+    chosen = rng.permutation(len(texts.questions))[: config.questions_per_study]
+    asked += [(texts.questions[i].question, texts.questions[i].answer) for i in chosen]
+    if encoder.template.image_first:
+        turns = [(encoder.turn(instruction), encoder.response(answer)) for instruction, answer in asked]
+        return Example(encoder.image_prefix(codes), turns)
+    turns = [(encoder.prompt(one, codes=codes), encoder.response(answer)) for one, answer in asked]
+    return Example([], turns)
+
+
+def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> dict[str, Tensor]:
+    """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L).
+
+    A turn's positions go on from the prefix, and it may look at the prefix and at itself only, so a turn is computed as
+    if it stood alone. Of an image response the codes take a loss; its fences are decided by the grammar.
+    """
+    length = max(len(example) for example in examples)
+    input_ids = torch.full((len(examples), length), pad_id)
+    labels = torch.full((len(examples), length), IGNORE_INDEX)
+    position_ids = torch.zeros(len(examples), length, dtype=torch.long)
+    segments = torch.full((len(examples), length), -1)  # 0 the prefix, 1.. the turns, -1 padding
+    for row, example in enumerate(examples):
+        place = len(example.prefix)
+        input_ids[row, :place] = torch.tensor(example.prefix)
+        position_ids[row, :place] = torch.arange(place)
+        segments[row, :place] = 0
+        for number, (prompt, response) in enumerate(example.turns, start=1):
+            stop = place + len(prompt) + len(response)
+            input_ids[row, place:stop] = torch.tensor(prompt + response)
+            position_ids[row, place:stop] = torch.arange(stop - place) + len(example.prefix)
+            segments[row, place:stop] = number
+            labels[row, place + len(prompt) : stop] = torch.tensor(_targets(response, first_image_word))
+            place = stop
+    return {
+        "input_ids": input_ids,
+        "labels": labels,
+        "position_ids": position_ids,
+        "attention_mask": _may_look(segments),
+    }
+
+
+def _targets(response: list[int], first_image_word: int) -> list[int]:
+    has_image = any(word >= first_image_word for word in response)
+    return [word if word >= first_image_word or not has_image else IGNORE_INDEX for word in response]
+
+
+def _may_look(segments: Tensor) -> Tensor:
+    """segments (B, L) -> (B, 1, L, L) bool, True where row may look at column; every place may look at itself."""
+    length = segments.shape[1]
+    is_before = torch.ones(length, length, dtype=torch.bool).tril()
+    is_known = (segments[:, None, :] == segments[:, :, None]) | (segments[:, None, :] == 0)
+    return (is_before & is_known)[:, None]
+
+
+def _pick(options: Sequence[str], rng: np.random.Generator) -> str:
+    return options[int(rng.integers(len(options)))]

@@ -1,0 +1,337 @@
+"""Train the language model that reads and draws: open the data, encode the images once, train, write a model directory.
+
+The loop is the transformers Trainer (resume, accelerate, DDP, FSDP, DeepSpeed come with it); this file says what a batch
+and its loss are. The studies and wordings of a step follow from (seed, step), so a resumed run goes on with the same data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset as TorchDataset
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from llmcxr.data import Dataset, find_frontal, open_dataset
+from llmcxr.data.code_store import CodeStore
+from llmcxr.errors import UserError
+from llmcxr.model.directory import Bundle, save
+from llmcxr.model.unified import LMConfig, UnifiedModel
+from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
+from llmcxr.reports import to_text
+from llmcxr.training.encoding import encode_dataset
+from llmcxr.training.examples import Example, ExampleConfig, collate, drawing_example, reading_example
+from llmcxr.vocabulary import add_image_words, train_text_tokenizer
+from vqgan import VQGAN
+from vqgan.run_directory import RunDirectory
+
+TEXTS_FOR_BPE = 4000  # studies whose words the text tokenizer is trained on
+
+
+@dataclass
+class LMTrainingConfig:
+    steps: int = 10_000
+    batch_size: int = 8  # studies per process and step, each in both directions
+    learning_rate: float = 3e-3
+    warmup_steps: int = 100
+    decay_share: float = 0.5  # of the steps, at the end: linear decay to a fiftieth
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.95)
+    gradient_clip: float = 1.0
+    image_weight: float = 1.0  # of the mean loss per image word
+    text_weight: float = 1.5  # of the mean loss per text word
+    max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
+    log_every: int = 50
+    validate_every: int = 500
+    save_every: int = 500
+    mixed_precision: str = "no"  # "bf16" on a GPU
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decay_share <= 1:
+            raise ValueError(f"decay_share must be between 0 and 1, got {self.decay_share}")
+
+
+@dataclass
+class LMRun:
+    """One run. `tokenizer` is an image tokenizer directory; `codes` a CodeStore directory, made when absent."""
+
+    dataset: str = "phantom:n=20000,seed=0"
+    validation: str = "phantom:n=64,seed=2,split=validate"
+    tokenizer: str = "runs/tokenizer-phantom/model"
+    run_dir: str = "runs/lm-phantom"
+    cache_dir: str = "runs/cache"
+    seed: int = 0
+    template: str = "compact"  # or "alpaca", for instruction-tuned models
+    model: LMConfig = field(default_factory=LMConfig)
+    examples: ExampleConfig = field(default_factory=ExampleConfig)
+    training: LMTrainingConfig = field(default_factory=LMTrainingConfig)
+
+    def __post_init__(self) -> None:
+        if self.template not in TEMPLATES:
+            raise ValueError(f"template must be one of {', '.join(TEMPLATES)}, got {self.template!r}")
+
+
+def run(config: LMRun) -> Path:
+    """Train, or go on where `run_dir` stands; returns the model directory, run_dir/model."""
+    directory = RunDirectory(config.run_dir)
+    directory.record_config(asdict(config), may_change={"training", "cache_dir"})
+    directory.record_environment()
+    set_seed(config.seed)
+    image_tokenizer = _load_image_tokenizer(config.tokenizer)
+    dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
+    store = encode_dataset(config.dataset, image_tokenizer, directory.path / "codes", config.cache_dir)
+    validation_store = encode_dataset(
+        config.validation, image_tokenizer, directory.path / "codes-validation", config.cache_dir
+    )
+    model, encoder = _build_model(config, dataset, image_tokenizer)
+    examples = StepExamples(dataset, store, encoder, config)
+    held_out = StepExamples(validation, validation_store, encoder, config, num_steps=len(validation))
+    trainer = _LMTrainer(config, model, examples, directory, held_out)
+    checkpoints = sorted(directory.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
+    bundle = Bundle(trainer.unwrapped.model, encoder, image_tokenizer, provenance)
+    return save(bundle, directory.path / "model")
+
+
+class StepExamples(TorchDataset):
+    """Item k is the k-th study of the run in both directions, worded by (seed, k)."""
+
+    def __init__(
+        self, dataset: Dataset, store: CodeStore, encoder: Encoder, config: LMRun, num_steps: int | None = None
+    ) -> None:
+        self.dataset, self.store, self.encoder, self.config = dataset, store, encoder, config
+        self.indices = [i for i in range(len(dataset)) if _image_id(dataset, i) in store]
+        if not self.indices:
+            raise UserError(f"{config.dataset}: no study has an image that could be encoded")
+        self.num_items = num_steps or config.training.steps * config.training.batch_size
+
+    def __len__(self) -> int:
+        return self.num_items
+
+    def __getitem__(self, item: int) -> tuple[Example, Example]:
+        rng = np.random.default_rng(np.random.SeedSequence((self.config.seed, item)))
+        index = self.indices[self._shuffled(item)]
+        augmentations = self.store[_image_id(self.dataset, index)]
+        codes = augmentations[int(rng.integers(len(augmentations)))]
+        texts = self.dataset.texts(index, rng)
+        settings = self.config.examples
+        return (
+            drawing_example(self.encoder, codes, texts, rng, settings),
+            reading_example(self.encoder, codes, texts, rng, settings),
+        )
+
+    def collate(self, items: list[tuple[Example, Example]]) -> dict[str, dict[str, Tensor]]:
+        offset, pad_id = self.encoder.vocabulary.image_token_offset, self.encoder.end_ids[-1]
+        drawing, reading = zip(*items, strict=True)
+        longest = self.config.examples.max_length
+        batch = {}
+        for name, examples in (("drawing", drawing), ("reading", reading)):
+            kept = [example for example in examples if len(example) <= longest and example.turns]
+            if kept:
+                batch[name] = collate(kept, offset, pad_id)
+        if not batch:
+            raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")
+        return batch
+
+    def _shuffled(self, item: int) -> int:
+        epoch, place = divmod(item, len(self.indices))
+        if getattr(self, "_epoch", None) != epoch:
+            self._epoch = epoch
+            order = np.random.default_rng(np.random.SeedSequence((self.config.seed, epoch, 1)))
+            self._order = order.permutation(len(self.indices))
+        return int(self._order[place])
+
+
+class ResponseLoss(nn.Module):
+    """What the Trainer trains: the weighted mean losses of both directions."""
+
+    def __init__(self, model: UnifiedModel, image_weight: float, text_weight: float) -> None:
+        super().__init__()
+        self.model = model
+        self.image_weight, self.text_weight = image_weight, text_weight
+
+    def forward(self, **directions: dict[str, Tensor]) -> dict[str, Tensor]:
+        sums: dict[str, Tensor] = {}
+        for batch in directions.values():
+            for name, value in self.model.losses(**batch).items():
+                sums[name] = sums.get(name, 0) + value
+        image = sums["image_nll"] / sums["num_image"].clamp(min=1)
+        text = sums["text_nll"] / sums["num_text"].clamp(min=1)
+        return {"loss": self.image_weight * image + self.text_weight * text, **sums}
+
+
+class _LMTrainer(Trainer):
+    def __init__(
+        self, config: LMRun, model: UnifiedModel, examples: StepExamples, directory: RunDirectory, held_out: StepExamples
+    ) -> None:
+        training = config.training
+        arguments = TrainingArguments(
+            output_dir=str(directory.checkpoints),
+            max_steps=training.steps,
+            per_device_train_batch_size=training.batch_size,
+            learning_rate=training.learning_rate,
+            max_grad_norm=training.gradient_clip,
+            logging_steps=training.log_every,
+            save_steps=training.save_every,
+            save_total_limit=1,
+            seed=config.seed,
+            bf16=training.mixed_precision == "bf16",
+            remove_unused_columns=False,
+            label_names=[],
+            report_to=[],
+            dataloader_num_workers=0,
+            dataloader_pin_memory=False,
+        )
+        self.run_config, self.directory = config, directory
+        super().__init__(
+            model=ResponseLoss(model, training.image_weight, training.text_weight),
+            args=arguments,
+            train_dataset=examples,
+            data_collator=examples.collate,
+            callbacks=[_Pieces(training.max_minutes), _Curve(directory, held_out, training)],
+        )
+
+    @property
+    def unwrapped(self) -> ResponseLoss:
+        return self.accelerator.unwrap_model(self.model)
+
+    def _get_train_sampler(self, *args, **kwargs):
+        return torch.utils.data.SequentialSampler(self.train_dataset)  # StepExamples shuffles by itself
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        outputs = model(**inputs)
+        return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+
+    def create_optimizer(self, *args, **kwargs):
+        """AdamW that decays matrices and not embeddings, norms or biases."""
+        training = self.run_config.training
+        matrices, rest = [], []
+        for name, parameter in self.model.named_parameters():
+            is_matrix = parameter.ndim > 1 and not any(word in name for word in ("embed", "image_table", "image_head"))
+            (matrices if is_matrix else rest).append(parameter)
+        groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=tuple(training.betas), fused=True)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer=None):
+        training = self.run_config.training
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer or self.optimizer, lambda step: rate_factor(step, training)
+        )
+        return self.lr_scheduler
+
+
+def rate_factor(step: int, training: LMTrainingConfig) -> float:
+    """Warm-up, plateau, then linear decay to a fiftieth over the last `decay_share` of the steps."""
+    if step < training.warmup_steps:
+        return (step + 1) / training.warmup_steps
+    decay_steps = max(1, round(training.steps * training.decay_share))
+    left = max(0, training.steps - step) / decay_steps
+    return max(0.02, min(1.0, left))
+
+
+class _Pieces(TrainerCallback):
+    """Stop with a checkpoint when this piece's minutes are over."""
+
+    def __init__(self, max_minutes: float) -> None:
+        self.deadline = time.monotonic() + 60 * max_minutes if max_minutes else float("inf")
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if time.monotonic() > self.deadline:
+            control.should_save = control.should_training_stop = True
+        return control
+
+
+class _Curve(TrainerCallback):
+    """Training and validation losses as JSON lines, image and text apart."""
+
+    def __init__(self, directory: RunDirectory, held_out: StepExamples, training: LMTrainingConfig) -> None:
+        self.directory, self.held_out, self.every = directory, held_out, training.validate_every
+        self.last_step = training.steps
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if state.is_world_process_zero and logs and "loss" in logs:
+            self.directory.write_metrics(state.global_step, {"kind": "train", **logs})
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if state.is_world_process_zero and (state.global_step % self.every == 0 or state.global_step == self.last_step):
+            values = validate(model, self.held_out)
+            self.directory.write_metrics(state.global_step, {"kind": "validation", **values})
+
+
+@torch.no_grad()
+def validate(model: ResponseLoss, held_out: StepExamples, batch_size: int = 16) -> dict[str, float]:
+    """Mean negative log-likelihood (nats) per image word and per response text word on held-out studies."""
+    sums: dict[str, float] = {}
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    for start in range(0, len(held_out), batch_size):
+        items = [held_out[i] for i in range(start, min(start + batch_size, len(held_out)))]
+        batch = held_out.collate(items)
+        batch = {name: {k: v.to(device) for k, v in part.items()} for name, part in batch.items()}
+        for name, value in model(**batch).items():
+            sums[name] = sums.get(name, 0.0) + float(value)
+    model.train(was_training)
+    return {
+        "image_nll": sums["image_nll"] / max(1.0, sums["num_image"]),
+        "text_nll": sums["text_nll"] / max(1.0, sums["num_text"]),
+    }
+
+
+def _build_model(config: LMRun, dataset: Dataset, image_tokenizer: VQGAN) -> tuple[UnifiedModel, Encoder]:
+    template = TEMPLATES[config.template]
+    if config.model.base:
+        text_tokenizer = _load_pretrained(AutoTokenizer, config.model.base)
+    else:
+        words = [*template.control_words]
+        texts = _texts_of(dataset, config.seed)
+        text_tokenizer = train_text_tokenizer(texts, config.model.text_vocabulary_size, words, template.end)
+    grid, size = image_tokenizer.config.grid, image_tokenizer.config.codebook_size
+    tokenizer, vocabulary = add_image_words(text_tokenizer, grid, size, config.model.has_cell_words)
+    encoder = Encoder(tokenizer, vocabulary, template)
+    if config.model.base:
+        pretrained = _load_pretrained(AutoModelForCausalLM, config.model.base)
+        return UnifiedModel.with_new_image_words(pretrained, vocabulary), encoder
+    model = UnifiedModel.from_config(config.model, vocabulary, encoder.end_ids[-1])
+    generator = torch.Generator().manual_seed(config.seed)
+    model.image_table.initialise(image_tokenizer.quantizer.codebook().cpu(), generator)
+    return model, encoder
+
+
+def _texts_of(dataset: Dataset, seed: int) -> Iterator[str]:
+    """Everything the model will be asked and will answer, for the text tokenizer to be trained on."""
+    for task in (REPORT, SUMMARY, DRAW):
+        yield from task.instructions
+    for index in range(min(len(dataset), TEXTS_FOR_BPE)):
+        texts = dataset.texts(index, np.random.default_rng(np.random.SeedSequence((seed, index, 2))))
+        yield to_text(texts.report)
+        yield texts.request
+        for question in texts.questions:
+            yield question.question
+            yield question.answer
+
+
+def _image_id(dataset: Dataset, index: int) -> str:
+    radiograph = find_frontal(dataset[index])
+    return radiograph.image_id if radiograph else ""
+
+
+def _load_image_tokenizer(path: str) -> VQGAN:
+    try:
+        return VQGAN.from_pretrained(path).eval()
+    except ValueError as error:
+        raise UserError(f"tokenizer={path}: {error}") from error
+
+
+def _load_pretrained(loader, path: str):
+    try:
+        return loader.from_pretrained(path)
+    except OSError as error:
+        raise UserError(f"model.base={path}: not a Hugging Face model directory ({error})") from error

@@ -1,0 +1,80 @@
+"""The engine against the plain forward pass, and that a row does not depend on its neighbours."""
+
+import pytest
+import torch
+
+from llmcxr.decoding import engine
+from llmcxr.decoding.sampling import GREEDY, Sampling
+from tests.llmcxr.model.tiny import tiny_bundle
+
+TEXTS = ["effusion", "No pneumothorax at all.", "Large right pleural effusion with cardiomegaly."]
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return tiny_bundle()
+
+
+def prompts_of(bundle):
+    return [bundle.encoder.prompt("Draw:", text=text) for text in TEXTS]
+
+
+@torch.no_grad()
+def test_greedy_codes_are_those_of_the_uncached_model(bundle):
+    model, prompt = bundle.model, prompts_of(bundle)[0]
+    drawn = engine.generate_images(model, [prompt], [0], GREEDY)
+    ids, total = [*prompt, model.vocabulary.boi_id], 0.0
+    for cell in range(model.vocabulary.num_cells):
+        logits = model.image_logits(model.hidden(torch.tensor([ids]))[:, -1], torch.tensor([cell]))
+        code = int(logits.argmax())
+        assert code == int(drawn.codes[0, cell])
+        total += float(logits.log_softmax(-1)[0, code])
+        ids.append(model.vocabulary.word_range(cell)[0] + code)
+    assert float(drawn.log_probabilities[0]) == pytest.approx(total, abs=1e-3)
+
+
+def test_guidance_mixes_the_two_logits(bundle):
+    model, prompt = bundle.model, prompts_of(bundle)[2]
+    null = bundle.encoder.prompt("Draw:", text="")
+    drawn = engine.generate_images(model, [prompt], [0], GREEDY, guidance=3.0, unconditional=null)
+    boi, cell = model.vocabulary.boi_id, torch.tensor([0])
+    conditional = model.image_logits(model.hidden(torch.tensor([[*prompt, boi]]))[:, -1], cell)
+    without = model.image_logits(model.hidden(torch.tensor([[*null, boi]]))[:, -1], cell)
+    assert int(drawn.codes[0, 0]) == int((without + 3 * (conditional - without)).argmax())
+
+
+def test_a_row_does_not_depend_on_its_batch(bundle):
+    prompts, sampling = prompts_of(bundle), Sampling(1.0)
+    null = bundle.encoder.prompt("Draw:", text="")
+    together = engine.generate_images(bundle.model, prompts, [7, 8, 9], sampling, 2.0, null).codes
+    for row, prompt in enumerate(prompts):
+        alone = engine.generate_images(bundle.model, [prompt], [7 + row], sampling, 2.0, null).codes
+        assert torch.equal(alone[0], together[row])
+
+
+def test_seeds_differ(bundle):
+    prompt = prompts_of(bundle)[0]
+    codes = engine.generate_images(bundle.model, [prompt] * 4, [0, 1, 2, 0], Sampling(1.0)).codes
+    assert torch.equal(codes[0], codes[3])
+    assert not torch.equal(codes[0], codes[1]) and not torch.equal(codes[1], codes[2])
+
+
+def test_text_stops_at_its_end_and_scores_as_it_was_written(bundle):
+    prompts = prompts_of(bundle)
+    end = bundle.encoder.end_ids
+    written = engine.generate_text(bundle.model, prompts, [0, 1, 2], Sampling(1.0), end, 40)
+    responses = []
+    for ids in written.token_ids:
+        assert all(word < bundle.model.vocabulary.image_token_offset for word in ids)
+        responses.append(ids if len(ids) == 40 else ids + end)
+    scores = engine.score_texts(bundle.model, prompts, responses)
+    torch.testing.assert_close(scores, written.log_probabilities, atol=1e-3, rtol=1e-4)
+
+
+def test_a_text_ends_at_several_end_words(bundle):
+    prompt, end = prompts_of(bundle)[0], [300, 301]
+    free = engine.generate_text(bundle.model, [prompt], [0], GREEDY, [10**6], 6).token_ids[0]
+    end = free[2:4]
+    cut = engine.generate_text(bundle.model, [prompt], [0], GREEDY, end, 6).token_ids[0]
+    first = next(i for i in range(len(free)) if free[i : i + 2] == end)
+    assert cut == free[:first]

@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from llmcxr.data.phantom.case import FINDINGS
+from llmcxr.errors import UserError
+from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierConfig
+
+TINY = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
+
+
+@pytest.fixture
+def classifier():
+    torch.manual_seed(0)
+    return Classifier(TINY).eval()
+
+
+def test_default_fits_four_megabytes():
+    assert sum(weight.numel() for weight in Classifier().parameters()) <= 1_200_000
+
+
+def test_output_shapes(classifier):
+    output = classifier(torch.rand(3, 1, 32, 32))
+    assert output.presence.shape == (3, len(FINDINGS))
+    assert {name: logits.shape[1] for name, logits in output.sides.items()} == {
+        name: len(choices) for name, choices in SIDE_CHOICES.items()
+    }
+    assert set(output.zones) == set(ZONE_CHOICES)
+    assert output.ratio.shape == (3,)
+
+
+def test_features_halve_at_each_stage(classifier):
+    maps = classifier.features(torch.rand(2, 1, 32, 32))
+    assert [tuple(one.shape[1:]) for one in maps] == [(4, 16, 16), (8, 8, 8), (16, 4, 4), (16, 2, 2)]
+
+
+def test_gradients_reach_the_pixels(classifier):
+    images = torch.rand(1, 1, 32, 32, requires_grad=True)
+    sum(one.mean() for one in classifier.features(images)).backward()
+    assert images.grad.abs().sum() > 0
+
+
+def test_predict_batches_alike_and_resizes(classifier):
+    images = np.random.default_rng(0).random((5, 32, 32), dtype=np.float32)
+    together = classifier.predict(images)
+    alone = [classifier.predict(image[None], batch_size=1)[0] for image in images]
+    for first, second in zip(together, alone, strict=True):
+        assert first.cardiothoracic_ratio == pytest.approx(second.cardiothoracic_ratio, abs=1e-5)
+    reading = classifier.predict(images.repeat(2, 1).repeat(2, 2))[0]
+    assert reading.findings["nodule"].side in ("left", "right")
+    assert reading.findings["nodule"].zone in ("upper", "mid", "lower")
+    assert reading.findings["edema"].side == ""
+    assert set(reading.present) <= set(FINDINGS)
+
+
+def test_save_and_load_agree(classifier, tmp_path):
+    classifier.save_pretrained(tmp_path)
+    loaded = Classifier.from_pretrained(tmp_path)
+    images = torch.rand(2, 1, 32, 32)
+    torch.testing.assert_close(loaded(images).presence, classifier(images).presence, atol=2e-3, rtol=0)
+    loaded.save_pretrained(tmp_path / "again")
+    again = (tmp_path / "again" / "model.safetensors").read_bytes()
+    assert again == (tmp_path / "model.safetensors").read_bytes()
+
+
+def test_what_is_missing_or_other_is_named(classifier, tmp_path):
+    with pytest.raises(UserError, match=r"config\.json is missing"):
+        Classifier.from_pretrained(tmp_path)
+    classifier.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "findings": ["fracture"]}))
+    with pytest.raises(UserError, match="fracture"):
+        Classifier.from_pretrained(tmp_path)
+
+
+def test_wrong_shapes_are_refused(classifier):
+    with pytest.raises(ValueError, match="expected images"):
+        classifier(torch.rand(1, 3, 32, 32))
+    with pytest.raises(ValueError, match="square"):
+        classifier.predict(np.zeros((1, 32, 16), np.float32))

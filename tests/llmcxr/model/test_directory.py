@@ -1,0 +1,141 @@
+"""Save <-> load, and plain transformers loading what was saved."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXConfig, GPTNeoXForCausalLM
+
+from llmcxr.decoding.grammar import ImageGrammar
+from llmcxr.errors import UserError
+from llmcxr.model.directory import load, save
+from llmcxr.model.unified import UnifiedModel
+from tests.llmcxr.model.tiny import tiny_bundle
+
+
+def ids_of_an_image(bundle):
+    codes = np.arange(bundle.model.vocabulary.num_cells).reshape(bundle.model.vocabulary.grid) % 12
+    return torch.tensor([bundle.encoder.prompt("Write the report.", codes=codes)])
+
+
+@pytest.mark.parametrize("has_cell_words", [True, False])
+@pytest.mark.parametrize("compact", [True, False])
+def test_a_saved_model_computes_the_same(tmp_path, has_cell_words, compact):
+    bundle = tiny_bundle(has_cell_words)
+    loaded = load(save(bundle, tmp_path / "model", compact))
+    ids = ids_of_an_image(bundle)
+    torch.testing.assert_close(loaded.model.hidden(ids), bundle.model.hidden(ids))
+    hidden, cells = torch.randn(3, 16), torch.tensor([0, 5, 5])
+    torch.testing.assert_close(loaded.model.image_logits(hidden, cells), bundle.model.image_logits(hidden, cells))
+    torch.testing.assert_close(loaded.model.text_logits(hidden), bundle.model.text_logits(hidden))
+    assert loaded.provenance == bundle.provenance
+
+
+@pytest.mark.parametrize("compact", [True, False])
+def test_plain_transformers_loads_the_export_of_either_form(tmp_path, compact):
+    bundle = tiny_bundle()
+    directory = save(load(save(bundle, tmp_path / "first", compact)), tmp_path / "export")
+    model = AutoModelForCausalLM.from_pretrained(directory)
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    vocabulary = bundle.model.vocabulary
+    assert model.get_input_embeddings().num_embeddings == len(tokenizer) == vocabulary.size
+    ids = ids_of_an_image(bundle)
+    logits = model(ids).logits[:, -1]
+    hidden = bundle.model.hidden(ids)[:, -1]
+    torch.testing.assert_close(logits[:, : vocabulary.image_token_offset], bundle.model.text_logits(hidden))
+    first, stop = vocabulary.word_range(3)
+    torch.testing.assert_close(logits[:, first:stop], bundle.model.image_logits(hidden, torch.tensor([3])))
+
+
+def test_plain_generate_under_the_grammar_draws_a_valid_grid(tmp_path):
+    bundle = tiny_bundle()
+    model = AutoModelForCausalLM.from_pretrained(save(bundle, tmp_path / "model"))
+    vocabulary, grammar = bundle.model.vocabulary, ImageGrammar(bundle.model.vocabulary)
+    prompt = torch.tensor([[*bundle.encoder.prompt("Draw:", text="effusion"), vocabulary.boi_id]])
+    out = model.generate(
+        prompt,
+        max_new_tokens=vocabulary.num_cells + 1,
+        do_sample=True,
+        prefix_allowed_tokens_fn=grammar.prefix_allowed_tokens,
+    )
+    written = out[0, prompt.shape[1] :]
+    assert written[-1] == vocabulary.eoi_id
+    assert vocabulary.to_codes(written[:-1].numpy()).shape == vocabulary.grid
+
+
+def test_a_pretrained_model_with_untied_rows_keeps_its_words(tmp_path):
+    bundle = tiny_bundle(has_cell_words=False)
+    vocabulary = bundle.model.vocabulary
+    config = GPTNeoXConfig(
+        vocab_size=vocabulary.image_token_offset + 11,  # padded, as Dolly's table is
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    pretrained = GPTNeoXForCausalLM(config).eval()
+    ids = torch.tensor([[5, 6, 7]])
+    before = pretrained(ids).logits[..., : vocabulary.image_token_offset].detach()
+    bundle.model = UnifiedModel.with_new_image_words(pretrained, vocabulary)
+    torch.testing.assert_close(bundle.model.text_logits(bundle.model.hidden(ids)), before)
+    loaded = AutoModelForCausalLM.from_pretrained(save(bundle, tmp_path / "model"))
+    torch.testing.assert_close(loaded(ids).logits[..., : vocabulary.image_token_offset], before)
+    again = load(tmp_path / "model")
+    torch.testing.assert_close(again.model.text_logits(again.model.hidden(ids)), before)
+
+
+def break_nothing_there(directory):
+    shutil.rmtree(directory)
+
+
+def break_card(directory):
+    (directory / "llmcxr.json").write_text("{")
+
+
+def break_weights(directory):
+    path = next(directory.glob("*.safetensors"))
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def break_other_tokenizer(directory):
+    card = json.loads((directory / "llmcxr.json").read_text())
+    card["image_tokenizer_fingerprint"] = "0" * 64
+    (directory / "llmcxr.json").write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize("compact", [True, False])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (break_nothing_there, "no such model directory"),
+        (break_card, "not readable as JSON"),
+        (break_weights, "another SHA-256"),
+        (break_other_tokenizer, "was trained with image tokenizer"),
+        ("llmcxr.json", "missing"),
+        ("tokenizer.json", "missing"),
+        ("config.json", "missing"),
+        ("image_tokenizer/config.json", "image_tokenizer"),
+        ("image_tokenizer/model.safetensors", "image_tokenizer"),
+    ],
+)
+def test_a_damaged_directory_is_named(tmp_path, compact, damage, message):
+    directory = save(tiny_bundle(), tmp_path / "model", compact)
+    (directory / damage).unlink() if isinstance(damage, str) else damage(directory)
+    with pytest.raises(UserError, match=message):
+        load(directory)
+
+
+def test_an_interrupted_save_leaves_the_old_model(tmp_path, monkeypatch):
+    bundle = tiny_bundle()
+    directory = save(bundle, tmp_path / "model")
+    before = (directory / "llmcxr.json").read_text()
+    monkeypatch.setattr(bundle.image_tokenizer, "save_pretrained", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save(bundle, directory)
+    assert (directory / "llmcxr.json").read_text() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

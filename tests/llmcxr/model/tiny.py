@@ -1,0 +1,30 @@
+"""A model of a few thousand parameters with everything a real one has, for the tests of several rooms."""
+
+import torch
+
+from llmcxr.model.directory import Bundle
+from llmcxr.model.unified import LMConfig, UnifiedModel
+from llmcxr.prompts import REPORT, SUMMARY, TEMPLATES, Encoder
+from llmcxr.vocabulary import add_image_words, train_text_tokenizer
+from vqgan import VQGAN, VQGANConfig
+
+TEXTS = ["Large right pleural effusion with cardiomegaly.", "No pneumothorax. Cardiothoracic ratio 0.57."]
+
+
+def tiny_bundle(has_cell_words: bool = True, template: str = "compact", seed: int = 0) -> Bundle:
+    torch.manual_seed(seed)
+    image_tokenizer = VQGAN(
+        VQGANConfig(image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8)
+    ).eval()
+    form = TEMPLATES[template]
+    texts = [*TEXTS, *REPORT.instructions, *SUMMARY.instructions]
+    text_tokenizer = train_text_tokenizer(texts, 300, form.control_words, form.end)
+    config = image_tokenizer.config
+    tokenizer, vocabulary = add_image_words(text_tokenizer, config.grid, config.codebook_size, has_cell_words)
+    encoder = Encoder(tokenizer, vocabulary, form)
+    lm = LMConfig(hidden_size=16, num_layers=2, num_heads=2, intermediate_size=32, max_positions=256)
+    model = UnifiedModel.from_config(lm, vocabulary, encoder.end_ids[-1])
+    for parameter in model.parameters():  # livelier than the usual start, so that choices differ
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return Bundle(model.eval(), encoder, image_tokenizer, {"dataset": "phantom:n=1"})

@@ -1,0 +1,77 @@
+"""What takes a loss, and that turns which share an image are computed as if each stood alone."""
+
+import numpy as np
+import pytest
+import torch
+
+from llmcxr.data import Texts
+from llmcxr.model.unified import IGNORE_INDEX
+from llmcxr.records import Question, Report
+from llmcxr.training.examples import ExampleConfig, collate, drawing_example, reading_example
+from tests.llmcxr.model.tiny import tiny_bundle
+
+TEXTS = Texts(
+    Report(findings="Large right pleural effusion.", impression="Effusion."),
+    "Large right pleural effusion.",
+    (Question("Is there a pneumothorax?", "No."), Question("Which side?", "On the right.", "location")),
+)
+ALWAYS = ExampleConfig(condition_dropout=0, summary_share=1, report_as_request=0)
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return tiny_bundle()
+
+
+@pytest.fixture
+def codes(bundle):
+    return np.arange(bundle.model.vocabulary.num_cells).reshape(bundle.model.vocabulary.grid) % 12
+
+
+def batch_of(bundle, *examples):
+    return collate(examples, bundle.model.vocabulary.image_token_offset, bundle.encoder.end_ids[-1])
+
+
+def test_a_drawing_takes_a_loss_on_its_codes_alone(bundle, codes):
+    example = drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    labels = batch_of(bundle, example)["labels"][0]
+    answered = labels[labels != IGNORE_INDEX].numpy()
+    assert (bundle.model.vocabulary.to_codes(answered) == codes).all()
+    assert "Large right pleural effusion." in bundle.encoder.tokenizer.decode(example.turns[0][0])
+
+
+def test_a_dropped_request_is_the_unconditional_prompt(bundle, codes):
+    always_dropped = ExampleConfig(condition_dropout=1)
+    example = drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), always_dropped)
+    assert example.turns[0][0] == bundle.encoder.prompt("Draw:", text="")
+
+
+def test_a_reading_takes_a_loss_on_its_texts_alone(bundle, codes):
+    example = reading_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    labels = batch_of(bundle, example)["labels"][0]
+    answered = bundle.encoder.tokenizer.decode(labels[labels != IGNORE_INDEX], skip_special_tokens=True)
+    for text in ("Large right pleural effusion.", "Effusion.", "No.", "On the right."):
+        assert text in answered
+    assert "Is there" not in answered and "Write" not in answered
+
+
+@pytest.mark.parametrize("template", ["compact", "alpaca"])
+@torch.no_grad()
+def test_turns_are_computed_as_if_each_stood_alone(codes, template):
+    bundle = tiny_bundle(template=template)
+    reading = reading_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    drawing = drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    together = bundle.model.losses(**batch_of(bundle, reading, drawing))
+    offset = bundle.model.vocabulary.image_token_offset
+    text_nll = image_nll = 0.0
+    for example in (reading, drawing):
+        for prompt, response in example.turns:
+            before = [*example.prefix, *prompt]
+            ids = torch.tensor([before + response])
+            targets = [w if example is reading or w >= offset else IGNORE_INDEX for w in response]
+            labels = torch.tensor([[IGNORE_INDEX] * len(before) + targets])
+            alone = bundle.model.losses(ids, labels)  # plain causal attention, plain positions
+            text_nll, image_nll = text_nll + alone["text_nll"], image_nll + alone["image_nll"]
+    torch.testing.assert_close(together["text_nll"], text_nll, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(together["image_nll"], image_nll, rtol=1e-4, atol=1e-4)
+    assert int(together["num_image"]) == bundle.model.vocabulary.num_cells

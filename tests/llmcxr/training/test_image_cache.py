@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from llmcxr.training import image_cache
+from llmcxr.training.image_cache import cached_images
+
+
+class Counted:
+    """A dataset of n flat images, image i of grey i / 255, that counts its reads."""
+
+    def __init__(self, n, offset=0):
+        self.n, self.offset, self.reads = n, offset, []
+
+    def __len__(self):
+        return self.n
+
+    def read(self, index, size):
+        self.reads.append(index)
+        return np.full((size, size), (index + self.offset) / 255, np.float32)
+
+    def salience(self, index, size):
+        return np.full((size, size), 1.0, np.float32)
+
+
+@pytest.fixture
+def open_counted(monkeypatch):
+    def opened_as(dataset):
+        monkeypatch.setattr("llmcxr.data.open_dataset", lambda name: dataset)
+        image_cache._opened.clear()
+        return dataset
+
+    yield opened_as
+    image_cache._opened.clear()
+
+
+def test_pixels_are_kept_and_read_once(tmp_path, open_counted):
+    dataset = open_counted(Counted(150))
+    images = cached_images("counted:", 4, tmp_path, processes=1)
+    assert images.shape == (150, 1, 4, 4)
+    assert images.dtype == np.uint8
+    assert (images[:, 0, 0, 0] == np.arange(150)).all()
+    dataset.reads.clear()
+    again = cached_images("counted:", 4, tmp_path, processes=1)
+    assert len(dataset.reads) == image_cache.PROBE_IMAGES
+    assert (again == images).all()
+
+
+def test_salience_is_the_second_channel(tmp_path, open_counted):
+    open_counted(Counted(3))
+    images = cached_images("counted:", 4, tmp_path, with_salience=True, processes=1)
+    assert images.shape == (3, 2, 4, 4)
+    assert (images[:, 1] == 255).all()
+
+
+def test_other_pixels_give_another_file(tmp_path, open_counted):
+    open_counted(Counted(5))
+    cached_images("counted:", 4, tmp_path, processes=1)
+    open_counted(Counted(5, offset=7))
+    assert cached_images("counted:", 4, tmp_path, processes=1)[0, 0, 0, 0] == 7
+
+
+def test_an_interrupted_build_goes_on_where_it_stopped(tmp_path, open_counted):
+    dataset = open_counted(Counted(200))
+    whole = dataset.read
+
+    def broken(index, size):
+        if index == 130 and len(dataset.reads) > image_cache.PROBE_IMAGES:
+            raise KeyboardInterrupt
+        return whole(index, size)
+
+    dataset.read = broken
+    with pytest.raises(KeyboardInterrupt):
+        cached_images("counted:", 4, tmp_path, processes=1)
+    dataset.read = whole
+    dataset.reads.clear()
+    images = cached_images("counted:", 4, tmp_path, processes=1)
+    assert (images[:, 0, 0, 0] == np.arange(200)).all()
+    assert len(dataset.reads) == image_cache.PROBE_IMAGES + 200 - 2 * image_cache.CHUNK_IMAGES
