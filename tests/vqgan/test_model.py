@@ -1,0 +1,67 @@
+import pytest
+import torch
+
+from vqgan import VQGAN, VQGANConfig
+
+TINY = dict(image_size=32, levels=(3, 3), stem_channels=8, grid_channels=8, level_blocks=0, grid_blocks=1, num_heads=1)
+
+
+def build(**settings) -> VQGAN:
+    torch.manual_seed(0)
+    return VQGAN(VQGANConfig(**(TINY | settings))).eval()
+
+
+@pytest.mark.parametrize("cell", [(4, 4), (8, 8), (8, 16), (16, 8), (16, 16), (4, 32)])
+def test_codes_lie_on_a_grid_of_cells_and_decode_to_the_image_size(cell: tuple[int, int]) -> None:
+    model = build(cell_height=cell[0], cell_width=cell[1])
+    images = torch.rand(2, 1, 32, 32)
+    codes = model.encode(images)
+    assert codes.shape == (2, 32 // cell[0], 32 // cell[1]) == (2, *model.config.grid)
+    assert codes.dtype == torch.int64 and codes.min() >= 0 and codes.max() < model.config.codebook_size == 9
+    decoded = model.decode(codes)
+    assert decoded.shape == images.shape and decoded.min() >= 0 and decoded.max() <= 1
+
+
+def test_decoding_codes_is_the_clipped_reconstruction() -> None:
+    model = build()
+    images = torch.rand(2, 1, 32, 32)
+    output = model(images)
+    assert torch.equal(output.codes, model.encode(images))
+    torch.testing.assert_close(model.decode(output.codes), output.reconstruction.clamp(0, 1))
+
+
+def test_codes_of_an_image_do_not_depend_on_its_batch() -> None:
+    model = build()
+    images = torch.rand(3, 1, 32, 32)
+    assert torch.equal(model.encode(images)[1:2], model.encode(images[1:2]))
+
+
+def test_the_default_has_128_codes_of_1000() -> None:
+    config = VQGANConfig()
+    assert (config.grid, config.codebook_size, config.strides) == ((16, 8), 1000, [(2, 2), (1, 2)])
+    assert config.channels[0] == config.stem_channels and config.channels[-1] == config.grid_channels
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cell_height": 12}, "cell_height 12 does not divide image_size 128"),
+        ({"image_size": 96, "cell_width": 12}, "cell_width 12 must be patch 4 times a power of two"),
+        ({"cell_width": 2}, "cell_width 2 must be patch 4"),
+        ({"grid_channels": 20}, "grid_channels must be a multiple of 8, got 20"),
+        ({"grid_blocks": 0}, "grid_blocks must be at least 1, got 0"),
+    ],
+)
+def test_impossible_configs_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        VQGANConfig(**settings)
+
+
+def test_wrong_images_and_codes_are_refused_with_both_shapes() -> None:
+    model = build(cell_height=8, cell_width=16)
+    with pytest.raises(ValueError, match=r"\(B, 1, 32, 32\), got \(1, 3, 32, 32\)"):
+        model.encode(torch.rand(1, 3, 32, 32))
+    with pytest.raises(ValueError, match=r"\(B, 4, 2\), got \(1, 2, 4\)"):
+        model.decode(torch.zeros(1, 2, 4, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"in 0\.\.8, got 0\.\.9"):
+        model.decode(torch.tensor([[[9, 0]] * 4]))

@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.vqgan.test_model import build
+from vqgan import VQGAN
+
+
+def saved(directory: Path, **settings) -> VQGAN:
+    model = build(**settings)
+    model.save_pretrained(directory)
+    return model
+
+
+def edit(file: Path, **changes) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def test_saved_and_loaded_tokenizers_are_identical(tmp_path: Path) -> None:
+    model = saved(tmp_path)
+    loaded = VQGAN.from_pretrained(tmp_path)
+    images = torch.rand(2, 1, 32, 32)
+    assert loaded.config == model.config
+    assert loaded.fingerprint == model.fingerprint
+    assert torch.equal(loaded.encode(images), model.encode(images))
+    assert torch.equal(loaded.decode(loaded.encode(images)), model.decode(model.encode(images)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_fingerprint_changes_with_one_weight_and_with_the_config() -> None:
+    model = build()
+    before = model.fingerprint
+    assert before == build().fingerprint and len(before) == 64
+    with torch.no_grad():
+        model.decoder.refine.bias += 1e-6
+    assert model.fingerprint != before
+    assert build(levels=(3, 3)).fingerprint != build(levels=(9, 2)).fingerprint
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    saved(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(ValueError, match=f"expected a file {name}, found none"):
+        VQGAN.from_pretrained(tmp_path)
+
+
+def test_weights_of_another_tokenizer_are_recognised(tmp_path: Path) -> None:
+    one = saved(tmp_path / "one")
+    other = build()
+    with torch.no_grad():
+        other.decoder.refine.bias += 1
+    other.save_pretrained(tmp_path / "other")
+    (tmp_path / "other" / "model.safetensors").replace(tmp_path / "one" / "model.safetensors")
+    with pytest.raises(ValueError) as caught:
+        VQGAN.from_pretrained(tmp_path / "one")
+    assert one.fingerprint[:12] in str(caught.value) and other.fingerprint[:12] in str(caught.value)
+
+
+def test_a_changed_config_is_recognised(tmp_path: Path) -> None:
+    saved(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())["config"]
+    edit(tmp_path / "config.json", config=config | {"cell_width": 8})
+    with pytest.raises(ValueError, match="was altered or comes from another tokenizer"):
+        VQGAN.from_pretrained(tmp_path)
+
+
+def test_weights_of_another_shape_are_named(tmp_path: Path) -> None:
+    saved(tmp_path)
+    wide = saved(tmp_path / "wide", grid_channels=16)
+    (tmp_path / "wide" / "model.safetensors").replace(tmp_path / "model.safetensors")
+    edit(tmp_path / "config.json", fingerprint=_fingerprint_with(build(), wide))
+    with pytest.raises(ValueError, match=r"weight 'decoder\S+': expected \(.*\), found \(.*\)"):
+        VQGAN.from_pretrained(tmp_path)
+
+
+def _fingerprint_with(config_of: VQGAN, weights_of: VQGAN) -> str:
+    from vqgan.storage import fingerprint
+
+    return fingerprint(config_of.config, weights_of.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", "{", "config.json: expected JSON"),
+        ("config.json", "[]", "expected format 'vqgan-1', found None"),
+        ("config.json", '{"format": "vqgan-9"}', "expected format 'vqgan-1', found 'vqgan-9'"),
+        ("config.json", '{"format": "vqgan-1"}', "expected a key 'fingerprint'"),
+        ("config.json", '{"format": "vqgan-1", "fingerprint": "", "config": {"size": 1}}', "expected config keys"),
+        ("model.safetensors", "not weights", "model.safetensors: expected safetensors weights, found a damaged file"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:
+    saved(tmp_path)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        VQGAN.from_pretrained(tmp_path)
