@@ -1,0 +1,417 @@
+"""The console program `llmcxr`: one sub-command a job. Parses arguments, calls the library and prints.
+
+`generate.py` and `train.py` are doors into the same functions. Results go to stdout, everything said about
+them to stderr. Exit codes: 0 done; 1 some of many inputs were left out; 2 a user's mistake, or no input could
+be used; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llmcxr.errors import UserError
+from llmcxr.terminal import progress, say
+
+if TYPE_CHECKING:
+    from llmcxr import CXR
+    from llmcxr.data.rejections import Rejections
+    from llmcxr.readings import Film
+
+RUN_KINDS = {  # `kind` of a configuration -> its dataclass, and the module that has it and its `run`
+    "tokenizer": ("llmcxr.training.tokenizer", "TokenizerRun"),
+    "lm": ("llmcxr.training.lm", "LMRun"),
+    "classifier": ("llmcxr.training.classifier", "ClassifierRun"),
+}
+BATCH = 16  # images worked on between two steps of a progress bar
+
+EPILOG = (
+    "Every command takes --help, and --debug, which shows the traceback of an error. "
+    "Research software, not a medical device."
+)
+
+
+def _program(name: str, about: str) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        help=about,
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+
+
+app = _program(
+    "llmcxr", "One model that reads and draws chest radiographs. The model 'phantom' ships with the package."
+)
+generate_app = _program(
+    "generate.py", "Draw a radiograph from a sentence, write the report of one, answer a question about one."
+)
+evaluate_app = _program("evaluate", "Score a model.")
+app.add_typer(evaluate_app)
+
+ModelOption = Annotated[str, typer.Option(help="A model directory, or 'phantom', the embedded model.")]
+ModelArgument = Annotated[str, typer.Argument(help="A model directory, or 'phantom'.", metavar="MODEL")]
+DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto': cuda where there is one.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")]
+WordingOption = Annotated[float, typer.Option(min=0, help="0 writes the likeliest wording.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program `llmcxr`. Ends the process."""
+    _run(app, sys.argv[1:] if arguments is None else arguments)
+
+
+def generate(arguments: Sequence[str] | None = None) -> None:
+    """The program `generate.py`. Ends the process."""
+    _run(generate_app, sys.argv[1:] if arguments is None else arguments)
+
+
+def train(arguments: Sequence[str] | None = None) -> None:
+    """The program `train.py`: `llmcxr train` without the word train. Ends the process."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    _run(app, ["train", *(arguments or ["--help"])])
+
+
+def _run(program: typer.Typer, arguments: Sequence[str]) -> None:
+    try:
+        program([argument for argument in arguments if argument != "--debug"])
+    except UserError as error:
+        if "--debug" in arguments:
+            raise
+        say(f"error: {error}")
+        sys.exit(2)
+
+
+# -- drawing and reading -------------------------------------------------------------------------------------
+
+
+@app.command("image")
+@app.command("draw", hidden=True)
+@generate_app.command("image")
+def image_command(
+    text: Annotated[str, typer.Argument(help="What the radiograph shows.", metavar="TEXT")],
+    n: Annotated[int, typer.Option(min=1, help="How many to draw, with seeds SEED, SEED+1, ...")] = 1,
+    seed: SeedOption = 0,
+    out: Annotated[Path, typer.Option(help="A .png or .dcm file to write.")] = Path("drawn.png"),
+    best_of: Annotated[
+        int, typer.Option(min=1, help="Draw this many for each, keep the one whose reading fits best.")
+    ] = 1,
+    guidance: Annotated[
+        float, typer.Option(min=0, help="How closely to follow the text; 1: unguided.")
+    ] = 2.0,
+    temperature: Annotated[float, typer.Option(min=0, help="0 draws the likeliest, more varies.")] = 0.8,
+    top_k: Annotated[int, typer.Option(min=0, help="Choose among this many codes; 0 is all.")] = 0,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among this much probability.")] = 1.0,
+    model: ModelOption = "phantom",
+    device: DeviceOption = "auto",
+) -> None:
+    """Draw the radiograph that a sentence describes. Also called [bold]draw[/bold].
+
+    With --n 4 --out drawn.png, the four are drawn-1.png to drawn-4.png, and drawn.png shows them in a row.
+    Every PNG says that it is synthetic and carries its recipe; a .dcm is a Secondary Capture marked synthetic.
+
+    \b
+    Examples:
+      llmcxr image "Large right pleural effusion with cardiomegaly." --n 4 --seed 0 --out drawn.png
+      llmcxr image "Nodule in the left upper zone." --best-of 4 --out nodule.dcm
+    """
+    from llmcxr import drawings
+
+    drawings.check_output(out)
+    cxr = _load(model, device)
+    settings = {"guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    drawn = []
+    with progress("drawing", n) as advance:
+        for start, count in _pieces(n, max(1, BATCH // best_of)):
+            drawn += cxr.draw([text], n=count, seed=seed + start, best_of=best_of, **settings)
+            advance(count)
+    for path in drawings.write(out, drawn):
+        print(path)
+    say(drawings.SYNTHETIC)
+
+
+@app.command("report")
+@generate_app.command("report")
+def report_command(
+    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG or DICOM files.", metavar="IMAGE...")],
+    as_json: JsonOption = False,
+    seed: SeedOption = 0,
+    temperature: WordingOption = 0.0,
+    rejected: Annotated[
+        Path, typer.Option(help="Of many images, those that cannot be read are listed here.")
+    ] = Path("rejected.jsonl"),
+    model: ModelOption = "phantom",
+    device: DeviceOption = "auto",
+) -> None:
+    """Write the report of each radiograph.
+
+    Of many images, those that cannot be read are left out, listed with the reason in rejected.jsonl, and
+    counted at the end; the exit code is then 1, or 2 where none could be read. --json prints one object a line.
+
+    \b
+    Examples:
+      llmcxr report film.png
+      llmcxr report archive/*.dcm --json > reports.jsonl
+    """
+    from llmcxr.data.rejections import Rejections
+    from llmcxr.readings import DISCLAIMER, read_all
+
+    if len(images) == 1:
+        films = _open_films(images, None)
+    cxr = _load(model, device)
+    say(DISCLAIMER)
+    if len(images) == 1:
+        _print_reading(read_all(films, cxr, seed, temperature)[0], as_json)
+        return
+    with Rejections(rejected) as rejections, progress("reading", len(images)) as advance:
+        for start, count in _pieces(len(images), BATCH):
+            films = _open_films(images[start : start + count], rejections)
+            for reading in read_all(films, cxr, seed, temperature):
+                _print_reading(reading, as_json, heading=True)
+            advance(count)
+    if len(rejections):
+        say(f"{len(images) - len(rejections)} of {len(images)} images were read")
+        raise typer.Exit(2 if len(rejections) == len(images) else 1)
+
+
+@app.command("answer")
+@generate_app.command("answer")
+def answer_command(
+    image: Annotated[Path, typer.Argument(help="A PNG, JPEG or DICOM file.", metavar="IMAGE")],
+    question: Annotated[str, typer.Argument(help="A question about it.", metavar="QUESTION")],
+    as_json: JsonOption = False,
+    seed: SeedOption = 0,
+    temperature: WordingOption = 0.0,
+    model: ModelOption = "phantom",
+    device: DeviceOption = "auto",
+) -> None:
+    """Answer a question about a radiograph.
+
+    \b
+    Examples:
+      llmcxr answer film.png "Is there a pneumothorax?"
+      llmcxr answer film.png "What is the cardiothoracic ratio?" --json
+    """
+    from llmcxr.readings import DISCLAIMER, Reading
+
+    film = _open_films([image], None)[0]
+    cxr = _load(model, device)
+    say(DISCLAIMER)
+    result = cxr.answer(film.pixels, question, seed=seed, temperature=temperature)
+    _print_reading(Reading(film, result, cxr.name, cxr.is_phantom_trained), as_json)
+
+
+# -- training, and moving models -----------------------------------------------------------------------------
+
+
+@app.command("train")
+def train_command(
+    config: Annotated[Path, typer.Argument(help="Such as configs/lm/phantom.yaml.", metavar="CONFIG")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Settings that differ from the file's.", metavar="KEY=VALUE..."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Print the resolved configuration and start nothing.")
+    ] = False,
+) -> None:
+    """Train what a configuration describes: an image tokenizer, a language model or a classifier.
+
+    The same command goes on where an interrupted training stopped. The head of each file under configs/ tells
+    its command, hardware, time and expected score.
+
+    \b
+    Examples:
+      llmcxr train configs/tokenizer/phantom.yaml
+      llmcxr train configs/lm/phantom.yaml run_dir=runs/mine dataset=folder:films.csv seed=1
+    """
+    from llmcxr.config import load, to_dict
+
+    kinds = {kind: lambda kind=kind: _run_dataclass(kind) for kind in RUN_KINDS}
+    settings = load(config, overrides or (), kinds=kinds)
+    if check:
+        print(json.dumps(to_dict(settings), indent=2, default=str))
+        return
+    try:
+        made = import_module(type(settings).__module__).run(settings)
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on from the last checkpoint")
+        raise typer.Exit(130) from None
+    print(made)
+
+
+@app.command("encode")
+def encode_command(
+    dataset: Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")],
+    tokenizer: Annotated[Path, typer.Argument(help="An image tokenizer directory.", metavar="TOKENIZER")],
+    out: Annotated[Path, typer.Argument(help="The code store to write.", metavar="OUT")],
+    cache_dir: Annotated[Path, typer.Option(help="Where computed images are kept.")] = Path("runs/cache"),
+    device: DeviceOption = "auto",
+) -> None:
+    """Turn a dataset's radiographs into codes, once, so that training reads integers.
+
+    The same command goes on where an interrupted one stopped. Radiographs that cannot be read are left out
+    and listed in rejected.jsonl beside the store.
+
+    \b
+    Example:
+      llmcxr encode nih:data/nih runs/tokenizer-nih/model runs/nih-codes
+    """
+    from llmcxr.training.encoding import encode_dataset
+    from vqgan import VQGAN
+
+    try:
+        image_tokenizer = VQGAN.from_pretrained(tokenizer)
+    except ValueError as error:  # vqgan stands alone and knows no UserError
+        raise UserError(str(error)) from error
+    store = encode_dataset(dataset, image_tokenizer.to(_device(device)), out, cache_dir)
+    say(f"{len(store)} radiographs as codes on a {'x'.join(map(str, store.metadata.grid))} grid")
+    print(out)
+
+
+@app.command("export")
+def export_command(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Argument(help="The folder to write.", metavar="OUT")],
+) -> None:
+    """Write a model as a plain Hugging Face directory, which transformers loads without this package.
+
+    \b
+    Example:
+      llmcxr export phantom exported
+    """
+    if out.exists() and not (out / "llmcxr.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out}: expected a new or empty folder, or an earlier export; choose another name")
+    print(_load(model, "cpu").save_pretrained(out))
+
+
+@app.command("info")
+def info_command(model: ModelArgument = "phantom", as_json: JsonOption = False) -> None:
+    """Say what a model is: its grid, its size, where it came from.
+
+    \b
+    Example:
+      llmcxr info phantom
+    """
+    from llmcxr.readings import DISCLAIMER, PHANTOM_NOTICE
+
+    cxr = _load(model, "cpu")
+    vocabulary, image_tokenizer = cxr.model.vocabulary, cxr.image_tokenizer
+    facts = {
+        "model": cxr.name,
+        "disclaimer": DISCLAIMER,
+        "notice": PHANTOM_NOTICE if cxr.is_phantom_trained else "",
+        "image_size": image_tokenizer.config.image_size,
+        "grid": list(vocabulary.grid),
+        "codebook_size": vocabulary.codebook_size,
+        "words": vocabulary.size,
+        "language_model_parameters": _num_parameters(cxr.model),
+        "image_tokenizer_parameters": _num_parameters(image_tokenizer),
+        "image_tokenizer_fingerprint": image_tokenizer.fingerprint,
+        "provenance": cxr.provenance,
+    }
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        print(f"{name.replace('_', ' ')}: {value}")
+
+
+# -- scoring -------------------------------------------------------------------------------------------------
+
+
+@evaluate_app.command("phantom")
+def evaluate_phantom_command(
+    model: ModelArgument,
+    n: Annotated[int, typer.Option(min=1, help="How many held-out phantoms.")] = 500,
+    seed: SeedOption = 0,
+    best_of: Annotated[list[int], typer.Option(min=1, help="Draw the best of so many; repeatable.")] = (1, 4),
+    as_json: JsonOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Score reading, drawing and answering on phantoms that no training saw.
+
+    The judges are a classifier that took part in no loss, and geometry from the pixels.
+
+    \b
+    Example:
+      llmcxr evaluate phantom runs/lm-phantom/model --n 64 --best-of 1 --json > scores.json
+    """
+    from llmcxr.evaluation.phantom import evaluate_phantom, phantom_tables
+
+    cxr = _load(model, device)
+    scores = evaluate_phantom(cxr, n, seed, tuple(best_of), announce=lambda stage: say(f"{stage} ..."))
+    print(json.dumps(scores, indent=2) if as_json else phantom_tables(scores))
+
+
+# -- parts ---------------------------------------------------------------------------------------------------
+
+
+def _open_films(paths: Sequence[Path], rejections: Rejections | None) -> list[Film]:
+    """Those that can be read. Without `rejections`, the first that cannot raises its UserError."""
+    from llmcxr.readings import Film
+
+    films = []
+    for path in paths:
+        try:
+            films.append(Film.open(path))
+        except UserError as error:
+            if rejections is None:
+                raise
+            rejections.add(str(path), str(error))
+            say(f"left out: {error}")
+    return films
+
+
+def _print_reading(reading, as_json: bool, heading: bool = False) -> None:
+    if as_json:
+        print(reading.to_json(), flush=True)
+        return
+    for warning in reading.warnings:
+        say(f"{reading.film.path}: {warning}")
+    title = f"== {reading.film.path}\n" if heading else ""
+    print(f"{title}{reading.to_text()}" + ("\n" if heading else ""), flush=True)
+
+
+def _load(model: str, device: str) -> CXR:
+    from transformers.utils import logging as transformers_logging
+
+    from llmcxr import CXR
+
+    transformers_logging.disable_progress_bar()
+    return CXR.from_pretrained(model, device=_device(device))
+
+
+def _device(name: str) -> str:
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if name not in ("auto", "cpu") and not (name.startswith("cuda") and has_cuda):
+        usable = "auto, cpu or cuda" if has_cuda else "auto or cpu, as there is no usable GPU here"
+        raise UserError(f"--device must be {usable}; got {name!r}")
+    return ("cuda" if has_cuda else "cpu") if name == "auto" else name
+
+
+def _run_dataclass(kind: str) -> type:
+    module, name = RUN_KINDS[kind]
+    return getattr(import_module(module), name)
+
+
+def _num_parameters(module: Any) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _pieces(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """(start, count) of consecutive pieces of `total`."""
+    for start in range(0, total, size):
+        yield start, min(size, total - start)
