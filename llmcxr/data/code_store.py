@@ -237,7 +237,9 @@ def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata)
 def _finish(partial: Path, metadata: CodeStoreMetadata, path: Path) -> None:
     """Sort the index, write the metadata that counts the images, and give the folder its name."""
     lines = (partial / "ids.txt").read_text(encoding="utf-8").splitlines()
-    ids = np.array([json.loads(line).encode() for line in lines] or [], dtype=np.bytes_)
+    if not lines:
+        raise UserError(f"{path}: expected images to encode, found none")
+    ids = np.array([json.loads(line).encode() for line in lines])
     order = np.argsort(ids, kind="stable")
     ordered = ids[order]
     repeated = np.flatnonzero(ordered[1:] == ordered[:-1])

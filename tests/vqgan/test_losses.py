@@ -38,7 +38,9 @@ def test_pixel_loss_by_hand() -> None:
 
 
 def test_gradient_loss_by_hand() -> None:
-    reconstruction = torch.tensor([[[[0.0, 1.0], [0.0, 1.0]]]])  # steps of 1 along the columns, none down the rows
+    reconstruction = torch.tensor(
+        [[[[0.0, 1.0], [0.0, 1.0]]]]
+    )  # steps of 1 along the columns, none down the rows
     images, weights = torch.zeros_like(reconstruction), torch.tensor([[[[9.0, 2.0], [9.0, 4.0]]]])
     assert gradient_loss(reconstruction, images, weights).item() == pytest.approx((0 + (2 + 4) / 2) / 2)
 

@@ -3,7 +3,9 @@ import torch
 
 from vqgan import VQGAN, VQGANConfig
 
-TINY = dict(image_size=32, levels=(3, 3), stem_channels=8, grid_channels=8, level_blocks=0, grid_blocks=1, num_heads=1)
+TINY = dict(
+    image_size=32, levels=(3, 3), stem_channels=8, grid_channels=8, level_blocks=0, grid_blocks=1, num_heads=1
+)
 
 
 def build(**settings) -> VQGAN:

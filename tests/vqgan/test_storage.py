@@ -89,8 +89,16 @@ def _fingerprint_with(config_of: VQGAN, weights_of: VQGAN) -> str:
         ("config.json", "[]", "expected format 'vqgan-1', found None"),
         ("config.json", '{"format": "vqgan-9"}', "expected format 'vqgan-1', found 'vqgan-9'"),
         ("config.json", '{"format": "vqgan-1"}', "expected a key 'fingerprint'"),
-        ("config.json", '{"format": "vqgan-1", "fingerprint": "", "config": {"size": 1}}', "expected config keys"),
-        ("model.safetensors", "not weights", "model.safetensors: expected safetensors weights, found a damaged file"),
+        (
+            "config.json",
+            '{"format": "vqgan-1", "fingerprint": "", "config": {"size": 1}}',
+            "expected config keys",
+        ),
+        (
+            "model.safetensors",
+            "not weights",
+            "model.safetensors: expected safetensors weights, found a damaged file",
+        ),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:

@@ -1,0 +1,178 @@
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from tests.vqgan.test_losses import Halving
+from vqgan import VQGAN, VQGANConfig
+from vqgan.augmentation import AugmentationConfig
+from vqgan.discriminator import DiscriminatorConfig
+from vqgan.losses import LossConfig
+from vqgan.run_directory import ResumeError
+from vqgan.training import TrainingConfig, TrainingResult, learning_rate, train
+
+CONFIG = TrainingConfig(
+    model=VQGANConfig(
+        image_size=32,
+        levels=(5, 5),
+        stem_channels=8,
+        grid_channels=16,
+        level_blocks=0,
+        grid_blocks=1,
+        num_heads=2,
+    ),
+    steps=8,
+    batch_size=4,
+    warmup_steps=2,
+    log_every=3,
+    validate_every=4,
+    checkpoint_every=2,
+)
+
+
+class Blobs(Dataset):
+    """Smooth random images with the weight map at their bright parts."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        coarse = torch.rand(count, 1, 4, 4, generator=torch.Generator().manual_seed(seed))
+        self.images = torch.nn.functional.interpolate(coarse, size=32, mode="bilinear")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return {"image": self.images[index], "weight": (self.images[index] > 0.8).float()}
+
+
+class Interrupted(Blobs):
+    """Fails, as a killed run would, when it has been read `reads` times."""
+
+    def __init__(self, count: int, seed: int, reads: int) -> None:
+        super().__init__(count, seed)
+        self.reads = reads
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        self.reads -= 1
+        if self.reads < 0:
+            raise KeyboardInterrupt
+        return super().__getitem__(index)
+
+
+def train_blobs(
+    run_dir: Path, config: TrainingConfig = CONFIG, dataset: Dataset | None = None, **kwargs
+) -> TrainingResult:
+    return train(config, dataset or Blobs(10, 0), run_dir, validation=Blobs(5, 1), device="cpu", **kwargs)
+
+
+def metrics_of(run_dir: Path) -> list[dict]:
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+def fingerprint_of(run_dir: Path) -> str:
+    return VQGAN.from_pretrained(run_dir / "model").fingerprint
+
+
+EVERYTHING = replace(
+    CONFIG,
+    ema_decay=0.5,
+    augmentation=AugmentationConfig(shift=0.1, gamma=0.1),
+    discriminator=DiscriminatorConfig(weight=0.1, start_step=3, channels=8, num_layers=2),
+    losses=LossConfig(feature=0.1),
+)
+
+
+@pytest.mark.parametrize("config", [CONFIG, EVERYTHING], ids=["plain", "everything"])
+def test_a_killed_run_goes_on_with_the_same_curve(tmp_path: Path, config: TrainingConfig) -> None:
+    network = Halving() if config.losses.feature else None
+    whole = train_blobs(tmp_path / "whole", config, feature_network=network)
+    with pytest.raises(
+        KeyboardInterrupt
+    ):  # in step 6: the checkpoint is of step 4, the metrics of step 3 and 4
+        train_blobs(tmp_path / "cut", config, Interrupted(10, 0, reads=22), feature_network=network)
+    resumed = train_blobs(tmp_path / "cut", config, feature_network=network)
+    assert resumed.step == whole.step == 8 and resumed.is_finished
+    assert metrics_of(tmp_path / "cut") == metrics_of(tmp_path / "whole")
+    assert fingerprint_of(tmp_path / "cut") == fingerprint_of(tmp_path / "whole")
+
+
+def test_a_run_stopped_by_the_clock_goes_on_with_the_same_curve(tmp_path: Path) -> None:
+    train_blobs(tmp_path / "whole")
+    pieces = [train_blobs(tmp_path / "pieces", replace(CONFIG, max_minutes=1e-9)) for _ in range(3)]
+    assert [(piece.step, piece.is_finished) for piece in pieces] == [(1, False), (2, False), (3, False)]
+    assert train_blobs(tmp_path / "pieces").is_finished
+    assert metrics_of(tmp_path / "pieces") == metrics_of(tmp_path / "whole")
+    assert fingerprint_of(tmp_path / "pieces") == fingerprint_of(tmp_path / "whole")
+
+
+def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
+    first = train_blobs(tmp_path)
+    before = metrics_of(tmp_path)
+    assert train_blobs(tmp_path) == first
+    assert metrics_of(tmp_path) == before
+
+
+def test_training_lowers_the_loss_and_leaves_a_whole_run_directory(tmp_path: Path) -> None:
+    result = train_blobs(
+        tmp_path, replace(CONFIG, steps=60, log_every=10, validate_every=30, checkpoint_every=30)
+    )
+    losses = [line["loss"] for line in metrics_of(tmp_path) if line["kind"] == "train"]
+    assert losses[-1] < losses[0] / 2
+    assert result.metrics["psnr"] > 15 and set(result.metrics) >= {
+        "ssim",
+        "usage",
+        "perplexity",
+        "psnr_salient",
+    }
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names >= {
+        "training.json",
+        "environment.json",
+        "log.txt",
+        "metrics.jsonl",
+        "model",
+        "best",
+        "checkpoints",
+    }
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000060"]
+    assert [path.name for path in sorted((tmp_path / "sheets").iterdir())] == [
+        "step_00000030.png",
+        "step_00000060.png",
+    ]
+    environment = json.loads((tmp_path / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__
+
+
+def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
+    prints = []
+    for number, seed in enumerate((0, 0, 1)):
+        train_blobs(tmp_path / str(number), replace(CONFIG, steps=2), seed=seed)
+        prints.append(fingerprint_of(tmp_path / str(number)))
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_a_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
+    train_blobs(tmp_path, replace(CONFIG, steps=2))
+    with pytest.raises(ResumeError, match="batch_size = 4, now batch_size = 2 is asked for"):
+        train_blobs(tmp_path, replace(CONFIG, steps=2, batch_size=2))
+
+
+def test_a_missing_feature_network_is_said_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no feature network"):
+        train_blobs(tmp_path / "run", replace(CONFIG, losses=LossConfig(feature=1)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_learning_rate_by_hand() -> None:
+    config = replace(CONFIG, learning_rate=1.0, warmup_steps=2, steps=6, final_learning_rate=0.2)
+    rates = [learning_rate(step, config) for step in range(7)]
+    half_cosine = [0.2 + 0.8 * (1 + math.cos(math.pi * quarter / 4)) / 2 for quarter in range(5)]
+    assert rates == pytest.approx([0.5, 1.0, *half_cosine])
+
+
+def test_impossible_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+        TrainingConfig(batch_size=0)
