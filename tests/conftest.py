@@ -1,0 +1,33 @@
+"""Fixtures that tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real radiographs that are no part of the repository; a test that needs them is skipped without them."""
+    place = Path(os.environ.get("LLMCXR_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not place.is_dir():
+        pytest.skip("needs real radiographs: set LLMCXR_SHARED_DATA to a folder with nih/, mhh/, dicom/, ...")
+    return place
+
+
+@pytest.fixture(scope="session")
+def embedded_model() -> Path:
+    """The directory of the model that ships with the package."""
+    directory = REPOSITORY / "llmcxr" / "pretrained" / "phantom"
+    if not (directory / "llmcxr.json").is_file():
+        pytest.skip("needs the embedded model, llmcxr/pretrained/phantom, which is not there")
+    return directory
