@@ -60,14 +60,14 @@ _TIDY = (
 def parse_sections(text: str) -> Report:
     """Split at headings such as "FINDINGS:" (any case, at the start of a line or a sentence).
 
-    Text without headings is all findings; text before the first heading counts as findings where no section of
-    that name follows. A heading that returns adds to its section.
+    Text without headings is all findings; text before the first heading counts as findings where no section
+    of that name follows. A heading that returns adds to its section.
     """
     text = _BANNER.sub("", text)
     headings = list(_HEADING.finditer(text))
     sections = dict.fromkeys(SECTIONS, "")
     ends = [*(heading.start() for heading in headings), len(text)][1:]
-    for heading, end in zip(headings, ends, strict=False):
+    for heading, end in zip(headings, ends, strict=True):
         section = text[heading.end() : end]
         sections[heading.lastgroup] = f"{sections[heading.lastgroup]} {section}"
     before = text[: headings[0].start()] if headings else text
@@ -118,7 +118,7 @@ def describe_labels(
 
 
 _PRESENT = ("{}.", "There is {}.", "Findings of {}.", "The radiograph shows {}.")
-_UNCERTAIN = ("Possible {}.", "Findings suggest {}.", "{} cannot be excluded.")
+_UNCERTAIN = ("Possible {}.", "{} cannot be excluded.")
 _NOTHING = ("No labelled finding.", "None of the labelled findings.", "No finding.")
 
 
