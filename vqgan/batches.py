@@ -1,4 +1,6 @@
-"""Which images make up the batch of a step, from (seed, step) alone, so that a resumed run goes on with the same data."""
+"""Which images make up the batch of a step, from (seed, step) alone, so that a resumed run goes on with the
+same data.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ class StepBatches(Sampler[list[int]]):
             positions = positions[self.rank :: self.num_processes]
             passes = positions // self.num_images
             needed = set(passes.tolist())
-            shuffled = {number: shuffled.get(number, None) for number in needed}
+            shuffled = {number: shuffled.get(number) for number in needed}
             for number in needed:
                 if shuffled[number] is None:
                     generator = np.random.default_rng(np.random.SeedSequence((self.seed, number)))

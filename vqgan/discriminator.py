@@ -23,7 +23,9 @@ class DiscriminatorConfig:
 
 
 class PatchDiscriminator(nn.Module):
-    """PatchGAN (Isola et al. 2017): images (B, 1, H, W) -> logits (B, 1, p, q), high where a patch looks real."""
+    """PatchGAN (Isola et al. 2017): images (B, 1, H, W) -> logits (B, 1, p, q), high where a patch looks
+    real.
+    """
 
     def __init__(self, channels: int = 32, num_layers: int = 3) -> None:
         super().__init__()
@@ -53,7 +55,9 @@ def adversarial_loss(reconstructed_logits: Tensor) -> Tensor:
 
 
 def adaptive_weight(reconstruction_loss: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:
-    """The ratio of the two losses' gradient norms at the decoder's last layer, at most 1e4 (Esser et al. 2021)."""
+    """The ratio of the two losses' gradient norms at the decoder's last layer, at most 1e4 (Esser et al.
+    2021).
+    """
     reconstruction_gradient = torch.autograd.grad(reconstruction_loss, last_layer, retain_graph=True)[0]
     adversarial_gradient = torch.autograd.grad(adversarial, last_layer, retain_graph=True)[0]
     ratio = reconstruction_gradient.norm() / (adversarial_gradient.norm() + 1e-4)

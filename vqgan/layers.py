@@ -1,8 +1,8 @@
 """The convolutional encoder and decoder and their blocks. Knows no codes and no losses.
 
-Made for speed on a CPU: pixels are folded into channels at once (pixel unshuffle), nearly all arithmetic happens
-at a quarter of the resolution or less, and one attention layer works on the latent grid only.
-Legend: B batch, C channels, H W pixels, h w latent grid.
+Made for speed on a CPU: pixels are folded into channels at once (pixel unshuffle), nearly all arithmetic
+happens at a quarter of the resolution or less, and one attention layer works on the latent grid only. Legend:
+B batch, C channels, H W pixels, h w latent grid.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class ResidualBlock(nn.Module):
 
 
 class GridAttention(nn.Module):
-    """Self-attention over all cells of the latent grid, with a learned vector per cell, starting as the identity."""
+    """Self-attention over all cells of the latent grid, with a learned vector per cell, starting as the
+    identity.
+    """
 
     def __init__(self, channels: int, grid: tuple[int, int], num_heads: int) -> None:
         super().__init__()
@@ -109,7 +111,9 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Quantized latents (B, D, h, w) -> images (B, 1, H, W), about [0, 1] but not clipped: the encoder mirrored."""
+    """Quantized latents (B, D, h, w) -> images (B, 1, H, W), about [0, 1] but not clipped: the encoder
+    mirrored.
+    """
 
     def __init__(
         self,

@@ -37,8 +37,9 @@ class FeatureNetwork(Protocol):
 def contrast_map(images: Tensor, config: LossConfig, salience: Tensor | None = None) -> Tensor:
     """(B, 1, H, W) >= 1: what each pixel counts for.
 
-    Thin lines, rib edges and nodules fill few pixels, so a plain mean lets them vanish: in our trial the weight
-    1 + 25 * min(|x - local mean|, 0.35) is what brought ribs and lines back. `salience` (0..1) comes from the dataset.
+    Thin lines, rib edges and nodules fill few pixels, so a plain mean lets them vanish: in our trial the
+    weight 1 + 25 * min(|x - local mean|, 0.35) is what brought ribs and lines back. `salience` (0..1) comes
+    from the dataset.
     """
     pad = config.contrast_window // 2
     padded = F.pad(images, (pad, pad, pad, pad), mode="reflect")
@@ -55,13 +56,15 @@ def pixel_loss(reconstruction: Tensor, images: Tensor, weights: Tensor) -> Tenso
 
 
 def gradient_loss(reconstruction: Tensor, images: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean absolute difference of the first differences along rows and along columns (Mathieu et al. 2016)."""
+    """Weighted mean absolute difference of the first differences along rows and along columns (Mathieu et al.
+    2016).
+    """
     down, right = differences(reconstruction - images)
     return ((weights[..., 1:, :] * down.abs()).mean() + (weights[..., 1:] * right.abs()).mean()) / 2
 
 
 def texture_loss(reconstruction: Tensor, images: Tensor, window: int) -> Tensor:
-    """Mean absolute difference of locally pooled gradient magnitudes: keeps fine contrast whose phase is off."""
+    """Mean absolute difference of pooled gradient magnitudes: keeps fine contrast whose phase is off."""
     parts = zip(differences(reconstruction), differences(images), strict=True)
     return sum(
         (F.avg_pool2d(ours.abs(), window) - F.avg_pool2d(theirs.abs(), window)).abs().mean()
@@ -72,8 +75,8 @@ def texture_loss(reconstruction: Tensor, images: Tensor, window: int) -> Tensor:
 def feature_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwork) -> Tensor:
     """Mean over layers of the mean squared feature difference, relative to the features' own mean square.
 
-    After the clinical-feature loss of LLM-CXR (Lee et al. 2023) and Johnson et al. 2016. The network's parameters
-    must be frozen; gradients flow through it to the reconstruction only.
+    After the clinical-feature loss of LLM-CXR (Lee et al. 2023) and Johnson et al. 2016. The network's
+    parameters must be frozen; gradients flow through it to the reconstruction only.
     """
     with torch.no_grad():
         targets = network.features(images)

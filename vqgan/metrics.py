@@ -15,7 +15,9 @@ from vqgan.model import VQGAN
 
 
 def psnr(reconstruction: Tensor, images: Tensor, weights: Tensor | None = None) -> Tensor:
-    """(B,) peak signal-to-noise ratio in dB of each image, over the pixels in proportion to `weights` (B, 1, H, W)."""
+    """(B,) peak signal-to-noise ratio in dB of each image, over the pixels in proportion to `weights` (B, 1,
+    H, W).
+    """
     squared_error = (reconstruction - images).square()
     if weights is None:
         mean = squared_error.mean((1, 2, 3))
@@ -25,14 +27,18 @@ def psnr(reconstruction: Tensor, images: Tensor, weights: Tensor | None = None) 
 
 
 def ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
-    """(B,) structural similarity of each image (Wang et al. 2004; gaussian window of sigma 1.5, data range 1)."""
+    """(B,) structural similarity of each image (Wang et al. 2004; gaussian window of sigma 1.5, data range
+    1).
+    """
     return structural_similarity_index_measure(
         reconstruction, images, gaussian_kernel=True, data_range=1.0, reduction="none"
     ).reshape(-1)
 
 
 def code_statistics(counts: Tensor) -> dict[str, float]:
-    """counts (K,) of each code -> `usage`, the share of codes that occur, and `perplexity`, exp of their entropy."""
+    """counts (K,) of each code -> `usage`, the share of codes that occur, and `perplexity`, exp of their
+    entropy.
+    """
     share = counts.double() / counts.sum().clamp(min=1)
     entropy = -(share * share.clamp(min=1e-12).log()).sum()
     return {"usage": float((counts > 0).double().mean()), "perplexity": float(entropy.exp())}

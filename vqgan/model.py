@@ -1,4 +1,4 @@
-"""The image tokenizer: encoder, quantizer, decoder behind `encode` and `decode`. Knows no losses and no files.
+"""The image tokenizer: encoder, quantizer, decoder. Knows no losses and no files.
 
 Legend: B batch, H W pixels, h w latent grid, D codebook_dim, K codebook_size.
 """
@@ -19,7 +19,7 @@ from vqgan.layers import Decoder, Encoder, Stride
 
 @dataclass(frozen=True)
 class VQGANConfig:
-    """`image_size` pixels square, cut into cells of `cell_height` x `cell_width` pixels, one code per cell."""
+    """Images of `image_size` px square in cells of `cell_height` x `cell_width` pixels, one code per cell."""
 
     image_size: int = 128
     cell_height: int = 8  # ribs run across: rows need finer cells than columns
@@ -130,7 +130,8 @@ class VQGAN(nn.Module):
             raise ValueError(f"expected codes of shape (B, {rows}, {columns}), got {tuple(codes.shape)}")
         if codes.numel() and (codes.min() < 0 or codes.max() >= self.config.codebook_size):
             raise ValueError(
-                f"codes must be in 0..{self.config.codebook_size - 1}, got {int(codes.min())}..{int(codes.max())}"
+                f"codes must be in 0..{self.config.codebook_size - 1}, "
+                f"got {int(codes.min())}..{int(codes.max())}"
             )
 
     @property

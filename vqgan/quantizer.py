@@ -1,4 +1,5 @@
-"""What every quantizer is: latents in, quantized latents, codes and a loss out. Knows no network and no pixels.
+"""What every quantizer is: latents in, quantized latents, codes and a loss out. Knows no network and no
+pixels.
 
 Legend: B batch, D codebook_dim, h w latent grid, K codebook_size.
 """

@@ -1,4 +1,5 @@
-"""What a training run leaves on disk: config, environment, log, metrics, checkpoints. Knows nothing of images.
+"""What a training run leaves on disk: config, environment, log, metrics, checkpoints. Knows nothing of
+images.
 
 training.json       the resolved training config
 environment.json    python, packages, machine, git revision
@@ -43,7 +44,8 @@ class RunDirectory:
     def record_config(self, config: Mapping[str, Any], may_change: set[str]) -> None:
         """Write the config, or check that a run that goes on has the one it began with.
 
-        Raises ResumeError naming the first setting that differs, unless it is one of `may_change` (top-level keys).
+        Raises ResumeError naming the first setting that differs, unless it is one of `may_change` (top-level
+        keys).
         """
         file = self.path / "training.json"
         config = json.loads(json.dumps(config))
@@ -52,8 +54,8 @@ class RunDirectory:
             for key in sorted((config.keys() | before.keys()) - may_change):
                 if config.get(key) != before.get(key):
                     raise ResumeError(
-                        f"{file}: the run that is to go on has {key} = {before.get(key)}, now {key} = {config.get(key)} "
-                        "is asked for; give the same settings or another run_dir"
+                        f"{file}: the run that is to go on has {key} = {before.get(key)}, "
+                        f"now {key} = {config.get(key)} is asked for; give that or another run_dir"
                     )
         write_text(file, json.dumps(config, indent=2) + "\n")
 
@@ -79,7 +81,9 @@ class RunDirectory:
             file.write(json.dumps({"step": step, **values}) + "\n")
 
     def forget_after(self, step: int) -> None:
-        """Drop metrics later than the checkpoint from which a killed run goes on: they will be measured again."""
+        """Drop metrics later than the checkpoint from which a killed run goes on: they will be measured
+        again.
+        """
         file = self.path / "metrics.jsonl"
         if file.exists():
             lines = file.read_text(encoding="utf-8").splitlines()

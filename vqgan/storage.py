@@ -1,4 +1,5 @@
-"""The image tokenizer directory: config.json + model.safetensors, recognised by a fingerprint. Knows no network.
+"""The image tokenizer directory: config.json + model.safetensors, recognised by a fingerprint. Knows no
+network.
 
 config.json holds the config, the format's name and the fingerprint that config and weights must have.
 """
@@ -63,8 +64,9 @@ def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config,
     found = fingerprint(config, weights)
     if found != description["fingerprint"]:
         raise ValueError(
-            f"{directory}: {CONFIG_FILE} expects weights and config with fingerprint {description['fingerprint'][:12]}, "
-            f"found {found[:12]} in {CONFIG_FILE} and {WEIGHTS_FILE}: one of them was altered or comes from another tokenizer"
+            f"{directory}: {CONFIG_FILE} expects config and weights with the fingerprint "
+            f"{description['fingerprint'][:12]}, found {found[:12]} in {CONFIG_FILE} and {WEIGHTS_FILE}: "
+            "one of them was altered or comes from another tokenizer"
         )
     return config, weights
 

@@ -1,7 +1,7 @@
-"""Train an image tokenizer on any dataset of images, in pieces that add up to one curve. Knows no data source.
+"""Train an image tokenizer on any dataset, in pieces that add up to one curve. Knows no data source.
 
-The batch, its augmentation and the learning rate of a step follow from (seed, step), and everything else is in the
-checkpoint, so a run that was stopped or killed goes on exactly as if it had not been.
+The batch, its augmentation and the learning rate of a step follow from (seed, step), and everything else is
+in the checkpoint, so a run that was stopped or killed goes on exactly as if it had not been.
 """
 
 from __future__ import annotations
@@ -101,9 +101,9 @@ def train(
 ) -> TrainingResult:
     """Train, or go on where `run_dir` stands; raises ResumeError where it holds a run of other settings.
 
-    The datasets yield {"image": (1, H, W) float32 in [0, 1]} and optionally "weight": (1, H, W) in 0..1, where small
-    things are. `feature_network` is needed when losses.feature > 0; it is frozen here. `device` is "cpu", or "auto"
-    for the accelerator if there is one.
+    The datasets yield {"image": (1, H, W) float32 in [0, 1]} and optionally "weight": (1, H, W) in 0..1,
+    where small things are. `feature_network` is needed when losses.feature > 0; it is frozen here. `device`
+    is "cpu", or "auto" for the accelerator if there is one.
     """
     if device not in ("auto", "cpu"):
         raise ValueError(f"device must be 'auto' or 'cpu', got {device!r}")
@@ -253,7 +253,7 @@ class _Trainer:
         return DataLoader(self.dataset, batch_sampler=order, num_workers=self.config.num_workers)
 
     def _step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One update of the tokenizer, and of the discriminator where there is one; returns the loss parts."""
+        """One update of the tokenizer, and of the discriminator if there is one; returns the loss parts."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.progress.step)
         batch = augment(batch, self.config.augmentation, generator)
         batch = {name: values.to(self.accelerator.device) for name, values in batch.items()}

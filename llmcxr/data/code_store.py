@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from vqgan import VQGAN
 
 FORMAT = "code-store-1"
-# Gives, from image number `start` on, batches of ids and images: (B, 1, H, W), or (B, augmentations, 1, H, W).
+# Gives, from image number `start` on, batches of ids and images: (B, 1, H, W), or (B, augmentations, 1, H,
+# W).
 OpenBatches = Callable[[int], Iterable[tuple[Sequence[str], "Tensor"]]]
 
 
@@ -67,13 +68,15 @@ class CodeStore:
 
     @classmethod
     def open(cls, path: str | Path, fingerprint: str | None = None) -> CodeStore:
-        """Raises UserError for a missing or damaged store, or one made by a tokenizer other than `fingerprint`."""
+        """Raises UserError for a missing or damaged store, or one made by a tokenizer other than
+        `fingerprint`.
+        """
         path = Path(path)
         metadata = _read_metadata(path)
         if fingerprint is not None and fingerprint != metadata.fingerprint:
             raise UserError(
-                f"{path}: these codes were made by the image tokenizer {metadata.fingerprint[:12]}, but the one in use is "
-                f"{fingerprint[:12]}; encode the dataset again with it"
+                f"{path}: these codes were made by the image tokenizer {metadata.fingerprint[:12]}, "
+                f"but the one in use is {fingerprint[:12]}; encode the dataset again with it"
             )
         _check_files(path, metadata)
         return cls(path, metadata)
@@ -89,8 +92,9 @@ class CodeStore:
     ) -> CodeStore:
         """Encode images with the tokenizer, on its device, into a new store at `path`.
 
-        A build that was interrupted goes on at `open_batches(images already done)`; the store appears under its name
-        only when it is whole. `num_images` is for the progress bar. A whole store at `path` is opened instead.
+        A build that was interrupted goes on at `open_batches(images already done)`; the store appears under
+        its name only when it is whole. `num_images` is for the progress bar. A whole store at `path` is
+        opened instead.
         """
         path = Path(path)
         metadata = CodeStoreMetadata(
@@ -127,8 +131,8 @@ class CodeStore:
         codes = self._codes[np.asarray(rows, dtype=np.int64)].astype(np.int64)
         if codes.size and codes.max() >= self.metadata.codebook_size:
             raise UserError(
-                f"{self.path / 'codes.bin'}: expected codes below {self.metadata.codebook_size}, found {codes.max()}; "
-                "the file is damaged, encode the dataset again"
+                f"{self.path / 'codes.bin'}: expected codes below {self.metadata.codebook_size}, "
+                f"found {codes.max()}; the file is damaged, encode the dataset again"
             )
         return codes
 
@@ -169,7 +173,9 @@ def _check_files(path: Path, metadata: CodeStoreMetadata) -> None:
 
 
 def _prepare(partial: Path, metadata: CodeStoreMetadata) -> int:
-    """Make the folder of a build, or cut the one of an interrupted build to whole images; returns their number."""
+    """Make the folder of a build, or cut the one of an interrupted build to whole images; returns their
+    number.
+    """
     if not (partial / "metadata.json").exists():
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -180,8 +186,8 @@ def _prepare(partial: Path, metadata: CodeStoreMetadata) -> int:
     begun = _read_metadata(partial)
     if begun != metadata:
         raise UserError(
-            f"{partial}: an interrupted build with {_describe(begun)} is here, now {_describe(metadata)} is asked for; "
-            "remove it or choose another place"
+            f"{partial}: an interrupted build with {_describe(begun)} is here, "
+            f"now {_describe(metadata)} is asked for; remove it or choose another place"
         )
     text = (partial / "ids.txt").read_text(encoding="utf-8")
     ids = text[: text.rfind("\n") + 1].splitlines()  # the last line may be cut off

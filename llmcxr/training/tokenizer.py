@@ -39,8 +39,8 @@ class TokenizerRun:
     def __post_init__(self) -> None:
         if bool(self.teacher) != bool(self.training.losses.feature):
             raise UserError(
-                f"teacher {self.teacher!r} and training.losses.feature {self.training.losses.feature} do not fit: "
-                "a feature loss needs a teacher, and a teacher serves nothing else"
+                f"teacher {self.teacher!r} and training.losses.feature {self.training.losses.feature} "
+                "do not fit: a feature loss needs a teacher, and a teacher serves nothing else"
             )
 
 
@@ -61,8 +61,8 @@ class CachedImages(Dataset):
 def run(config: TokenizerRun) -> Path:
     """Train, or go on where `config.run_dir` stands; returns the image tokenizer directory.
 
-    A piece that `training.max_minutes` ended has saved its state: call again to go on. Raises UserError for a dataset
-    that cannot be opened, or a run directory that holds a run of other settings.
+    A piece that `training.max_minutes` ended has saved its state: call again to go on. Raises UserError for a
+    dataset that cannot be opened, or a run directory that holds a run of other settings.
     """
     if config.threads:
         torch.set_num_threads(config.threads)

@@ -32,7 +32,8 @@ def test_first_channel_varies_fastest() -> None:
 
 
 def test_between_two_levels_the_nearer_is_taken() -> None:
-    # With three levels the value is tanh(latent) * 1.001, rounded: 0.5 lies at latent atanh(0.5 / 1.001) = 0.5486.
+    # With three levels the value is tanh(latent) * 1.001, rounded: 0.5 lies at latent atanh(0.5 / 1.001) =
+    # 0.5486.
     quantizer = FSQ((3,))
     assert quantizer(latents_of(0.54)).codes.item() == 1
     assert quantizer(latents_of(0.56)).codes.item() == 2
