@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmcxr.errors import UserError
+from llmcxr.files import check_writable
 from llmcxr.terminal import progress, say
 
 if TYPE_CHECKING:
     from llmcxr import CXR
     from llmcxr.data.rejections import Rejections
-    from llmcxr.readings import Film
+    from llmcxr.readings import Film, Reading
 
 RUN_KINDS = {  # `kind` of a configuration -> its dataclass, and the module that has it and its `run`
     "tokenizer": ("llmcxr.training.tokenizer", "TokenizerRun"),
@@ -106,9 +107,7 @@ def image_command(
     best_of: Annotated[
         int, typer.Option(min=1, help="Draw this many for each, keep the one whose reading fits best.")
     ] = 1,
-    guidance: Annotated[
-        float, typer.Option(min=0, help="How closely to follow the text; 1: unguided.")
-    ] = 2.0,
+    guidance: Annotated[float, typer.Option(min=0, help="How closely to follow the text; 1 is plain.")] = 2.0,
     temperature: Annotated[float, typer.Option(min=0, help="0 draws the likeliest, more varies.")] = 0.8,
     top_k: Annotated[int, typer.Option(min=0, help="Choose among this many codes; 0 is all.")] = 0,
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among this much probability.")] = 1.0,
@@ -118,7 +117,7 @@ def image_command(
     """Draw the radiograph that a sentence describes. Also called [bold]draw[/bold].
 
     With --n 4 --out drawn.png, the four are drawn-1.png to drawn-4.png, and drawn.png shows them in a row.
-    Every PNG says that it is synthetic and carries its recipe; a .dcm is a Secondary Capture marked synthetic.
+    Every PNG says that it is synthetic and carries its recipe; so does a .dcm, a Secondary Capture.
 
     \b
     Examples:
@@ -156,7 +155,7 @@ def report_command(
     """Write the report of each radiograph.
 
     Of many images, those that cannot be read are left out, listed with the reason in rejected.jsonl, and
-    counted at the end; the exit code is then 1, or 2 where none could be read. --json prints one object a line.
+    counted at the end; the exit code is then 1, or 2 where none could be read. --json: an object a line.
 
     \b
     Examples:
@@ -164,15 +163,15 @@ def report_command(
       llmcxr report archive/*.dcm --json > reports.jsonl
     """
     from llmcxr.data.rejections import Rejections
-    from llmcxr.readings import DISCLAIMER, read_all
+    from llmcxr.readings import read_all
 
     if len(images) == 1:
         films = _open_films(images, None)
-    cxr = _load(model, device)
-    say(DISCLAIMER)
-    if len(images) == 1:
+        cxr = _load_reader(model, device)
         _print_reading(read_all(films, cxr, seed, temperature)[0], as_json)
         return
+    check_writable(rejected)
+    cxr = _load_reader(model, device)
     with Rejections(rejected) as rejections, progress("reading", len(images)) as advance:
         for start, count in _pieces(len(images), BATCH):
             films = _open_films(images[start : start + count], rejections)
@@ -202,11 +201,10 @@ def answer_command(
       llmcxr answer film.png "Is there a pneumothorax?"
       llmcxr answer film.png "What is the cardiothoracic ratio?" --json
     """
-    from llmcxr.readings import DISCLAIMER, Reading
+    from llmcxr.readings import Reading
 
     film = _open_films([image], None)[0]
-    cxr = _load(model, device)
-    say(DISCLAIMER)
+    cxr = _load_reader(model, device)
     result = cxr.answer(film.pixels, question, seed=seed, temperature=temperature)
     _print_reading(Reading(film, result, cxr.name, cxr.is_phantom_trained), as_json)
 
@@ -354,6 +352,31 @@ def evaluate_phantom_command(
     print(json.dumps(scores, indent=2) if as_json else phantom_tables(scores))
 
 
+@app.command("demo")
+def demo_command(
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("runs/demo"),
+    seed: SeedOption = 0,
+    n: Annotated[int, typer.Option(min=1, help="How many held-out phantoms to score on.")] = 64,
+    model: ModelOption = "phantom",
+    device: DeviceOption = "auto",
+) -> None:
+    """Draw eight prompts, read phantoms, answer questions, score both ways, and write a page of it.
+
+    \b
+    Example:
+      llmcxr demo --out runs/demo
+    """
+    from llmcxr.evaluation.demo import run_demo
+
+    check_writable(out / "summary.json")
+    summary = run_demo(out, seed, n, _load(model, device), announce=say)
+    say(f"reading F1 macro {summary['reading_f1']['macro']} on {n} held-out phantoms")
+    say(f"drawing agreement macro {summary['drawing_agreement']['macro']}")
+    say("The results (the picture, the page, the numbers):")
+    for name in ("demo.png", "index.html", "summary.json"):
+        print(out / name)
+
+
 # -- parts ---------------------------------------------------------------------------------------------------
 
 
@@ -373,11 +396,11 @@ def _open_films(paths: Sequence[Path], rejections: Rejections | None) -> list[Fi
     return films
 
 
-def _print_reading(reading, as_json: bool, heading: bool = False) -> None:
+def _print_reading(reading: Reading, as_json: bool, heading: bool = False) -> None:
     if as_json:
         print(reading.to_json(), flush=True)
         return
-    for warning in reading.warnings:
+    for warning in [*reading.film.warnings, *reading.result.warnings]:
         say(f"{reading.film.path}: {warning}")
     title = f"== {reading.film.path}\n" if heading else ""
     print(f"{title}{reading.to_text()}" + ("\n" if heading else ""), flush=True)
@@ -390,6 +413,15 @@ def _load(model: str, device: str) -> CXR:
 
     transformers_logging.disable_progress_bar()
     return CXR.from_pretrained(model, device=_device(device))
+
+
+def _load_reader(model: str, device: str) -> CXR:
+    """A model that is about to speak of films, introduced."""
+    from llmcxr.readings import DISCLAIMER, PHANTOM_NOTICE
+
+    cxr = _load(model, device)
+    say(f"{DISCLAIMER} {PHANTOM_NOTICE}" if cxr.is_phantom_trained else DISCLAIMER)
+    return cxr
 
 
 def _device(name: str) -> str:

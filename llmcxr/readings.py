@@ -14,7 +14,7 @@ from llmcxr.predictor import AnswerResult, ReportResult
 
 DISCLAIMER = "Research software, not a medical device."
 PHANTOM_NOTICE = (
-    "this model was trained on computed phantoms only: what it says of a real radiograph means nothing"
+    "This model was trained on computed phantoms only: what it says of a real radiograph means nothing."
 )
 
 
