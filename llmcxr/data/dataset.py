@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +12,7 @@ from llmcxr import images
 from llmcxr.data.rejections import Rejections
 from llmcxr.errors import UserError
 from llmcxr.records import SPLITS, Question, Radiograph, Report, Study
+from llmcxr.reports import clean
 
 
 @dataclass(frozen=True)
@@ -48,29 +49,52 @@ def find_frontal(study: Study) -> Radiograph | None:
 
 
 def texts_of_report(study: Study, rng: np.random.Generator) -> Texts:
-    """The words of a study that has a published report: drawn from its impression, else from its findings."""
-    return Texts(study.report, study.report.impression or study.report.findings, study.questions)
+    """The words of a study that has a published report, without the marks of de-identification.
+
+    The request is its impression, else its findings; both are empty where the study has no report.
+    """
+    sections = {part.name: clean(getattr(study.report, part.name)) for part in fields(Report)}
+    report = Report(**sections)
+    return Texts(report, report.impression or report.findings, study.questions)
 
 
 @dataclass(frozen=True)
 class StudyDataset:
-    """A Dataset over studies whose pixels are files. `rejections` lists what the source had to leave out."""
+    """A Dataset over studies whose pixels are files. `rejections` lists what the source had to leave out.
+
+    `extents_mm` holds, by image_id, the height and width of films whose files were resized since: from it and
+    the file's size follows the pixel spacing, when a study is asked for.
+    """
 
     studies: Sequence[Study]
     write_texts: Callable[[Study, np.random.Generator], Texts] = texts_of_report
     rejections: Rejections = field(default_factory=Rejections)
+    extents_mm: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.studies)
 
     def __getitem__(self, index: int) -> Study:
-        return self.studies[index]
+        study = self.studies[index]
+        radiographs = tuple(self._measure_spacing(radiograph) for radiograph in study.radiographs)
+        return replace(study, radiographs=radiographs)
+
+    def _measure_spacing(self, radiograph: Radiograph) -> Radiograph:
+        if radiograph.image_id not in self.extents_mm:
+            return radiograph
+        try:
+            rows, columns = images.read_size(radiograph.path)
+        except UserError:  # told by `read`, which needs the pixels
+            return radiograph
+        height, width = self.extents_mm[radiograph.image_id]
+        return replace(radiograph, pixel_spacing_mm=(height / rows, width / columns))
 
     def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset.read`. Raises UserError for a study without a frontal radiograph or a bad file."""
-        radiograph = find_frontal(self[index])
+        study = self.studies[index]
+        radiograph = find_frontal(study)
         if radiograph is None:
-            found = "only lateral views" if self[index].radiographs else "none"
+            found = "only lateral views" if study.radiographs else "none"
             raise UserError(
                 f"study {index} of the dataset: expected a frontal radiograph, found {found}; skip it"
             )
@@ -78,7 +102,8 @@ class StudyDataset:
         return pixels if size is None else images.fit(pixels, size)[0]
 
     def texts(self, index: int, rng: np.random.Generator) -> Texts:
-        return self.write_texts(self[index], rng)
+        """See `Dataset.texts`."""
+        return self.write_texts(self.studies[index], rng)
 
 
 def keep_split(studies: Iterable[Study], split: str | None, source: str) -> list[Study]:

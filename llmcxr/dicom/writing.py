@@ -35,9 +35,9 @@ def write_synthetic(
     """Write a picture (H, W) in [0, 1] as an uncompressed MONOCHROME2 Secondary Capture, marked as synthetic.
 
     `description` (the prompt, the model, ...) goes into the image comments as `key: value` lines.
-    `bits_stored` is 8, 12 or 16. The UIDs follow from the pixels, the description and the seed, and no date is
-    written: the same picture gives the same bytes. Raises ValueError for other pixels or bits, UserError for
-    an unwritable path.
+    `bits_stored` is 8, 12 or 16. The UIDs follow from the pixels, the description and the seed, and no date
+    is written: the same picture gives the same bytes. Raises ValueError for other pixels or bits, UserError
+    for an unwritable path.
     """
     if image.ndim != 2 or 0 in image.shape or max(image.shape) > 65535 or not np.isfinite(image).all():
         raise ValueError(f"expected finite pixels of shape (H, W), got shape {image.shape}")
