@@ -15,7 +15,7 @@ import numpy as np
 
 from llmcxr.data.phantom.case import FINDINGS
 from llmcxr.evaluation.intervals import bootstrap
-from llmcxr.evaluation.labeler import read_findings, read_ratio
+from llmcxr.evaluation.labeler import find_present, read_ratio
 from llmcxr.evaluation.predictor import DrawLike, Predictor
 from llmcxr.evaluation.scores import agreement, macro, share
 from llmcxr.measure import measure_cardiothoracic_ratio
@@ -32,7 +32,8 @@ class Request:
 
     @classmethod
     def from_text(cls, text: str) -> Request:
-        mentions = {mention.name: (mention.side, mention.zone) for mention in read_findings(text)}
+        present = find_present(text)
+        mentions = {name: (present[name].side, present[name].zone) for name in FINDINGS if name in present}
         return cls(text, mentions, read_ratio(text))
 
 
@@ -97,7 +98,7 @@ def score_drawings(
     asked = [Request.from_text(text) for text in requests]
     images = np.stack([result.image for result in drawn])
     readings = evaluator.predict(images)
-    confirmed = [_confirm(request, reading) for request, reading in zip(asked, readings, strict=True)]
+    confirmed = [confirm(request, reading) for request, reading in zip(asked, readings, strict=True)]
     findings = {name: _score_finding(name, confirmed, readings) for name in FINDINGS}
 
     def resampled(rows: np.ndarray) -> float | None:
@@ -162,7 +163,7 @@ def flat(drawn: Sequence) -> list:
     return [result[0] if isinstance(result, list | tuple) else result for result in drawn]
 
 
-def _confirm(request: Request, reading: ClassifierReading) -> dict[str, Confirmation]:
+def confirm(request: Request, reading: ClassifierReading) -> dict[str, Confirmation]:
     return {
         name: Confirmation(
             name in reading.present,

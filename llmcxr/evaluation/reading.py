@@ -14,7 +14,7 @@ import numpy as np
 
 from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
 from llmcxr.evaluation.intervals import bootstrap
-from llmcxr.evaluation.labeler import label, read_findings, read_ratio
+from llmcxr.evaluation.labeler import find_present, label, read_ratio
 from llmcxr.evaluation.predictor import Predictor
 from llmcxr.evaluation.scores import agreement, detection, macro, share
 from llmcxr.records import Label
@@ -32,7 +32,7 @@ class ReadReport:
     @classmethod
     def from_text(cls, text: str) -> ReadReport:
         labels = label(text)
-        places = {mention.name: (mention.side, mention.zone) for mention in read_findings(text)}
+        places = {name: (mention.side, mention.zone) for name, mention in find_present(text).items()}
         present = frozenset(name for name in FINDINGS if labels.get(name) is Label.PRESENT)
         return cls(present, places, read_ratio(text), not text.strip())
 
