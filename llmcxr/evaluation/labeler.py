@@ -1,4 +1,4 @@
-"""Read from a report what it says of each finding: present, absent or uncertain, where, how much. By rule, offline.
+"""Read from a report what it says of each finding: present, absent or uncertain, where, how much. By rule.
 
 Works sentence by sentence: find the words that name findings, then the cues that deny or doubt them, then the
 side, zone and grade written around them. The vocabulary is in `labeler_terms`. Knows no images and no models.
@@ -324,9 +324,9 @@ def _find_normal(sentence: str) -> list[tuple[tuple[int, int], tuple[str, ...]]]
 
 
 def _find_cues(sentence: str, covered: list[tuple[int, int]]) -> list[_Cue]:
-    """The cues that are no part of a term: "not" in "the heart is not enlarged" denies nothing else."""
+    """The cues that are no part of a term: the "not" of "the heart is not enlarged" denies nothing else."""
     cues = (_Cue(cue.lastgroup.replace("_", " "), cue[0], *cue.span()) for cue in _CUE.finditer(sentence))
-    return [cue for cue in cues if not any(start <= cue.start < end for start, end in covered)]
+    return [cue for cue in cues if not any(start <= cue.start and cue.end <= end for start, end in covered)]
 
 
 def _judge(sentence: str, item: _Found, found: list[_Found], cues: list[_Cue]) -> Label:
@@ -345,8 +345,8 @@ def _judge(sentence: str, item: _Found, found: list[_Found], cues: list[_Cue]) -
 def _denied_before(sentence: str, start: int, end: int, is_specific: bool, cues: list[_Cue]) -> bool:
     """Is there a "no" before, and does it reach this far?
 
-    It reaches over a list ("no effusion, nodule or pneumothorax"), but not to a later member that is described
-    on its own ("no effusion, nodule in the left upper zone") unless an "or" ties it to the list.
+    It reaches over a list ("no effusion, nodule or pneumothorax"), but not to a later member that has its own
+    description ("no effusion, nodule in the left upper zone") unless an "or" ties it to the list.
     """
     for cue in reversed([cue for cue in cues if cue.end <= start]):
         if cue.kind in ("break", "denial after"):

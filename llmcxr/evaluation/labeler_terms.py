@@ -124,8 +124,8 @@ TERMS = (
         "central line",
         (
             r"central (?:venous )?(?:lines?|catheters?|access)",
-            r"(?:jugular|subclavian|ij|picc|port|venous|dialysis) (?:central |venous ){0,2}(?:lines?|catheters?)",
-            r"picc|cvc|port-?a-?cath|portacath|mediport",
+            r"(?:jugular|subclavian|ij|port|venous|dialysis) (?:central |venous ){0,2}(?:lines?|catheters?)",
+            r"picc(?: lines?)?|cvc|port-?a-?cath|portacath|mediport",
         ),
     ),
     Term("endotracheal tube", (r"(?:endo)?tracheal tubes?", r"et tube", r"ett"), sided=False),
@@ -184,10 +184,11 @@ CUES = {
     "doubt": (
         r"(?:cannot|can not|not|difficult to|could not)(?: be)?(?: entirely| completely)?"
         r" (?:excluded?|rule out|ruled out)",
-        r"possib(?:le|ly|ility of)|probabl[ey]|likely|unlikely|suspected|suspicious for|suspicion (?:of|for)",
-        r"may (?:represent|reflect|be|indicate|relate)|might|could|can be seen|versus|vs",
+        r"possib(?:le|ly|ility of)|probabl[ey]|likely|unlikely|suspect(?:ed)?|suspici(?:ous|on) (?:of|for)",
+        r"may (?:also |well )?(?:represent|reflect|be|indicate|relate)|might|could|can be seen|versus|vs",
         r"concern(?:ing)? (?:for|of)|worrisome for|question(?:able| of|ed)|equivocal|borderline",
-        r"indeterminate|suggest(?:s|ed|ive of|ing)?|consider|differential|compatible with|rule out|evaluate for",
+        r"indeterminate|suggest(?:s|ed|ive of|ing)?|consider|differential|compatible with",
+        r"rule out|evaluat(?:e|ion) (?:for|of)|assess(?:ment)? for",
     ),
     "denial after": (
         r"(?:is|are|was|were|has|have|do|does)? ?(?:not|no longer) (?:\w+ ){0,2}?(?:seen|present|identified"

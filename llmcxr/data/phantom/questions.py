@@ -23,6 +23,9 @@ from llmcxr.data.phantom.wording import (
 from llmcxr.records import Question
 
 _NUM_QUESTIONS = 6
+_NORMALITY_ASKED = 0.16  # of the abnormal cases: about as many as there are normal ones
+# Cardiomegaly is more frequent than the rest; asked more often where it is absent, its answers are balanced too.
+_ASKED_ABOUT = (*FINDINGS, "cardiomegaly", "cardiomegaly")
 _NAMES = {
     "pleural effusion": "pleural effusion",
     "edema": "pulmonary edema",
@@ -55,12 +58,13 @@ _NORMAL = ("Is this radiograph normal?", "Is this a normal chest?", "Is the radi
 def ask_questions(case: PhantomCase, rng: np.random.Generator) -> tuple[Question, ...]:
     """About six questions with their answers; over many cases half of the yes/no answers are yes."""
     questions = [*_ask_presence(case, rng), *_ask_details(case, rng)]
-    questions.append(Question(pick(_RATIO, rng), f"{ratio_text(case)}.", "measurement"))
     others = [
         Question(pick(_VIEW, rng), f"{case.view_position}.", "view"),
         Question(pick(_DEVICES, rng), _list_devices(case), "presence"),
-        Question(pick(_NORMAL, rng), "No." if case.findings else "Yes.", "presence"),
     ]
+    if not case.findings or rng.random() < _NORMALITY_ASKED:
+        questions.append(Question(pick(_NORMAL, rng), "No." if case.findings else "Yes.", "presence"))
+    questions.append(Question(pick(_RATIO, rng), f"{ratio_text(case)}.", "measurement"))
     order = rng.permutation(len(others))[: max(1, _NUM_QUESTIONS - len(questions))]
     return tuple([*questions, *(others[i] for i in order)])
 
@@ -68,13 +72,14 @@ def ask_questions(case: PhantomCase, rng: np.random.Generator) -> tuple[Question
 def _ask_presence(case: PhantomCase, rng: np.random.Generator) -> Iterator[Question]:
     """Up to two findings that are present, and as many or one more that are absent."""
     present = [case.findings[i] for i in rng.permutation(len(case.findings))[:2]]
-    absent = [name for name in FINDINGS if case.find(name) is None]
+    absent = [name for name in _ASKED_ABOUT if case.find(name) is None]
     for finding in present:
         place = "" if finding.name == "edema" else _answer_place(finding)
         yield _presence(finding.name, f"Yes, {place}." if place else "Yes.", rng)
-    num_absent = max(1, len(present)) if rng.random() < 0.7 else 1
-    for i in rng.permutation(len(absent))[:num_absent]:
-        yield _presence(absent[i], "No.", rng)
+    num_absent = max(1, len(present)) if rng.random() < 0.75 else 1
+    drawn = dict.fromkeys(absent[i] for i in rng.permutation(len(absent)))
+    for name in list(drawn)[:num_absent]:
+        yield _presence(name, "No.", rng)
 
 
 def _presence(name: str, answer: str, rng: np.random.Generator) -> Question:

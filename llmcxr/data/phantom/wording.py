@@ -115,14 +115,14 @@ _NORMAL_HEART_REQUESTS = ("heart size normal", "normal heart size", "heart not e
 
 
 def write_report(case: PhantomCase, rng: np.random.Generator) -> Report:
-    """A findings section and an impression, together about 20-75 words. `rng` chooses the wording only."""
+    """A findings section and an impression, together about 17-75 words (median 40). `rng` chooses the wording only."""
     crowded = len(case.findings) >= _CROWDED
     sections = {
         "heart": [_heart_sentence(case, rng)],
         "lungs": _lung_sentences(case, rng, crowded),
         "pleura": _pleural_sentences(case, rng, crowded),
         "mediastinum": _mediastinal_sentences(case, rng, crowded),
-        "devices": _device_sentences(case, rng),
+        "devices": _device_sentences(case, rng, crowded),
     }
     findings = " ".join(sentence for name in pick(_SECTION_ORDERS, rng) for sentence in sections[name])
     return Report(findings=findings, impression=_write_impression(case, rng))
@@ -217,23 +217,29 @@ def _area(rng: np.random.Generator) -> str:
 def _noun(finding: DrawnFinding, rng: np.random.Generator) -> str:
     if finding.name == "nodule" and finding.grade == "large":
         noun = "mass"
+    elif finding.name == "pneumothorax" and finding.grade == "small" and rng.random() < 0.3:
+        noun = "apical pneumothorax"  # air rises: in an upright chest a small pneumothorax is at the apex
     else:
         noun = pick(_NOUNS.get(finding.name, (finding.name,)), rng)
     if finding.side != "bilateral" or finding.name in _UNCOUNTED:
         return noun
-    return {"pneumothorax": "pneumothoraces", "mass": "masses"}.get(noun, f"{noun}s")
+    return (
+        f"{noun.removesuffix('x')}ces"
+        if noun.endswith("x")
+        else f"{noun}es"
+        if noun == "mass"
+        else f"{noun}s"
+    )
 
 
 def _adjective(finding: DrawnFinding, rng: np.random.Generator) -> str:
     return _words(finding.side, finding.zone, _area(rng)) if finding.zone else finding.side
 
 
-def _sentence(finding: DrawnFinding, rng: np.random.Generator) -> str:
+def _sentence(finding: DrawnFinding, rng: np.random.Generator, crowded: bool) -> str:
     """One of the findings section's sentences about a finding that is in the picture."""
-    style, verb = (
-        rng.random(),
-        "are" if finding.side == "bilateral" and finding.name not in _UNCOUNTED else "is",
-    )
+    verb = "are" if finding.side == "bilateral" and finding.name not in _UNCOUNTED else "is"
+    style = 0.6 + 0.4 * rng.random() if crowded else rng.random()
     if style < 0.35:
         return f"There {verb} {with_article(noun_phrase(finding, rng), finding)}."
     if style < 0.55 and finding.zone:
@@ -268,7 +274,7 @@ def _lung_sentences(case: PhantomCase, rng: np.random.Generator, crowded: bool) 
     present = [finding for finding in case.findings if finding.name in LUNG_FINDINGS]
     if not present:
         return [pick(_CLEAR_LUNGS, rng)]
-    sentences = [_sentence(finding, rng) for finding in _in_some_order(present, rng)]
+    sentences = [_sentence(finding, rng, crowded) for finding in _in_some_order(present, rng)]
     absent = [name for name in LUNG_FINDINGS if case.find(name) is None]
     if absent and not crowded and rng.random() < 0.6:
         sentences.append(pick(_NO_SINGLE_FINDING[pick(absent, rng)], rng))
@@ -278,8 +284,8 @@ def _lung_sentences(case: PhantomCase, rng: np.random.Generator, crowded: bool) 
 def _pleural_sentences(case: PhantomCase, rng: np.random.Generator, crowded: bool) -> list[str]:
     present = [finding for finding in case.findings if finding.name in PLEURAL_FINDINGS]
     if not present:
-        return [pick(_NO_PLEURAL_FINDING, rng)]
-    sentences = [_sentence(finding, rng) for finding in _in_some_order(present, rng)]
+        return [] if crowded and rng.random() < 0.5 else [pick(_NO_PLEURAL_FINDING, rng)]
+    sentences = [_sentence(finding, rng, crowded) for finding in _in_some_order(present, rng)]
     absent = [name for name in PLEURAL_FINDINGS if case.find(name) is None]
     if absent and not crowded and rng.random() < 0.8:
         sentences.append(pick(_NO_SINGLE_FINDING[absent[0]], rng))
@@ -293,10 +299,10 @@ def _mediastinal_sentences(case: PhantomCase, rng: np.random.Generator, crowded:
     return [] if crowded or rng.random() < 0.15 else [pick(_NORMAL_MEDIASTINUM, rng)]
 
 
-def _device_sentences(case: PhantomCase, rng: np.random.Generator) -> list[str]:
+def _device_sentences(case: PhantomCase, rng: np.random.Generator, crowded: bool) -> list[str]:
     present = [finding for finding in case.findings if finding.name in DEVICES]
     if present:
-        return [_sentence(finding, rng) for finding in _in_some_order(present, rng)]
+        return [_sentence(finding, rng, crowded) for finding in _in_some_order(present, rng)]
     return [pick(_NO_DEVICES, rng)] if not case.findings or rng.random() < 0.4 else []
 
 
@@ -335,9 +341,9 @@ def _forget(finding: DrawnFinding, rng: np.random.Generator) -> DrawnFinding:
 def _heart_request(case: PhantomCase, rng: np.random.Generator) -> tuple[list[str], list[str]]:
     """What a request adds about the heart: words for its size, and its ratio."""
     choice = rng.random()
-    if choice < 0.45:
+    if choice < 0.42:
         return [], [f"cardiothoracic ratio {ratio_text(case)}"]
-    if case.find("cardiomegaly") is None and choice < 0.68:
+    if case.find("cardiomegaly") is None and choice < 0.55:
         return [pick(_NORMAL_HEART_REQUESTS, rng)], []
     return [], []
 
