@@ -1,0 +1,8 @@
+"""A procedural chest radiograph with its truth: masks, points, measurements, labels and words. No patient is in it."""
+
+from llmcxr.data.phantom.dataset import PhantomDataset
+from llmcxr.data.phantom.projection import render
+from llmcxr.data.phantom.sampling import sample_case
+from llmcxr.data.phantom.truth import indices, masks, points, salience
+
+__all__ = ["PhantomDataset", "indices", "masks", "points", "render", "salience", "sample_case"]

@@ -1,0 +1,52 @@
+"""What one phantom is: its findings, its measurements and its circumstances. Knows no pixels and no wording.
+
+Both halves of the phantom start here: `projection` draws a case, `wording` describes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FINDINGS = (
+    "cardiomegaly",
+    "pleural effusion",
+    "pneumothorax",
+    "consolidation",
+    "nodule",
+    "edema",
+    "atelectasis",
+    "mediastinal widening",
+    "pacemaker",
+    "central line",
+    "endotracheal tube",
+)
+SIDES = ("left", "right", "bilateral")
+ZONES = ("upper", "mid", "lower")
+GRADES = ("small", "moderate", "large")  # worded per finding: mild/moderate/severe edema, nodule/mass ...
+
+
+@dataclass(frozen=True)
+class DrawnFinding:
+    """One abnormality that is in the picture. Fields that do not apply to its kind are empty strings."""
+
+    name: str  # one of FINDINGS
+    side: str = ""  # one of SIDES; the patient's. Only effusion (and edema, always bilateral) may be bilateral
+    zone: str = ""  # one of ZONES: consolidation, nodule, atelectasis
+    grade: str = ""  # one of GRADES
+    extent: float = 0.0  # the continuous size behind the grade, 0..1
+
+
+@dataclass(frozen=True)
+class PhantomCase:
+    """Everything that decides one phantom's picture and text. `cardiothoracic_ratio` > 0.5 is cardiomegaly."""
+
+    seed: int
+    index: int
+    findings: tuple[DrawnFinding, ...]
+    cardiothoracic_ratio: float  # true ratio of the widest heart to the widest inner thorax, 0.38-0.65
+    sex: str  # "F" or "M"
+    age_years: int
+    view_position: str  # "PA" or "AP"
+
+    def find(self, name: str) -> DrawnFinding | None:
+        return next((finding for finding in self.findings if finding.name == name), None)

@@ -1,0 +1,99 @@
+"""The phantom as a dataset of studies: pixels, words and labels computed when asked for. Knows no files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmcxr import images
+from llmcxr.data.dataset import Texts
+from llmcxr.data.phantom.case import FINDINGS, PhantomCase
+from llmcxr.data.phantom.projection import render
+from llmcxr.data.phantom.sampling import sample_case
+from llmcxr.data.phantom.truth import salience
+from llmcxr.errors import UserError
+from llmcxr.records import SPLITS, Label, Radiograph, Study
+
+OWN_SIZE = 512  # px: the side of a phantom read without a size
+
+
+@dataclass(frozen=True)
+class PhantomDataset:
+    """`n` phantoms of one seed, `phantom:n=4000,seed=0`. Phantoms of other seeds share no patient with them.
+
+    `split` names the split that these studies say they belong to; it chooses nothing.
+    """
+
+    n: int = 1000
+    seed: int = 0
+    split: str = "train"
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or self.seed < 0:
+            raise UserError(
+                f"phantom: expected n >= 1 and seed >= 0, found n={self.n}, seed={self.seed}; correct it"
+            )
+        if self.split not in SPLITS:
+            raise UserError(
+                f"phantom: expected split={'|'.join(SPLITS)}, found split={self.split}; correct it"
+            )
+
+    def __len__(self) -> int:
+        return self.n
+
+    def case(self, index: int) -> PhantomCase:
+        """Everything true of the study. Raises IndexError outside 0..n-1."""
+        if not 0 <= index < self.n:
+            raise IndexError(f"expected an index in 0..{self.n - 1}, got {index}")
+        return sample_case(self.seed, int(index))
+
+    def __getitem__(self, index: int) -> Study:
+        case = self.case(index)
+        name = f"phantom-{self.seed}-{index}"
+        words = self.texts(index, np.random.default_rng(np.random.SeedSequence((self.seed, int(index), 5))))
+        return Study(
+            study_id=name,
+            patient_id=name,
+            radiographs=(
+                Radiograph(
+                    image_id=name,
+                    study_id=name,
+                    patient_id=name,
+                    view_position=case.view_position,
+                    sex=case.sex,
+                    age_years=float(case.age_years),
+                ),
+            ),
+            report=words.report,
+            labels={f: Label.ABSENT if case.find(f) is None else Label.PRESENT for f in FINDINGS},
+            split=self.split,
+            questions=words.questions,
+        )
+
+    def __iter__(self) -> Iterator[Study]:
+        return (self[index] for index in range(self.n))
+
+    def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
+        """The picture, (size, size) float32 in [0, 1]; drawn at that size, letterboxed if it is not square."""
+        rows, columns = (size, size) if size is None or np.isscalar(size) else size
+        side = OWN_SIZE if rows is None else min(rows, columns)
+        picture = render([self.case(index)], side)[0]
+        return picture if rows == columns else images.fit(picture, (rows, columns))[0]
+
+    def read_many(self, indices: Sequence[int], size: int) -> np.ndarray:
+        """The pictures of several studies, (n, size, size) float32 in [0, 1]."""
+        return render([self.case(index) for index in indices], size)
+
+    def salience(self, index: int, size: int) -> np.ndarray:
+        """Where small findings are, (size, size) float32 in 0..1."""
+        return salience(self.case(index), size)
+
+    def texts(self, index: int, rng: np.random.Generator) -> Texts:
+        """The study's words, worded anew by `rng`."""
+        from llmcxr.data.phantom.questions import ask_questions
+        from llmcxr.data.phantom.wording import describe, write_report
+
+        case = self.case(index)
+        return Texts(write_report(case, rng), describe(case, rng), ask_questions(case, rng))

@@ -1,0 +1,301 @@
+"""The parts of a chest as path lengths: how much of what the beam crosses at each pixel. Knows no findings' look.
+
+Every part is a function (anatomy, grid) -> (size, size) float32: centimetres of its material in excess of what it
+lies in, except for `air`, the centimetres of aerated lung. `Chest` computes each once and names them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from llmcxr.data.phantom.anatomy import PIVOT_V, SIGNS, Anatomy, bump, smooth
+from llmcxr.data.phantom.grid import Grid, curve
+
+LUNG_DEPTH_CM = 15.0
+
+
+def build_grid(anatomy: Anatomy, size: int) -> Grid:
+    """The pixel centres of a (size, size) picture of this chest."""
+    at = (np.arange(size, dtype=np.float32) + 0.5) / size
+    v = ((at - anatomy.top) / anatomy.scale)[:, None].astype(np.float32)
+    u = ((at - anatomy.centre) / anatomy.scale)[None, :] - anatomy.tilt * (v - PIVOT_V)
+    return Grid(size, 1 / (size * anatomy.scale), u.astype(np.float32), v)
+
+
+@dataclass(frozen=True)
+class Chest:
+    """One chest on one grid; parts are computed when first asked for."""
+
+    anatomy: Anatomy
+    grid: Grid
+
+    @cached_property
+    def w(self) -> np.ndarray:
+        """Distance from the midline by the inner chest wall's: 1 at the wall; at least 0.2 tw is taken for it."""
+        a, g = self.anatomy, self.grid
+        return np.where(g.u < 0, -g.u / self._wall[0], g.u / self._wall[1]).astype(np.float32)
+
+    @cached_property
+    def _wall(self) -> tuple[np.ndarray, np.ndarray]:
+        a, v = self.anatomy, self.grid.v
+        return a.outer(v, -1).astype(np.float32) + 1e-3, a.outer(v, 1).astype(np.float32) + 1e-3
+
+    @cached_property
+    def body(self) -> np.ndarray:
+        """Soft tissue of the trunk, neck, shoulders and arms, without regard to lungs."""
+        a, g = self.anatomy, self.grid
+        v = g.v[:, 0]
+        neck = 0.17 + 0.02 * (a.case.sex == "M")
+        slope = np.clip((v + 0.13) / 0.24, 0, 1)
+        shoulders = neck + (0.78 - neck) * np.clip(1 - (1 - slope) ** 2.2, 0, 1) ** 0.75
+        trunk = a.body + 0.2 * (1 - smooth(v, 0.18, 0.42)) + 0.03 * smooth(v, 0.6, 1.1)
+        half = np.minimum(shoulders, trunk)[:, None]
+        half = np.maximum(half, neck).astype(np.float32)
+        depth = a.thickness_cm * (0.58 + 0.42 * smooth(v, -0.1, 0.34) + 0.1 * smooth(v, 0.75, 1.05))[:, None]
+        s = np.abs(g.u) / half
+        trunk_path = depth * np.sqrt(np.clip(1 - s**4, 0, 1))
+        return np.maximum(trunk_path, self._arms()).astype(np.float32)
+
+    def _arms(self) -> np.ndarray:
+        a, g = self.anatomy, self.grid
+        apart = 0.76 if a.case.view_position == "AP" else 0.83
+        s = (np.abs(g.u) - (apart + 0.04 * g.v)) / 0.115
+        return 9.5 * np.sqrt(np.clip(1 - s * s, 0, 1)) * smooth(g.v, -0.05, 0.12)
+
+    @cached_property
+    def breasts(self) -> np.ndarray:
+        a, g = self.anatomy, self.grid
+        if a.case.sex != "F":
+            return g.empty()
+        lower = np.where(g.v > 0.66 * a.height, 0.13, 0.27)
+        r2 = ((np.abs(g.u) - 0.29) / 0.2) ** 2 + ((g.v - 0.66 * a.height) / lower) ** 2
+        return (3.8 * np.sqrt(np.clip(1 - r2, 0, 1))).astype(np.float32)
+
+    @cached_property
+    def cage(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coverage 0..1 of the right and left half of the thorax above the diaphragm, mediastinum included."""
+        a, g = self.anatomy, self.grid
+        halves = []
+        for sign, wall in zip((-1, 1), self._wall, strict=True):
+            side = g.inside(wall - sign * g.u) * (sign * g.u > 0)
+            columns = np.linspace(-0.75, 0.75, 151)
+            edge = np.interp(g.u[g.size // 2], columns, a.diaphragm(columns, sign)).astype(np.float32)
+            halves.append(side * g.inside(edge[None, :] - g.v))
+        return halves[0], halves[1]
+
+    @cached_property
+    def mediastinum_cover(self) -> np.ndarray:
+        """Coverage 0..1 of the mediastinum without the heart."""
+        a, g = self.anatomy, self.grid
+        right, left = a.medial(g.v, -1), a.medial(g.v, 1)
+        return g.inside(np.minimum(g.u + right, left - g.u).astype(np.float32), 0.014)
+
+    @cached_property
+    def heart(self) -> np.ndarray:
+        """Thickness of the heart."""
+        a, g = self.anatomy, self.grid
+        right, left = (edge.astype(np.float32) for edge in a.heart_edges(g.v))
+        half = np.maximum((left - right) / 2, 1e-4)
+        s = np.abs(g.u - (left + right) / 2) / half
+        return (10.5 * np.clip(1 - s**3.0, 0, 1) ** 0.42 * np.minimum(half / 0.2, 1)).astype(np.float32)
+
+    @cached_property
+    def heart_cover(self) -> np.ndarray:
+        a, g = self.anatomy, self.grid
+        right, left = (edge.astype(np.float32) for edge in a.heart_edges(g.v))
+        return g.inside(np.minimum(g.u - right, left - g.u))
+
+    @cached_property
+    def lungs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coverage 0..1 of the right and left lung field as seen: beside mediastinum and heart."""
+        beside = (1 - self.mediastinum_cover) * (1 - self.heart_cover)
+        return self.cage[0] * beside, self.cage[1] * beside
+
+    @cached_property
+    def air(self) -> np.ndarray:
+        """Centimetres of lung, less where heart and mediastinum take its place."""
+        a, g = self.anatomy, self.grid
+        depth = LUNG_DEPTH_CM * (0.42 + 0.58 * smooth(a.t(g.v), -0.02, 0.4))
+        profile = np.clip(1 - self.w**3.2, 0, 1) ** 0.45
+        path = depth * profile * (self.cage[0] + self.cage[1])
+        path *= 1 - 0.92 * self.mediastinum_cover
+        return np.maximum(path - self.heart * 1.05, path * 0.2).astype(np.float32)
+
+    @cached_property
+    def trachea(self) -> np.ndarray:
+        """Air in the trachea and main bronchi."""
+        a, g = self.anatomy, self.grid
+        carina = a.carina_t * a.height
+        centre = trachea_centre(a, g.v)
+        half = 0.031
+        s = np.abs(g.u - centre) / half
+        tube = np.sqrt(np.clip(1 - s * s, 0, 1)) * g.inside(carina + 0.015 - g.v, 0.02)
+        for sign in (-1, 1):
+            distance = g.distance(bronchus(a, sign), 0.03)
+            radius = 0.021
+            tube = np.maximum(tube, 0.75 * np.sqrt(np.clip(1 - (distance / radius) ** 2, 0, 1)))
+        return (1.9 * tube).astype(np.float32)
+
+    @cached_property
+    def aorta(self) -> np.ndarray:
+        """Arch with its knob, and the descending aorta beside the spine."""
+        a, g = self.anatomy, self.grid
+        t = a.t(g.v)
+        edge = 0.062 + a.knob * 0.6 - 0.05 * smooth(t, 0.3, 1.0) + a.rotation
+        edge = np.where(t < a.knob_t + 0.02, a.medial(g.v, 1) - 0.004, np.minimum(edge, a.medial(g.v, 1)))
+        along = smooth(t, a.knob_t - 0.075, a.knob_t - 0.02) * (1 - 0.6 * smooth(t, 0.6, 0.98))
+        s = np.clip((g.u - (edge - 0.05)) / 0.05, -2, 2)
+        return (2.6 * along * np.sqrt(np.clip(1 - s * s, 0, 1))).astype(np.float32)
+
+    @cached_property
+    def spine(self) -> np.ndarray:
+        """Vertebral bodies, thinner at the discs, with pedicles and processes left out."""
+        a, g = self.anatomy, self.grid
+        phase = a.t(g.v) * a.num_ribs * 1.12 - 0.15
+        disc = bump(phase - np.floor(phase), 0.5, 0.1)
+        half = 0.052 + 0.016 * smooth(a.t(g.v), 0.0, 1.0)
+        s = np.clip(np.abs(g.u) / (half * (1 - 0.07 * disc)), 0, 1)
+        return (3.4 * (1 - s**4) ** 0.5 * (1 - 0.5 * disc)).astype(np.float32)
+
+    @cached_property
+    def ribs(self) -> np.ndarray:
+        """Bone in the posterior ribs and, fainter, the anterior ones."""
+        a, g = self.anatomy, self.grid
+        wall = np.where(g.u < 0, self._wall[0], self._wall[1]) + 0.012
+        floor = a.outer(np.maximum(g.v, 0.3 * a.height), 1).astype(np.float32)
+        w = np.abs(g.u) / np.maximum(wall, floor * smooth(a.t(g.v), -0.25, 0.3))
+        total = g.empty()
+        for anterior in (False, True):
+            total += self._rib_layer(w.astype(np.float32), anterior)
+        return total
+
+    def _rib_layer(self, w: np.ndarray, anterior: bool) -> np.ndarray:
+        a, g = self.anatomy, self.grid
+        knots = np.linspace(0, 1.02, 128)
+        drops = a.rib_drop(knots, anterior)
+        drop = np.interp(w, knots, drops).astype(np.float32)
+        slope = np.interp(w, knots, np.gradient(drops, knots)).astype(np.float32) / 0.5
+        spacing = a.height / a.num_ribs
+        phase = (g.v - drop * (0.8 + 0.35 * smooth(g.v, 0, 0.8)) + 0.02) / spacing
+        number = np.floor(phase)
+        offset = (phase - number - 0.5) * spacing / np.sqrt(1 + np.minimum(slope, 6) ** 2)
+        half = 0.021 if not anterior else 0.024
+        s2 = np.clip(1 - (offset / half) ** 2, 0, 1)
+        cortex = 0.55 * np.sqrt(s2) + 0.45 * np.clip((half + 0.5 * g.pixel - np.abs(offset)) / g.pixel, 0, 1)
+        last = 10 if not anterior else 6
+        seen = (number >= 0) & (number < last) & (w <= 1.02)
+        shown = (
+            cortex * seen * smooth(w, 0.12, 0.17) if not anterior else cortex * seen * smooth(w, 0.42, 0.6)
+        )
+        return (shown * (0.95 if not anterior else 0.5)).astype(np.float32)
+
+    @cached_property
+    def clavicles(self) -> np.ndarray:
+        a, g = self.anatomy, self.grid
+        total = g.empty()
+        for sign in (-1, 1):
+            distance = g.distance(clavicle(a, sign), 0.035)
+            half = 0.019
+            inside = np.clip((half + 0.5 * g.pixel - distance) / g.pixel, 0, 1)
+            total += inside * (0.5 + 0.5 * np.sqrt(np.clip(1 - (distance / half) ** 2, 0, 1)))
+        return 1.15 * total
+
+    @cached_property
+    def scapulae(self) -> np.ndarray:
+        """Blades at the edge of the lungs (over them on AP views), and the heads of the humeri."""
+        a, g = self.anatomy, self.grid
+        inner = 0.42 if a.case.view_position == "AP" else 0.53
+        u = np.abs(g.u)
+        border = inner - 0.07 * smooth(g.v, 0.1, 0.5)
+        outer = border + 0.19 * np.clip(1 - (g.v - 0.05) / 0.47, 0, 1)
+        blade = np.minimum(np.minimum(u - border, outer - u), (g.v - 0.05) * 0.8)
+        rim = g.inside(blade) * (1 - 0.65 * g.inside(blade - 0.014, 0.01))
+        head = 0.6 * np.sqrt(np.clip(1 - (((u - 0.7) / 0.075) ** 2 + ((g.v - 0.1) / 0.085) ** 2), 0, 1))
+        return (0.75 * rim + 1.8 * head).astype(np.float32)
+
+    @cached_property
+    def stomach(self) -> np.ndarray:
+        """Gas under the left dome of the diaphragm; absent in some."""
+        a, g = self.anatomy, self.grid
+        rng = np.random.default_rng(np.random.SeedSequence((*a.seed, 3)))
+        seen, wide = rng.random() < 0.75, rng.uniform(0.055, 0.1)
+        if not seen:
+            return g.empty()
+        top = float(a.diaphragm(np.array([0.27]), 1)[0]) + 0.028
+        flat = np.where(g.v < top + wide * 0.6, wide * 0.6, wide * 0.4)
+        r2 = ((g.u - 0.26) / wide) ** 2 + ((g.v - top - wide * 0.6) / flat) ** 2
+        return (5.5 * np.clip(1 - r2, 0, 1) ** 0.5).astype(np.float32)
+
+    @cached_property
+    def vessels(self) -> np.ndarray:
+        """Hila and the vessels that radiate from them, tapering: smooth, at least some 3 pixels wide at 128."""
+        a, g = self.anatomy, self.grid
+        rng = np.random.default_rng(np.random.SeedSequence((*a.seed, 4)))
+        total = g.empty()
+        for k, sign in enumerate((-1, 1)):
+            u0, v0 = hilum(a, sign)
+            rows, columns = g.box(*sorted((sign * 0.02, sign * 0.52)), 0.0, a.height)
+            du, dv = sign * (g.u[rows, columns] - u0), g.v[rows] - v0
+            r = np.sqrt(du * du + dv * dv) + 1e-6
+            angle = np.arctan2(dv, du + 0.06)
+            wave = 0.35 * np.sin(r * 19 + rng.uniform(0, 6.3)) + rng.uniform(0, 6.3)
+            trunks = _ridges(np.sin(angle * 4.5 + wave), 2) * np.exp(-((r / 0.13) ** 2))
+            twigs = _ridges(np.sin(angle * 10 + 1.7 * wave + rng.uniform(0, 6.3)), 2)
+            twigs *= smooth(r, 0.06, 0.13) * np.exp(-((r / 0.25) ** 2))
+            lobes = 0.75 + 0.25 * np.sin(du * 23 + rng.uniform(0, 6.3)) * np.sin(
+                dv * 17 + rng.uniform(0, 6.3)
+            )
+            root = np.exp(-(((du - 0.005) / 0.045) ** 2) - (dv / 0.075) ** 2)
+            total[rows, columns] += (1.7 * root + 1.1 * trunks + 0.8 * twigs * lobes) * self.lungs[k][
+                rows, columns
+            ]
+        return total.astype(np.float32)
+
+    @cached_property
+    def noise_scale(self) -> float:
+        return self.anatomy.thickness_cm / 21.5
+
+
+def _ridges(wave: np.ndarray, power: int) -> np.ndarray:
+    return np.clip(wave, 0, 1) ** power
+
+
+def trachea_centre(anatomy: Anatomy, v: np.ndarray) -> np.ndarray:
+    """u of the trachea's middle: slightly to the right above the carina, pushed there by the arch."""
+    return -0.012 * smooth(anatomy.t(v), 0.05, 0.33) + anatomy.rotation
+
+
+def carina(anatomy: Anatomy) -> tuple[float, float]:
+    v = anatomy.carina_t * anatomy.height
+    return float(trachea_centre(anatomy, np.array(v))), v
+
+
+def bronchus(anatomy: Anatomy, sign: int) -> np.ndarray:
+    """The main bronchus from the carina to the hilum, (n, 2) of (u, v). The right one is steeper."""
+    u, v = carina(anatomy)
+    half = np.deg2rad(anatomy.carina_angle)
+    angle, length = (0.41 * half, 0.1) if sign < 0 else (0.59 * half, 0.14)
+    end = (u + sign * length * np.sin(angle), v + length * np.cos(angle))
+    return np.array([(u, v), end])
+
+
+def hilum(anatomy: Anatomy, sign: int) -> tuple[float, float]:
+    t = anatomy.hilum_t[0 if sign < 0 else 1]
+    return sign * (0.128 if sign < 0 else 0.135), t * anatomy.height
+
+
+def clavicle(anatomy: Anatomy, sign: int) -> np.ndarray:
+    """The clavicle's axis from the sternum to the shoulder, (n, 2)."""
+    a = anatomy
+    lift = -0.035 if a.case.view_position == "AP" else 0.0
+    shift = a.rotation * 1.6
+    inner, height = 0.055, 0.115 * a.height / 0.92 + lift
+    points = ((inner, 0), (0.16, -0.012), (0.3, -0.058), (0.44, -0.1), (0.6, -0.085))
+    return curve([(sign * u + shift, height + v) for u, v in points])
+
+
+def sign_of(side: str) -> int:
+    return SIGNS[side]

@@ -1,0 +1,99 @@
+"""What is true of a phantom's picture: masks, landmark points, measurements, and where small findings are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmcxr.data.phantom.anatomy import THORAX_CM, Anatomy, build_anatomy
+from llmcxr.data.phantom.case import PhantomCase
+from llmcxr.data.phantom.findings import build_layers
+from llmcxr.data.phantom.parts import Chest, carina, hilum
+from llmcxr.data.phantom.projection import build_chest
+
+
+def masks(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
+    """Every anatomical part's mask and, by its name, every finding's: bool (size, size).
+
+    "left lung" and "right lung" are the lung fields as a normal film would show them, opacities included; "heart" is
+    the whole heart, below the diaphragm too. The masks of cardiomegaly and of mediastinal widening are the heart's
+    and the widened part's.
+    """
+    chest = build_chest(case, size)
+    parts = _part_masks(chest)
+    layers = build_layers(chest)
+    for finding in case.findings:
+        if finding.name == "cardiomegaly":
+            parts[finding.name] = parts["heart"]
+        elif finding.name == "mediastinal widening":
+            t = chest.anatomy.t(chest.grid.v)
+            parts[finding.name] = parts["mediastinum"] & (t > 0.05) & (t < 0.45)
+        else:
+            parts[finding.name] = layers[finding.name].cover > 0.5
+    return parts
+
+
+def _part_masks(chest: Chest) -> dict[str, np.ndarray]:
+    t = chest.anatomy.t(chest.grid.v)
+    return {
+        "body": chest.body > 0.5,
+        "right lung": chest.lungs[0] > 0.5,
+        "left lung": chest.lungs[1] > 0.5,
+        "heart": chest.heart_cover > 0.5,
+        "mediastinum": (chest.mediastinum_cover > 0.5) & (t > -0.05) & (t < chest.anatomy.dome_t[0]),
+        "aorta": chest.aorta > 0.5,
+        "trachea": chest.trachea > 0.5,
+        "spine": chest.spine > 0.5,
+        "ribs": chest.ribs > 0.3,
+        "clavicles": chest.clavicles > 0.4,
+        "scapulae": chest.scapulae > 0.2,
+    }
+
+
+def points(case: PhantomCase) -> dict[str, tuple[float, float]]:
+    """Landmarks as (row, column) in 0..1 of the picture; a few may lie outside it."""
+    a = build_anatomy(case)
+    (heart_right, heart_left), (thorax_right, thorax_left) = a.heart_extremes, a.thorax_edges
+    places = {
+        "heart right edge": heart_right,
+        "heart left edge": heart_left,
+        "thorax right edge": thorax_right,
+        "thorax left edge": thorax_left,
+        "carina": carina(a),
+        "aortic knob": (float(a.medial(np.array(a.knob_t * a.height), 1)), a.knob_t * a.height),
+    }
+    for side, sign in (("right", -1), ("left", 1)):
+        wall = sign * 0.5 * (1 - sign * a.asymmetry)
+        dome = sign * (0.2 if sign < 0 else 0.26)
+        places[f"{side} lung apex"] = (sign * 0.15, 0.02 * a.height)
+        places[f"{side} costophrenic angle"] = (0.97 * wall, float(a.diaphragm(np.array(0.97 * wall), sign)))
+        places[f"{side} diaphragm dome"] = (dome, float(a.diaphragm(np.array(dome), sign)))
+        places[f"{side} hilum"] = hilum(a, sign)
+    return {name: (float(a.to_row(v)), float(a.to_column(u, v))) for name, (u, v) in places.items()}
+
+
+def indices(case: PhantomCase) -> dict[str, float]:
+    """True measurements: widths by thorax width, angles in degrees, the thorax in cm and in picture sides."""
+    a = build_anatomy(case)
+    thorax = a.thorax_edges[1][0] - a.thorax_edges[0][0]
+    return {
+        "cardiothoracic_ratio": a.measure_ratio(),
+        "mediastinal_width": _mediastinal_width(a) / thorax,
+        "carina_angle": a.carina_angle,
+        "thorax_width": a.scale * thorax,
+        "thorax_width_cm": THORAX_CM * thorax,
+        "lung_height": a.scale * a.height,
+    }
+
+
+def _mediastinal_width(a: Anatomy) -> float:
+    """Right border to aortic knob, at the height of the knob, in tw."""
+    v = np.array(a.knob_t * a.height)
+    return float(a.medial(v, -1) + a.medial(v, 1))
+
+
+def salience(case: PhantomCase, size: int) -> np.ndarray:
+    """(size, size) float32 in 0..1: 1 on nodules, lines, tubes, plates and the edge of a pneumothorax."""
+    chest = build_chest(case, size)
+    found = [layer.salient for layer in build_layers(chest).values() if layer.salient is not None]
+    total = np.max(found, axis=0) if found else chest.grid.empty()
+    return np.clip(total, 0, 1).astype(np.float32)
