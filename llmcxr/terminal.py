@@ -24,10 +24,14 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         bars.MofNCompleteColumn(),
         bars.TimeElapsedColumn(),
     )
-    # rich would otherwise send what is printed to stdout to its own console, also where stdout is a file
     console = Console(stderr=True)
-    with bars.Progress(
-        *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
-    ) as bar:
+    settings = {
+        "disable": not console.is_terminal,
+        "transient": True,
+        # rich would send what is printed to stdout to its own console, also where stdout is a file
+        "redirect_stdout": False,
+        "redirect_stderr": False,
+    }
+    with bars.Progress(*columns, console=console, **settings) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)

@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = {
     "train": 9,
     "generate": 9,
+    "llmcxr.__main__": 9,
     "llmcxr.cli": 8,
     "llmcxr.serve": 7,
     "llmcxr.reasoning": 6,
@@ -107,7 +108,7 @@ def _resolve(name: str) -> str:
 
 def _room(module: str) -> str:
     """The room of a module of this repository."""
-    if module in ("llmcxr", "train", "generate", "llmcxr.cli"):
+    if module in ("llmcxr", "train", "generate", "llmcxr.cli", "llmcxr.__main__"):
         return module
     inside = ".".join(module.split(".")[:2])
     if module.split(".")[0] == "vqgan":
