@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from llmcxr import dicom
 from llmcxr.errors import UserError
 from llmcxr.files import replacing
+from llmcxr.likeness import warn_unlike_chest
 from llmcxr.pixels import ImageHeader, measure_colour, to_luminance
 
 __all__ = [
@@ -28,16 +29,13 @@ __all__ = [
     "read_size",
     "read_with_header",
     "unfit",
-    "warn_unlike_chest",
     "write_png",
 ]
 
 SMALLEST_SIDE = 16  # below this there is nothing to see
-SMALL_SIDE = 50  # below this ribs and lines are gone: read, with a warning
 FORMATS = (
     "PNG",
     "JPEG",
-    "MPO",
     "JPEG2000",
     "TIFF",
     "BMP",
@@ -203,19 +201,6 @@ def _scale_floats(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return (values - low) / max(high - low, 1e-12), [
         "floating-point values outside 0 to 1: scaled by their range"
     ]
-
-
-def warn_unlike_chest(image: np.ndarray) -> tuple[str, ...]:
-    """Sentences on a picture (H, W) that cannot be, or hardly is, a frontal chest radiograph."""
-    height, width = image.shape
-    warnings = []
-    if min(height, width) < SMALL_SIDE:
-        warnings.append(f"only {height} x {width} pixels: too few to see ribs or lines")
-    if max(height, width) > 2 * min(height, width):
-        warnings.append(f"{height} x {width} pixels: a frontal chest radiograph is closer to a square")
-    if float(image[:: max(1, height // 64), :: max(1, width // 64)].std()) < 0.01:
-        warnings.append("the picture is one even grey: nothing can be seen on it")
-    return tuple(warnings)
 
 
 def fit(image: np.ndarray, size: int | tuple[int, int]) -> tuple[np.ndarray, Padding]:
