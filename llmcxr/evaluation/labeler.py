@@ -123,7 +123,7 @@ _STARTS_PLACE = re.compile(r"\s*(?:in|at|on|within|of|along|over|involving|overl
 _POST_END = re.compile(r"[,;:]|\b(?:with|without|but|no|and (?!right|left|lower|mid|upper))\b")
 _CONJUNCTION = re.compile(r"\s*(?:,|/|and|or|,\s*and|,\s*or)\s*")
 _GRADE_AFTER = re.compile(r"\b(?:is|are|appears?|remains?|measures?)\s+(?:\w+ )?(?P<grade>\w[\w-]*)")
-_ATTRIBUTES_ONLY = re.compile(r"[,\s]*(?:(?:in|on|at|the|side|sided|zone|lung|lobe|and)\s*|[,\s]+)*")
+_PLACE_WORDS = {"in", "on", "at", "the", "side", "sided", "zone", "lung", "lobe", "and"}
 _OR = re.compile(r"\b(?:or|nor)\b")
 _PLURAL = re.compile(r"(?:are|were|have)\b")
 _STATES_DOUBT = re.compile(r"\b(?:is|are|be|remains?|was|were)\s*$")
@@ -258,7 +258,8 @@ def _text_after(gap: str, is_last: bool) -> str:
     rest = gap[end.start() :]
     for pattern in (_SIDE, _ZONE, _GRADE):
         rest = pattern.sub(" ", rest)
-    return gap if _ATTRIBUTES_ONLY.fullmatch(rest.rstrip(" .")) else gap[: end.start()]
+    says_only_where = _PLACE_WORDS.issuperset(re.findall(r"\w+", rest))
+    return gap if says_only_where else gap[: end.start()]
 
 
 def _place(item: _Found, before: str, after: str) -> _Found:

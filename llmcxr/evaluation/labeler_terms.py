@@ -18,10 +18,8 @@ DEVICES = ("pacemaker", "central line", "endotracheal tube")
 ACUTE = (*PLEURA, "consolidation", "edema", "pneumonia")
 CHEST = (*HEART, *MEDIASTINUM, *PLEURA, *LUNG)
 
-_HEART = r"(?:heart(?: size)?|cardiac (?:silhouette|size|shadow|contours?)|cardio-?mediastinal silhouette)"
-_MEDIASTINUM = (
-    r"(?:mediastinum|mediastinal (?:silhouette|contours?|shadow|structures)|cardio-?mediastinal silhouette)"
-)
+_HEART = r"(?:heart(?: size)?|cardiac (?:silhouette|size|shadow|contours?)|cardio[- ]?mediastinal silhouette)"
+_MEDIASTINUM = r"(?:mediastinum|mediastinal (?:silhouette|contours?|shadow|structures)|cardio[- ]?mediastinal silhouette)"
 _STATE = r"(?:(?:\w+ly|borderline|mild|moderate|size|not|again|is|are|remains?|appears?|in|to be) ){0,5}"
 
 
@@ -156,10 +154,10 @@ _BETWEEN = (
 _NORMAL = r"(?:normal|unremarkable|wnl|within normal)(?! opac)"
 _NOT_LARGE = r"(?:not|nor) (?:\w+ly )?(?:enlarged|increased|widened)"
 NORMAL_STATEMENTS = (
-    (rf"(?:heart|cardiac|cardio-?mediastinal)(?: {_BETWEEN}){{0,9}} (?:{_NORMAL}|{_NOT_LARGE})", HEART),
-    (rf"{_NORMAL} (?:heart|cardiac|cardio-?mediastinal)", HEART),
-    (rf"(?:mediastin|cardio-?mediastin)\w*(?: {_BETWEEN}){{0,9}} (?:{_NORMAL}|{_NOT_LARGE})", MEDIASTINUM),
-    (rf"{_NORMAL} (?:(?:heart|cardiac|size|and) )*(?:mediastin|cardio-?mediastin)\w*", MEDIASTINUM),
+    (rf"(?:heart|cardiac|cardio[- ]?mediastinal)(?: {_BETWEEN}){{0,9}} (?:{_NORMAL}|{_NOT_LARGE})", HEART),
+    (rf"{_NORMAL} (?:heart|cardiac|cardio[- ]?mediastinal)", HEART),
+    (rf"(?:mediastin|cardio[- ]?mediastin)\w*(?: {_BETWEEN}){{0,9}} (?:{_NORMAL}|{_NOT_LARGE})", MEDIASTINUM),
+    (rf"{_NORMAL} (?:(?:heart|cardiac|size|and) )*(?:mediastin|cardio[- ]?mediastin)\w*", MEDIASTINUM),
     (rf"(?:lungs?|lung fields|lung zones)(?: {_BETWEEN}){{0,9}} (?:clear|{_NORMAL})", LUNG),
     (r"(?:clear|normal) (?:bilateral )?lungs?(?: fields)?", LUNG),
     (

@@ -24,7 +24,7 @@ from llmcxr.records import Question
 
 _NUM_QUESTIONS = 6
 _NORMALITY_ASKED = 0.16  # of the abnormal cases: about as many as there are normal ones
-# Cardiomegaly is more frequent than the rest; asked more often where it is absent, its answers are balanced too.
+# Cardiomegaly is the most frequent; asked more often where it is absent, its answers are balanced too.
 _ASKED_ABOUT = (*FINDINGS, "cardiomegaly", "cardiomegaly")
 _NAMES = {
     "pleural effusion": "pleural effusion",

@@ -115,7 +115,7 @@ _NORMAL_HEART_REQUESTS = ("heart size normal", "normal heart size", "heart not e
 
 
 def write_report(case: PhantomCase, rng: np.random.Generator) -> Report:
-    """A findings section and an impression, together about 17-75 words (median 40). `rng` chooses the wording only."""
+    """Findings and impression, together about 17-75 words (median 40). `rng` chooses the wording only."""
     crowded = len(case.findings) >= _CROWDED
     sections = {
         "heart": [_heart_sentence(case, rng)],
