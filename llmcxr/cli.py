@@ -248,6 +248,22 @@ def train_command(
     print(made)
 
 
+@app.command("curves")
+def curves_command(
+    runs: Annotated[list[Path], typer.Argument(help="Of trainings, also unfinished.", metavar="RUN_DIR...")],
+    out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("curves.png"),
+) -> None:
+    """Draw the learning curves of trainings.
+
+    \b
+    Example:
+      llmcxr curves runs/tokenizer-phantom runs/lm-phantom --out curves.png
+    """
+    from llmcxr.curves import draw_curves
+
+    print(draw_curves(runs, out))
+
+
 @app.command("encode")
 def encode_command(
     dataset: Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")],
