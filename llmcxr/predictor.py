@@ -1,7 +1,8 @@
-"""The predictor protocol: all that evaluation, reasoning and serving know of a model. Any system can be wrapped in it.
+"""The predictor protocol: all that evaluation, reasoning and serving know of a model. Any system can be
+wrapped in it.
 
-Images go in as a path, a PIL image or an array (H, W) in [0, 1], bright = dense, and come out as float32 arrays (H, W).
-One input gives one result, a list gives a list.
+Images go in as a path, a PIL image or an array (H, W) in [0, 1], bright = dense, and come out as float32
+arrays (H, W). One input gives one result, a list gives a list.
 """
 
 from __future__ import annotations

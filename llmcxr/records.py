@@ -1,7 +1,7 @@
 """The words that every room shares: radiographs, reports, studies, labels, questions. No pixels, no models.
 
-A patient has studies; a study has one report and one or more radiographs; labels and questions belong to the study.
-"left" and "right" are always the patient's.
+A patient has studies; a study has one report and one or more radiographs; labels and questions belong to the
+study. "left" and "right" are always the patient's.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 SPLITS = ("train", "validate", "test")
 VIEW_POSITIONS = ("PA", "AP", "lateral", "unknown")
 
 
-class Label(str, Enum):
+class Label(StrEnum):
     """The four states of a finding in a study (CheXpert, Irvin et al. 2019)."""
 
     PRESENT = "present"
@@ -26,7 +26,7 @@ class Label(str, Enum):
 
 @dataclass(frozen=True)
 class Radiograph:
-    """One image and what is known of how it was taken. `path` is empty where the source computes its pixels."""
+    """One image and what is known of how it was taken. `path` is empty where pixels are computed."""
 
     image_id: str
     study_id: str

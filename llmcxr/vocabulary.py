@@ -1,9 +1,11 @@
-"""Image codes as words of a language model, and the text tokenizer they are added to. Knows no model and no prompt.
+"""Image codes as words of a language model, and the text tokenizer they are added to. Knows no model and no
+prompt.
 
-An image word is an ordinary entry of the vocabulary, `<|image:0017|>` for code 17 or, where position is baked in,
-`<|image:003:0017|>` for code 17 in cell 3 (cells in raster order). Image words stand behind every text word, so an id at
-or above `image_token_offset` is an image word (LLM-CXR, sec. 2.2: id = code + number of text words). They are entries of
-the vocabulary that no merge produces, not "added tokens": typing `<|image:0017|>` into a prompt gives plain text.
+An image word is an ordinary entry of the vocabulary, `<|image:0017|>` for code 17 or, where position is baked
+in, `<|image:003:0017|>` for code 17 in cell 3 (cells in raster order). Image words stand behind every text
+word, so an id at or above `image_token_offset` is an image word (LLM-CXR, sec. 2.2: id = code + number of
+text words). They are entries of the vocabulary that no merge produces, not "added tokens": typing
+`<|image:0017|>` into a prompt gives plain text.
 """
 
 from __future__ import annotations
@@ -53,20 +55,26 @@ class ImageVocabulary:
         return start, start + self.codebook_size
 
     def to_token_ids(self, codes: np.ndarray) -> np.ndarray:
-        """Codes (..., h, w) -> token ids (..., h*w). Raises ValueError on another grid or a code outside the codebook."""
+        """Codes (..., h, w) -> token ids (..., h*w). Raises ValueError on another grid or a code outside the
+        codebook.
+        """
         codes = np.asarray(codes)
         if codes.shape[-2:] != self.grid:
             raise ValueError(f"expected codes on a {self.grid} grid, got shape {codes.shape}")
         if codes.size and (codes.min() < 0 or codes.max() >= self.codebook_size):
-            raise ValueError(f"codes must be in 0..{self.codebook_size - 1}, got {codes.min()}..{codes.max()}")
+            raise ValueError(
+                f"codes must be in 0..{self.codebook_size - 1}, got {codes.min()}..{codes.max()}"
+            )
         flat = codes.reshape(*codes.shape[:-2], self.num_cells).astype(np.int64)
         return flat + self.image_token_offset + self._cell_offsets()
 
     def to_codes(self, token_ids: np.ndarray) -> np.ndarray:
-        """Token ids (..., h*w) -> codes (..., h, w). Raises ValueError where an id is not a word of its cell."""
+        """Token ids (..., h*w) -> codes (..., h, w). Raises ValueError for a word of another cell."""
         token_ids = np.asarray(token_ids)
         if token_ids.shape[-1] != self.num_cells:
-            raise ValueError(f"expected {self.num_cells} image words for a {self.grid} grid, got {token_ids.shape[-1]}")
+            raise ValueError(
+                f"expected {self.num_cells} image words for a {self.grid} grid, got {token_ids.shape[-1]}"
+            )
         codes = token_ids - self.image_token_offset - self._cell_offsets()
         if codes.size and (codes.min() < 0 or codes.max() >= self.codebook_size):
             raise ValueError("an id is not an image word of the cell it stands in")
@@ -89,7 +97,8 @@ def train_text_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """A byte-level BPE on `texts`, digits one by one so that a ratio is spelled; any text can be encoded.
 
-    control_words: words of the prompt template, single tokens; `end_word` is one of them and becomes eos and padding.
+    control_words: words of the prompt template, single tokens; `end_word` is one of them and becomes eos and
+    padding.
     """
     control_words = list(control_words)
     bpe = Tokenizer(models.BPE())
@@ -110,7 +119,8 @@ def train_text_tokenizer(
 def add_image_words(
     tokenizer: PreTrainedTokenizerFast, grid: tuple[int, int], codebook_size: int, has_cell_words: bool
 ) -> tuple[PreTrainedTokenizerFast, ImageVocabulary]:
-    """A copy of any fast Hugging Face tokenizer with boi, eoi and the image words, and the vocabulary that maps to them.
+    """A copy of any fast Hugging Face tokenizer with boi, eoi and the image words, and the vocabulary that
+    maps to them.
 
     Raises UserError where the tokenizer's model has no word table to extend (Unigram).
     """
@@ -118,7 +128,9 @@ def add_image_words(
     table = description["model"].get("vocab")
     if not isinstance(table, dict):
         kind = description["model"].get("type")
-        raise UserError(f"the text tokenizer is a {kind} model; image words can be added to BPE or WordPiece models")
+        raise UserError(
+            f"the text tokenizer is a {kind} model; image words can be added to BPE or WordPiece models"
+        )
     for added in description["added_tokens"]:  # in the table too, so that their ids stay when the table grows
         table[added["content"]] = added["id"]
     next_id = max(table.values()) + 1

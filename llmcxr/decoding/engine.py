@@ -1,7 +1,7 @@
 """Decode token ids with a KV cache. Knows nothing of text, pixels or prompts.
 
-Legend: B batch, L prompt, N cells, K codes. Guidance (Ho & Salimans 2022, on logits as in Chameleon and LlamaGen) runs the
-conditional and the unconditional rows in one batch of 2B.
+Legend: B batch, L prompt, N cells, K codes. Guidance (Ho & Salimans 2022, on logits as in Chameleon and
+LlamaGen) runs the conditional and the unconditional rows in one batch of 2B.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def generate_images(
     streams = RowStreams(seeds)
     codes, log_probability = [], torch.zeros(len(prompts), device=model.device)
     for cell in range(model.vocabulary.num_cells):
-        logits = model.image_logits(rows.last, torch.full((len(rows.last),), cell, device=model.device)).float()
+        logits = model.image_logits(
+            rows.last, torch.full((len(rows.last),), cell, device=model.device)
+        ).float()
         if is_guided:
             with_text, without = logits.chunk(2)
             logits = without + guidance * (with_text - without)
@@ -92,7 +94,9 @@ def generate_text(
     end_ids: Sequence[int],
     max_new_tokens: int = 256,
 ) -> TextGeneration:
-    """Write text after each prompt until `end_ids` (one or several words) or max_new_tokens; image rows are not scored."""
+    """Write text after each prompt until `end_ids` (one or several words) or max_new_tokens; image rows are
+    not scored.
+    """
     rows, streams = _Rows(model, prompts), RowStreams(seeds)
     written: list[list[int]] = [[] for _ in prompts]
     is_open = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
@@ -121,7 +125,9 @@ def score_texts(
     hidden = model.hidden(ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0))
     longest = max(len(response) for response in responses)
     log_probabilities = model.text_logits(hidden[:, -longest - 1 : -1]).float().log_softmax(-1)
-    scores = log_probabilities.gather(2, ids[:, -longest:, None].clamp(max=log_probabilities.shape[-1] - 1))[..., 0]
+    scores = log_probabilities.gather(2, ids[:, -longest:, None].clamp(max=log_probabilities.shape[-1] - 1))[
+        ..., 0
+    ]
     lengths = torch.tensor([len(response) for response in responses], device=model.device)
     is_response = torch.arange(longest, device=model.device) >= longest - lengths[:, None]
     return (scores * is_response).sum(1)

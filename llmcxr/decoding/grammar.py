@@ -1,7 +1,8 @@
-"""Which words may follow: exactly h*w image words between boi and eoi, each of its own cell, and none in text.
+"""Which words may follow: exactly h*w image words between boi and eoi, each of its own cell, and none in
+text.
 
-The engine obeys this by construction (an image step scores one cell's words and nothing else). The same grammar as a
-stock `prefix_allowed_tokens_fn` lets plain `transformers.generate` decode an exported model.
+The engine obeys this by construction (an image step scores one cell's words and nothing else). The same
+grammar as a stock `prefix_allowed_tokens_fn` lets plain `transformers.generate` decode an exported model.
 """
 
 from __future__ import annotations

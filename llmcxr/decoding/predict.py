@@ -1,4 +1,5 @@
-"""`CXR`: one model that reads and draws. Turns pictures and sentences into prompts, and what the engine wrote back.
+"""`CXR`: one model that reads and draws. Turns pictures and sentences into prompts, and what the engine wrote
+back.
 
     from llmcxr import CXR
     cxr = CXR.from_pretrained("phantom")
@@ -21,7 +22,7 @@ import torch
 import llmcxr
 from llmcxr import images
 from llmcxr.decoding import engine
-from llmcxr.decoding.sampling import GREEDY, Sampling
+from llmcxr.decoding.sampling import Sampling
 from llmcxr.errors import UserError
 from llmcxr.model.directory import Bundle, load, save
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
@@ -52,7 +53,9 @@ class CXR:
         return cls(load(name).to(device), name)
 
     def save_pretrained(self, directory: str | Path) -> Path:
-        """Write a plain Hugging Face directory: `AutoModelForCausalLM` and `AutoTokenizer` load it without this package."""
+        """Write a plain Hugging Face directory: `AutoModelForCausalLM` and `AutoTokenizer` load it without
+        this package.
+        """
         return save(self._bundle, directory)
 
     @property
@@ -64,7 +67,7 @@ class CXR:
         """Whether the model saw computed phantoms only: what it says of a real radiograph then means nothing."""
         return str(self.provenance.get("dataset", "")).startswith("phantom:")
 
-    # -- reading ---------------------------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------
 
     def report(self, image, seed: int = 0, temperature: float = 0.0, top_p: float = 1.0):
         """Write the report of one image or of each of a list; temperature 0 is the likeliest wording."""
@@ -86,7 +89,9 @@ class CXR:
         return results if is_list else results[0]
 
     def answer(self, image, question, seed: int = 0, temperature: float = 0.0, top_p: float = 1.0):
-        """Answer a question about an image; lists of both are taken pair by pair, one of either serves all of the other."""
+        """Answer a question about an image; lists of both are taken pair by pair, one of either serves all of
+        the other.
+        """
         opened, images_listed = self._open(image)
         questions, questions_listed = _as_list(question)
         for text in questions:
@@ -96,8 +101,13 @@ class CXR:
         if len(questions) == 1 and not questions_listed:
             questions = questions * len(opened)
         if len(opened) != len(questions):
-            raise UserError(f"got {len(opened)} images and {len(questions)} questions; give as many of both, or one of either")
-        prompts = [self.encoder.prompt(q, codes=codes) for q, (codes, _) in zip(questions, opened, strict=True)]
+            raise UserError(
+                f"got {len(opened)} images and {len(questions)} questions; "
+                "give as many of both, or one of either"
+            )
+        prompts = [
+            self.encoder.prompt(q, codes=codes) for q, (codes, _) in zip(questions, opened, strict=True)
+        ]
         written = self._write(prompts, seed, Sampling(temperature, top_p=top_p))
         results = [
             AnswerResult(text, ids, score, seed, warnings, question=q)
@@ -112,7 +122,7 @@ class CXR:
         scores = self._score([codes for codes, _ in opened], texts * (len(opened) if len(texts) == 1 else 1))
         return scores if is_list else scores[0]
 
-    # -- drawing ---------------------------------------------------------------------------------------------------
+    # -- drawing ------------------------------------------------------------
 
     def draw(
         self,
@@ -127,9 +137,10 @@ class CXR:
     ):
         """Draw a radiograph that shows what the text says.
 
-        n: drawings of each text, with seeds seed .. seed+n-1. best_of: draw as many candidates and keep the one whose own
-        reading makes the text likeliest, log p(text | image). Returns a DrawResult for one text and n=1, else a list, the
-        n drawings of each text together. The same text, seed and settings give the same image whatever else is drawn.
+        n: drawings of each text, with seeds seed .. seed+n-1. best_of: draw as many candidates and keep the
+        one whose own reading makes the text likeliest, log p(text | image). Returns a DrawResult for one text
+        and n=1, else a list, the n drawings of each text together. The same text, seed and settings give the
+        same image whatever else is drawn.
         """
         texts, is_list = _as_list(text)
         if n < 1:
@@ -162,10 +173,12 @@ class CXR:
                 )
         return results if is_list or n > 1 else results[0]
 
-    # -- parts -----------------------------------------------------------------------------------------------------
+    # -- parts ------------------------------------------------------------
 
     def encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
-        """Images (H, W) of any size in [0, 1] -> codes (B, h, w): letterboxed to the tokenizer's square first."""
+        """Images (H, W) of any size in [0, 1] -> codes (B, h, w): letterboxed to the tokenizer's square
+        first.
+        """
         size = self.image_tokenizer.config.image_size
         fitted = np.stack([images.fit(image, size)[0] for image in pixels]).astype(np.float32)
         with torch.inference_mode():
@@ -193,15 +206,24 @@ class CXR:
         for batch in _batches(prompts, BATCH_ROWS):
             room = self.model.max_positions - max(len(prompt) for prompt in batch)
             if room < 1:
-                raise UserError(f"the prompt leaves no room in the model's {self.model.max_positions} positions")
+                raise UserError(
+                    f"the prompt leaves no room in the model's {self.model.max_positions} positions"
+                )
             generation = engine.generate_text(
-                self.model, batch, [seed] * len(batch), sampling, self.encoder.end_ids, min(MAX_REPORT_WORDS, room)
+                self.model,
+                batch,
+                [seed] * len(batch),
+                sampling,
+                self.encoder.end_ids,
+                min(MAX_REPORT_WORDS, room),
             )
             for ids, score in zip(generation.token_ids, generation.log_probabilities.tolist(), strict=True):
                 written.append((self.encoder.decode(ids), ids, score))
         return written
 
-    def _draw_codes(self, candidates, sampling: Sampling, guidance: float) -> tuple[list[np.ndarray], list[float]]:
+    def _draw_codes(
+        self, candidates, sampling: Sampling, guidance: float
+    ) -> tuple[list[np.ndarray], list[float]]:
         codes, log_probabilities = [], []
         for batch in _batches(candidates, BATCH_ROWS):
             prompts = [self.encoder.prompt(DRAW.instructions[0], text=text) for text, _ in batch]
@@ -227,11 +249,15 @@ class CXR:
 
     def _check_text(self, text: str, what: str) -> None:
         if not isinstance(text, str) or not text.strip():
-            raise UserError(f"the {what} is empty; write what it should say, such as 'Large right pleural effusion.'")
+            raise UserError(
+                f"the {what} is empty; write what it should say, such as 'Large right pleural effusion.'"
+            )
         room = self.model.max_positions - self.model.vocabulary.num_cells - 32  # 32: the template's own words
         length = len(self.encoder.text(text))
         if length > room:
-            raise UserError(f"the {what} is {length} tokens long; this model takes at most {room}. Shorten it")
+            raise UserError(
+                f"the {what} is {length} tokens long; this model takes at most {room}. Shorten it"
+            )
 
     def _identity(self) -> dict[str, str]:
         return {
@@ -245,7 +271,9 @@ def _read(image) -> tuple[np.ndarray, tuple[str, ...]]:
     """Pixels (H, W) float32 and warnings of a path, a PIL image or an array."""
     if isinstance(image, np.ndarray):
         if image.ndim != 2 or not np.isfinite(image).all():
-            raise UserError(f"an image array must be (H, W) with finite values in [0, 1], got shape {image.shape}")
+            raise UserError(
+                f"an image array must be (H, W) with finite values in [0, 1], got shape {image.shape}"
+            )
         if image.min() < 0 or image.max() > 1:
             raise UserError(f"an image array must lie in [0, 1], got {image.min():g}..{image.max():g}")
         return image.astype(np.float32), ()
@@ -277,4 +305,7 @@ def _best(scores: list[float] | None, num: int, best_of: int) -> list[int]:
     """Index of the best candidate of each of `num` groups."""
     if scores is None:
         return list(range(num))
-    return [int(group[0] + np.argmax([scores[k] for k in group])) for group in np.arange(num * best_of).reshape(num, -1)]
+    return [
+        int(group[0] + np.argmax([scores[k] for k in group]))
+        for group in np.arange(num * best_of).reshape(num, -1)
+    ]

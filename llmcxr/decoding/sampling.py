@@ -1,4 +1,6 @@
-"""Draw one word per row from scores. Every row has its own random stream, so its draw does not depend on its neighbours."""
+"""Draw one word per row from scores. Every row has its own random stream, so its draw does not depend on its
+neighbours.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def _keep_top(logits: Tensor, sampling: Sampling) -> Tensor:
         logits = logits.masked_fill(logits < threshold, -torch.inf)
     if sampling.top_p < 1:
         ranked, order = logits.sort(descending=True)
-        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(-1)  # mass of better words; the best always stays
+        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(
+            -1
+        )  # mass of better words; the best always stays
         ranked = ranked.masked_fill(before >= sampling.top_p, -torch.inf)
         logits = torch.empty_like(logits).scatter_(-1, order, ranked)
     return logits

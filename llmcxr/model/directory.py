@@ -1,8 +1,8 @@
 """The model directory: a plain Hugging Face causal-LM directory plus `image_tokenizer/` and `llmcxr.json`.
 
-`AutoModelForCausalLM` and `AutoTokenizer` load it without this package. A compact directory holds the same model with the
-image rows still factored (`compact.safetensors`), some megabytes in place of tens: what ships with the package. Loading
-either gives the same model; saving a compact one writes every row out.
+`AutoModelForCausalLM` and `AutoTokenizer` load it without this package. A compact directory holds the same
+model with the image rows still factored (`compact.safetensors`), some megabytes in place of tens: what ships
+with the package. Loading either gives the same model; saving a compact one writes every row out.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Bundle:
     model: UnifiedModel
     encoder: Encoder
     image_tokenizer: VQGAN
-    provenance: dict[str, Any] = field(default_factory=dict)  # data, command, seed, figures; shown by `llmcxr info`
+    provenance: dict[str, Any] = field(
+        default_factory=dict
+    )  # data, command, seed, figures; shown by `llmcxr info`
 
     def to(self, device: str | torch.device) -> Bundle:
         self.model.to(device)
@@ -52,9 +54,13 @@ class Bundle:
 
 
 def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
-    """Write a model directory, complete or not at all. `compact` needs a factored image table and tied rows."""
-    if compact and (not isinstance(bundle.model.image_table, FactoredImageTable) or bundle.model.text_head is not None):
-        raise UserError("only a model with factored image rows, tied to its output rows, can be saved compact")
+    """Write a model directory, whole or not at all. `compact` needs factored image rows, tied."""
+    if compact and (
+        not isinstance(bundle.model.image_table, FactoredImageTable) or bundle.model.text_head is not None
+    ):
+        raise UserError(
+            "only a model with factored image rows, tied to its output rows, can be saved compact"
+        )
     directory = Path(directory)
     with _written_whole(directory) as partial:
         _save_language_model(bundle.model, partial, compact)
@@ -66,10 +72,14 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
 
 
 def load(directory: str | Path) -> Bundle:
-    """Read a model directory, compact or plain. Raises UserError naming the file that is missing or was altered."""
+    """Read a model directory, compact or plain. Raises UserError naming the file that is missing or was
+    altered.
+    """
     directory = Path(directory)
     if not directory.is_dir():
-        raise UserError(f"{directory}: no such model directory; give a directory saved by llmcxr, or the name 'phantom'")
+        raise UserError(
+            f"{directory}: no such model directory; give a directory saved by llmcxr, or the name 'phantom'"
+        )
     card = _read_card(directory)
     try:
         image_tokenizer = VQGAN.from_pretrained(directory / "image_tokenizer")
@@ -78,16 +88,21 @@ def load(directory: str | Path) -> Bundle:
     if image_tokenizer.fingerprint != card["image_tokenizer_fingerprint"]:
         raise UserError(
             f"{directory / 'image_tokenizer'}: the model was trained with image tokenizer "
-            f"{card['image_tokenizer_fingerprint'][:12]}, found {image_tokenizer.fingerprint[:12]}; restore the original"
+            f"{card['image_tokenizer_fingerprint'][:12]}, found {image_tokenizer.fingerprint[:12]}; "
+            "restore the original"
         )
     vocabulary = ImageVocabulary(**{**card["vocabulary"], "grid": tuple(card["vocabulary"]["grid"])})
     for name in ("config.json", "tokenizer.json"):
         if not (directory / name).is_file():
-            raise UserError(f"{directory / name}: missing; the model directory is incomplete, export or copy it again")
+            raise UserError(
+                f"{directory / name}: missing; the model directory is incomplete, export or copy it again"
+            )
     model = _load_language_model(directory, vocabulary, card["weights_sha256"]).eval()
     tokenizer = AutoTokenizer.from_pretrained(directory)
     if len(tokenizer) != vocabulary.size:
-        raise UserError(f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}")
+        raise UserError(
+            f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}"
+        )
     encoder = Encoder(tokenizer, vocabulary, TEMPLATES[card["template"]])
     return Bundle(model, encoder, image_tokenizer.eval(), card["provenance"])
 
@@ -104,7 +119,9 @@ def _save_language_model(model: UnifiedModel, directory: Path, compact: bool) ->
         full = AutoModelForCausalLM.from_config(config)
     rows, head_rows = model.full_tables()
     embedding = nn.Embedding.from_pretrained(rows.detach())
-    full.base_model.load_state_dict({**model.decoder.state_dict(), _embedding_name(full): rows.detach()}, assign=True)
+    full.base_model.load_state_dict(
+        {**model.decoder.state_dict(), _embedding_name(full): rows.detach()}, assign=True
+    )
     full.set_input_embeddings(embedding)
     head = full.get_output_embeddings()
     head.weight = embedding.weight if head_rows is None else nn.Parameter(head_rows.detach())
@@ -119,8 +136,8 @@ def _embedding_name(full: nn.Module) -> str:
 def _load_language_model(directory: Path, vocabulary: ImageVocabulary, sha256: str) -> UnifiedModel:
     if sha256 and _weights_sha256(directory) != sha256:
         raise UserError(
-            f"{directory}: the weights are not those of {CARD_FILE} (another SHA-256): altered or cut short. Copy the "
-            'directory again, or, if they were fine-tuned on purpose, set "weights_sha256" to "" there'
+            f"{directory}: the weights are not those of {CARD_FILE} (another SHA-256): altered or cut short. "
+            'Copy the directory again, or, if they were fine-tuned on purpose, set "weights_sha256" to "" there'
         )
     compact = directory / COMPACT_FILE
     try:
@@ -133,14 +150,18 @@ def _load_language_model(directory: Path, vocabulary: ImageVocabulary, sha256: s
         model.load_state_dict(load_file(compact))
         return model
     except (SafetensorError, RuntimeError, ValueError) as error:
-        raise UserError(f"{directory}: the weights are not the model that config.json describes ({error})") from error
+        raise UserError(
+            f"{directory}: the weights are not the model that config.json describes ({error})"
+        ) from error
 
 
 def _weights_sha256(directory: Path) -> str:
     """One hash over all weight files of the directory (large models are saved in several)."""
     files = sorted(directory.glob("*.safetensors"))
     if not files:
-        raise UserError(f"{directory}: neither model.safetensors nor {COMPACT_FILE} is there; the weights are missing")
+        raise UserError(
+            f"{directory}: neither model.safetensors nor {COMPACT_FILE} is there; the weights are missing"
+        )
     digest = hashlib.sha256()
     for path in files:
         with path.open("rb") as file:
@@ -174,7 +195,13 @@ def _read_card(directory: Path) -> dict[str, Any]:
         raise UserError(f"{path}: missing; {directory.name} is not a model directory saved by llmcxr")
     try:
         card = json.loads(path.read_text())
-        missing = {"vocabulary", "template", "image_tokenizer_fingerprint", "weights_sha256", "provenance"} - set(card)
+        missing = {
+            "vocabulary",
+            "template",
+            "image_tokenizer_fingerprint",
+            "weights_sha256",
+            "provenance",
+        } - set(card)
     except (json.JSONDecodeError, TypeError) as error:
         raise UserError(f"{path}: not readable as JSON ({error}); copy the directory again") from error
     if missing:

@@ -2,8 +2,9 @@
 
 Legend: K codes, N = h*w cells, D width of the language model.
 
-With position the row of code k in cell (i, j) is code[k] + row[i] + column[j]: K + h + w vectors are trained, N*K rows are
-exported, and any Hugging Face causal LM loads them as ordinary rows. Small models read and draw almost nothing without it.
+With position the row of code k in cell (i, j) is code[k] + row[i] + column[j]: K + h + w vectors are trained,
+N*K rows are exported, and any Hugging Face causal LM loads them as ordinary rows. Small models read and draw
+almost nothing without it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class FactoredImageTable(nn.Module):
 
     @torch.no_grad()
     def initialise(self, codebook: Tensor, generator: torch.Generator) -> None:
-        """Neighbouring codes start alike: random Fourier features of the quantizer's vectors codebook (K, C)."""
+        """Neighbouring codes start alike: random Fourier features of the codebook (K, C)."""
         vectors = (codebook - codebook.mean(0)) / codebook.std(0).clamp(min=1e-6)
         width = self.code.shape[1]
         frequencies = torch.randn(vectors.shape[1], width, generator=generator) * 0.7
@@ -72,7 +73,7 @@ class FreeImageTable(nn.Module):
         return nn.functional.embedding(words, self.rows)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
-        """hidden (n, D), cells (n,) -> (n, K). One matrix product per cell, whatever the number of positions."""
+        """hidden (n, D), cells (n,) -> (n, K). One matrix product per cell."""
         if not self.vocabulary.has_cell_words:
             return hidden @ self.rows.T
         scores = hidden.new_empty(len(hidden), self.vocabulary.codebook_size)

@@ -1,4 +1,5 @@
-"""One causal language model over text words and image words. Knows token ids only: no text, pixels or prompts.
+"""One causal language model over text words and image words. Knows token ids only: no text, pixels or
+prompts.
 
 Legend: B batch, L sequence, D width, V text words, K codes, n selected positions.
 """
@@ -19,7 +20,9 @@ IGNORE_INDEX = -100
 
 @dataclass
 class LMConfig:
-    """A small Llama trained from scratch, or `base`: the directory of a pretrained Hugging Face causal LM to start from."""
+    """A small Llama trained from scratch, or `base`: the directory of a pretrained Hugging Face causal LM to
+    start from.
+    """
 
     base: str = ""
     hidden_size: int = 128
@@ -32,7 +35,9 @@ class LMConfig:
 
     def __post_init__(self) -> None:
         if self.hidden_size % self.num_heads:
-            raise ValueError(f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}")
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}"
+            )
 
 
 class UnifiedModel(nn.Module):
@@ -54,7 +59,9 @@ class UnifiedModel(nn.Module):
             raise ValueError("text and image rows are tied together or not at all")
         rows = decoder.get_input_embeddings().num_embeddings
         if rows != vocabulary.image_token_offset:
-            raise ValueError(f"the decoder has {rows} text rows, the vocabulary {vocabulary.image_token_offset} text words")
+            raise ValueError(
+                f"the decoder has {rows} text rows, the vocabulary {vocabulary.image_token_offset} text words"
+            )
         self.decoder = decoder
         self.vocabulary = vocabulary
         self.image_table = image_table
@@ -76,7 +83,9 @@ class UnifiedModel(nn.Module):
             eos_token_id=end_id,
             pad_token_id=None,
         )
-        return cls(AutoModel.from_config(llama), vocabulary, FactoredImageTable(vocabulary, config.hidden_size))
+        return cls(
+            AutoModel.from_config(llama), vocabulary, FactoredImageTable(vocabulary, config.hidden_size)
+        )
 
     @property
     def max_positions(self) -> int:
@@ -94,7 +103,9 @@ class UnifiedModel(nn.Module):
         return torch.where((input_ids >= offset)[..., None], image, text)
 
     def hidden(self, input_ids: Tensor, **kwargs) -> Tensor:
-        """Last hidden states (B, L, D). kwargs go to the decoder (attention_mask, position_ids, past_key_values)."""
+        """Last hidden states (B, L, D). kwargs go to the decoder (attention_mask, position_ids,
+        past_key_values).
+        """
         return self.decoder(inputs_embeds=self.embed(input_ids), **kwargs).last_hidden_state
 
     def text_logits(self, hidden: Tensor) -> Tensor:
@@ -104,15 +115,17 @@ class UnifiedModel(nn.Module):
         return hidden @ self.decoder.get_input_embeddings().weight.T
 
     def image_logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
-        """hidden (n, D) about to write cells (n,) -> scores of that cell's codes (n, K). No text row is multiplied."""
+        """hidden (n, D) about to write cells (n,) -> scores of that cell's codes (n, K). No text row is
+        multiplied.
+        """
         return (self.image_head or self.image_table).logits(hidden, cells)
 
     def losses(self, input_ids: Tensor, labels: Tensor, **kwargs) -> dict[str, Tensor]:
         """Summed cross-entropy of responses, apart for image and text words, each over its own words only.
 
-        labels (B, L) are aligned with input_ids, IGNORE_INDEX where no loss is taken (as in Hugging Face). The first
-        words of a sequence have nothing before them and take no loss. Returns sums and counts: image_nll, num_image,
-        text_nll, num_text.
+        labels (B, L) are aligned with input_ids, IGNORE_INDEX where no loss is taken (as in Hugging Face).
+        The first words of a sequence have nothing before them and take no loss. Returns sums and counts:
+        image_nll, num_image, text_nll, num_text.
         """
         targets = labels[:, 1:]
         is_image = targets >= self.vocabulary.image_token_offset
@@ -136,7 +149,7 @@ class UnifiedModel(nn.Module):
         return nn.functional.cross_entropy(self.image_logits(hidden, cells).float(), codes, reduction="sum")
 
     def full_tables(self) -> tuple[Tensor, Tensor | None]:
-        """Input rows and output rows (None where tied) of all words, text then image: (V + image words, D)."""
+        """Input rows and output rows (None where tied) of all words, text then image: (words, D)."""
         rows = torch.cat([self.decoder.get_input_embeddings().weight, self.image_table.full_rows()])
         if self.text_head is None:
             return rows, None
@@ -144,7 +157,7 @@ class UnifiedModel(nn.Module):
 
     @classmethod
     def from_causal_lm(cls, model: nn.Module, vocabulary: ImageVocabulary) -> UnifiedModel:
-        """Split a Hugging Face causal LM whose last rows are the image words (the inverse of `full_tables`)."""
+        """Split a Hugging Face causal LM whose last rows are the image words (undoes `full_tables`)."""
         rows = model.get_input_embeddings().weight.data
         if len(rows) != vocabulary.size:
             raise ValueError(f"the model has {len(rows)} rows, the vocabulary {vocabulary.size} words")
@@ -157,11 +170,19 @@ class UnifiedModel(nn.Module):
             return cls(decoder, vocabulary, table)
         text_head = nn.Linear(head.in_features, offset, bias=False)
         text_head.weight = nn.Parameter(head.weight.data[:offset].clone())
-        return cls(decoder, vocabulary, table, text_head, FreeImageTable(vocabulary, head.weight.data[offset:].clone()))
+        return cls(
+            decoder,
+            vocabulary,
+            table,
+            text_head,
+            FreeImageTable(vocabulary, head.weight.data[offset:].clone()),
+        )
 
     @classmethod
     def with_new_image_words(cls, model: nn.Module, vocabulary: ImageVocabulary) -> UnifiedModel:
-        """Give a pretrained Hugging Face causal LM image words of its rows' scale (LLM-CXR starts them at random too)."""
+        """Give a pretrained Hugging Face causal LM image words of its rows' scale (LLM-CXR starts them at
+        random too).
+        """
         model.resize_token_embeddings(vocabulary.image_token_offset)
         head = model.get_output_embeddings()
         is_tied = head.weight is model.get_input_embeddings().weight

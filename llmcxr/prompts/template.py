@@ -1,7 +1,9 @@
-"""A prompt template turns (instruction, input) into token ids. What a user typed is always encoded as plain text.
+"""A prompt template turns (instruction, input) into token ids. What a user typed is always encoded as plain
+text.
 
-Two forms: `compact`, a few control words, image before instruction, for small models trained from scratch (several
-questions then share one image); and `alpaca`, the Dolly/Alpaca form of LLM-CXR (sec. 2.2), for instruction-tuned models.
+Two forms: `compact`, a few control words, image before instruction, for small models trained from scratch
+(several questions then share one image); and `alpaca`, the Dolly/Alpaca form of LLM-CXR (sec. 2.2), for
+instruction-tuned models.
 """
 
 from __future__ import annotations
@@ -42,7 +44,10 @@ COMPACT = PromptTemplate(
 )
 ALPACA = PromptTemplate(
     name="alpaca",
-    start="Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n",
+    start=(
+        "Below is an instruction that describes a task. "
+        "Write a response that appropriately completes the request.\n\n"
+    ),
     before_instruction="### Instruction:\n",
     before_input="\n\nInput:\n",
     before_response="\n\n### Response:\n",
@@ -85,10 +90,14 @@ class Encoder:
         """An instruction about the image that `image_prefix` gave, up to where the response begins."""
         control = self._control
         template = self.template
-        return control[template.before_instruction] + self.text(instruction) + control[template.before_response]
+        return (
+            control[template.before_instruction] + self.text(instruction) + control[template.before_response]
+        )
 
     def prompt(self, instruction: str, text: str | None = None, codes: np.ndarray | None = None) -> list[int]:
-        """The whole prompt for an instruction with an input: `text`, or the image with `codes` (h, w), or none."""
+        """The whole prompt for an instruction with an input: `text`, or the image with `codes` (h, w), or
+        none.
+        """
         control, template = self._control, self.template
         if codes is not None and template.image_first:
             return self.image_prefix(codes) + self.turn(instruction)

@@ -1,4 +1,6 @@
-"""Encode a dataset's images into a CodeStore, once. Computed images come from the image cache, files are read here."""
+"""Encode a dataset's images into a CodeStore, once. Computed images come from the image cache, files are read
+here.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,21 @@ BATCH_IMAGES = 32
 def encode_dataset(name: str, image_tokenizer: VQGAN, path: str | Path, cache_dir: str | Path) -> CodeStore:
     """The codes of every study's first frontal radiograph, by image id; a whole store at `path` is opened.
 
-    name: a dataset's opening string. Images that cannot be read are left out and listed in rejected.jsonl beside the
-    store. Goes on where an interrupted call stopped.
+    name: a dataset's opening string. Images that cannot be read are left out and listed in rejected.jsonl
+    beside the store. Goes on where an interrupted call stopped.
     """
     path = Path(path)
     if path.exists():
         return CodeStore.open(path, image_tokenizer.fingerprint)
     dataset = open_dataset(name)
     if name.startswith("phantom:"):
-        pixels = cached_images(name, image_tokenizer.config.image_size, cache_dir)
+        # the salience channel is not needed here; asking for it shares the file that tokenizer training made
+        pixels = cached_images(name, image_tokenizer.config.image_size, cache_dir, with_salience=True)
         return CodeStore.build(
-            path, image_tokenizer, lambda start: _cached_batches(dataset, pixels, start), num_images=len(dataset)
+            path,
+            image_tokenizer,
+            lambda start: _cached_batches(dataset, pixels, start),
+            num_images=len(dataset),
         )
     size = image_tokenizer.config.image_size
     with Rejections(path.with_name("rejected.jsonl")) as rejections:

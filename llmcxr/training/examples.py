@@ -1,9 +1,11 @@
-"""Turn studies into token sequences: what is asked, what is answered, and which words take a loss. Knows no model.
+"""Turn studies into token sequences: what is asked, what is answered, and which words take a loss. Knows no
+model.
 
-Every study is used in both directions. Drawing: the request, then the image. Reading: the image once, then several
-turns about it (report, one-line summary, questions), each of which sees the image and itself but no other turn, exactly
-as at prediction. Loss falls on responses only (LLM-CXR, sec. 2.2, L_instruct). A share of requests is dropped, so that
-the model also learns the image without its text, which guidance needs (Ho & Salimans 2022).
+Every study is used in both directions. Drawing: the request, then the image. Reading: the image once, then
+several turns about it (report, one-line summary, questions), each of which sees the image and itself but no
+other turn, exactly as at prediction. Loss falls on responses only (LLM-CXR, sec. 2.2, L_instruct). A share of
+requests is dropped, so that the model also learns the image without its text, which guidance needs (Ho &
+Salimans 2022).
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ def drawing_example(
     encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
 ) -> Example:
     """Request -> image with codes (h, w)."""
-    request = to_text(texts.report) if rng.random() < config.report_as_request and texts.report else texts.request
+    request = (
+        to_text(texts.report) if rng.random() < config.report_as_request and texts.report else texts.request
+    )
     instruction = _pick(DRAW.instructions, rng)
     if rng.random() < config.condition_dropout:
         request, instruction = "", DRAW.instructions[0]
@@ -80,8 +84,9 @@ def reading_example(
 def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> dict[str, Tensor]:
     """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L).
 
-    A turn's positions go on from the prefix, and it may look at the prefix and at itself only, so a turn is computed as
-    if it stood alone. Of an image response the codes take a loss; its fences are decided by the grammar.
+    A turn's positions go on from the prefix, and it may look at the prefix and at itself only, so a turn is
+    computed as if it stood alone. Of an image response the codes take a loss; its fences are decided by the
+    grammar.
     """
     length = max(len(example) for example in examples)
     input_ids = torch.full((len(examples), length), pad_id)
@@ -114,7 +119,9 @@ def _targets(response: list[int], first_image_word: int) -> list[int]:
 
 
 def _may_look(segments: Tensor) -> Tensor:
-    """segments (B, L) -> (B, 1, L, L) bool, True where row may look at column; every place may look at itself."""
+    """segments (B, L) -> (B, 1, L, L) bool, True where row may look at column; every place may look at
+    itself.
+    """
     length = segments.shape[1]
     is_before = torch.ones(length, length, dtype=torch.bool).tril()
     is_known = (segments[:, None, :] == segments[:, :, None]) | (segments[:, None, :] == 0)

@@ -1,22 +1,32 @@
-"""Train the language model that reads and draws: open the data, encode the images once, train, write a model directory.
+"""Train the language model that reads and draws: open the data, encode the images once, train, write a model
+directory.
 
-The loop is the transformers Trainer (resume, accelerate, DDP, FSDP, DeepSpeed come with it); this file says what a batch
-and its loss are. The studies and wordings of a step follow from (seed, step), so a resumed run goes on with the same data.
+The loop is the transformers Trainer (resume, accelerate, DDP, FSDP, DeepSpeed come with it); this file says
+what a batch and its loss are. The studies and wordings of a step follow from (seed, step), so a resumed run
+goes on with the same data.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset as TorchDataset
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
 
+from llmcxr import config as run_config
 from llmcxr.data import Dataset, find_frontal, open_dataset
 from llmcxr.data.code_store import CodeStore
 from llmcxr.errors import UserError
@@ -58,8 +68,9 @@ class LMTrainingConfig:
 
 @dataclass
 class LMRun:
-    """One run. `tokenizer` is an image tokenizer directory; `codes` a CodeStore directory, made when absent."""
+    """One run. `tokenizer` is an image tokenizer directory; the images are encoded with it once."""
 
+    kind: str = "lm"
     dataset: str = "phantom:n=20000,seed=0"
     validation: str = "phantom:n=64,seed=2,split=validate"
     tokenizer: str = "runs/tokenizer-phantom/model"
@@ -79,7 +90,10 @@ class LMRun:
 def run(config: LMRun) -> Path:
     """Train, or go on where `run_dir` stands; returns the model directory, run_dir/model."""
     directory = RunDirectory(config.run_dir)
-    directory.record_config(asdict(config), may_change={"training", "cache_dir"})
+    checkpoints = sorted(
+        directory.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1])
+    )
+    _record_config(config, directory.path / "config.yaml", is_going_on=bool(checkpoints))
     directory.record_environment()
     set_seed(config.seed)
     image_tokenizer = _load_image_tokenizer(config.tokenizer)
@@ -92,7 +106,6 @@ def run(config: LMRun) -> Path:
     examples = StepExamples(dataset, store, encoder, config)
     held_out = StepExamples(validation, validation_store, encoder, config, num_steps=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
-    checkpoints = sorted(directory.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
     bundle = Bundle(trainer.unwrapped.model, encoder, image_tokenizer, provenance)
@@ -103,7 +116,12 @@ class StepExamples(TorchDataset):
     """Item k is the k-th study of the run in both directions, worded by (seed, k)."""
 
     def __init__(
-        self, dataset: Dataset, store: CodeStore, encoder: Encoder, config: LMRun, num_steps: int | None = None
+        self,
+        dataset: Dataset,
+        store: CodeStore,
+        encoder: Encoder,
+        config: LMRun,
+        num_steps: int | None = None,
     ) -> None:
         self.dataset, self.store, self.encoder, self.config = dataset, store, encoder, config
         self.indices = [i for i in range(len(dataset)) if _image_id(dataset, i) in store]
@@ -168,7 +186,12 @@ class ResponseLoss(nn.Module):
 
 class _LMTrainer(Trainer):
     def __init__(
-        self, config: LMRun, model: UnifiedModel, examples: StepExamples, directory: RunDirectory, held_out: StepExamples
+        self,
+        config: LMRun,
+        model: UnifiedModel,
+        examples: StepExamples,
+        directory: RunDirectory,
+        held_out: StepExamples,
     ) -> None:
         training = config.training
         arguments = TrainingArguments(
@@ -213,10 +236,17 @@ class _LMTrainer(Trainer):
         training = self.run_config.training
         matrices, rest = [], []
         for name, parameter in self.model.named_parameters():
-            is_matrix = parameter.ndim > 1 and not any(word in name for word in ("embed", "image_table", "image_head"))
+            is_matrix = parameter.ndim > 1 and not any(
+                word in name for word in ("embed", "image_table", "image_head")
+            )
             (matrices if is_matrix else rest).append(parameter)
-        groups = [{"params": matrices, "weight_decay": training.weight_decay}, {"params": rest, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=tuple(training.betas), fused=True)
+        groups = [
+            {"params": matrices, "weight_decay": training.weight_decay},
+            {"params": rest, "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=training.learning_rate, betas=tuple(training.betas), fused=True
+        )
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer=None):
@@ -260,7 +290,9 @@ class _Curve(TrainerCallback):
             self.directory.write_metrics(state.global_step, {"kind": "train", **logs})
 
     def on_step_end(self, args, state, control, model=None, **kwargs):
-        if state.is_world_process_zero and (state.global_step % self.every == 0 or state.global_step == self.last_step):
+        if state.is_world_process_zero and (
+            state.global_step % self.every == 0 or state.global_step == self.last_step
+        ):
             values = validate(model, self.held_out)
             self.directory.write_metrics(state.global_step, {"kind": "validation", **values})
 
@@ -321,6 +353,23 @@ def _texts_of(dataset: Dataset, seed: int) -> Iterator[str]:
 def _image_id(dataset: Dataset, index: int) -> str:
     radiograph = find_frontal(dataset[index])
     return radiograph.image_id if radiograph else ""
+
+
+def _record_config(config: LMRun, path: Path, is_going_on: bool) -> None:
+    """Save the resolved config; a run that goes on must be the one that began, but for how long and how
+    often.
+    """
+    if is_going_on and path.is_file():
+        before = run_config.load(path, kinds={"lm": LMRun})
+        for setting in fields(config):
+            if setting.name not in ("training", "cache_dir"):
+                old, new = getattr(before, setting.name), getattr(config, setting.name)
+                if old != new:
+                    raise UserError(
+                        f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
+                        "use the same settings, or another run_dir"
+                    )
+    run_config.save(config, path)
 
 
 def _load_image_tokenizer(path: str) -> VQGAN:

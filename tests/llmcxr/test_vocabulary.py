@@ -24,7 +24,13 @@ def test_ids_worked_by_hand():
     assert per_cell.size == 140 and per_code.size == 110
 
 
-@given(data=st.data(), rows=st.integers(1, 5), columns=st.integers(1, 5), size=st.integers(1, 30), has=st.booleans())
+@given(
+    data=st.data(),
+    rows=st.integers(1, 5),
+    columns=st.integers(1, 5),
+    size=st.integers(1, 30),
+    has=st.booleans(),
+)
 def test_codes_survive_the_round_trip(data, rows, columns, size, has):
     vocabulary = ImageVocabulary((rows, columns), size, 50, 1, 2, has)
     codes = data.draw(st.lists(st.integers(0, size - 1), min_size=rows * columns, max_size=rows * columns))

@@ -28,7 +28,9 @@ def test_a_saved_model_computes_the_same(tmp_path, has_cell_words, compact):
     ids = ids_of_an_image(bundle)
     torch.testing.assert_close(loaded.model.hidden(ids), bundle.model.hidden(ids))
     hidden, cells = torch.randn(3, 16), torch.tensor([0, 5, 5])
-    torch.testing.assert_close(loaded.model.image_logits(hidden, cells), bundle.model.image_logits(hidden, cells))
+    torch.testing.assert_close(
+        loaded.model.image_logits(hidden, cells), bundle.model.image_logits(hidden, cells)
+    )
     torch.testing.assert_close(loaded.model.text_logits(hidden), bundle.model.text_logits(hidden))
     assert loaded.provenance == bundle.provenance
 

@@ -14,7 +14,9 @@ TEXTS = ["Large right pleural effusion with cardiomegaly.", "No pneumothorax. Ca
 def tiny_bundle(has_cell_words: bool = True, template: str = "compact", seed: int = 0) -> Bundle:
     torch.manual_seed(seed)
     image_tokenizer = VQGAN(
-        VQGANConfig(image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8)
+        VQGANConfig(
+            image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8
+        )
     ).eval()
     form = TEMPLATES[template]
     texts = [*TEXTS, *REPORT.instructions, *SUMMARY.instructions]

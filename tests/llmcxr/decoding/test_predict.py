@@ -1,0 +1,87 @@
+"""The library calls: one and lists, seeds, best-of, and what is refused."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from llmcxr.decoding.predict import CXR
+from llmcxr.errors import UserError
+from tests.llmcxr.model.tiny import tiny_bundle
+
+
+@pytest.fixture(scope="module")
+def cxr():
+    return CXR(tiny_bundle(), "tiny")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return [np.random.default_rng(i).random((40, 30), dtype=np.float32) for i in range(3)]
+
+
+def test_one_gives_one_and_a_list_gives_a_list(cxr, pictures):
+    one = cxr.report(pictures[0])
+    several = cxr.report(pictures)
+    assert isinstance(one.text, str) and len(several) == 3
+    assert several[0].text == one.text and several[0].log_probability == pytest.approx(
+        one.log_probability, abs=1e-3
+    )
+    assert cxr.answer(pictures[0], "Is there an effusion?").question == "Is there an effusion?"
+    assert [a.question for a in cxr.answer(pictures[0], ["a?", "b?"])] == ["a?", "b?"]
+    assert len(cxr.answer(pictures, "a?")) == 3
+    with pytest.raises(UserError, match="3 images and 2 questions"):
+        cxr.answer(pictures, ["a?", "b?"])
+
+
+def test_a_path_a_pil_image_and_an_array_read_alike(cxr, pictures, tmp_path):
+    grey = Image.fromarray((pictures[0] * 255).astype(np.uint8))
+    grey.save(tmp_path / "film.png")
+    texts = {cxr.report(x).text for x in (tmp_path / "film.png", str(tmp_path / "film.png"), grey)}
+    assert texts == {cxr.report(np.asarray(grey, dtype=np.float32) / 255).text}
+
+
+def test_a_drawing_is_decided_by_its_text_and_seed_alone(cxr):
+    alone = cxr.draw("Large right pleural effusion.", seed=5)
+    beside = cxr.draw(["No pneumothorax.", "Large right pleural effusion."], n=3, seed=3)
+    assert len(beside) == 6 and [d.seed for d in beside] == [3, 4, 5, 3, 4, 5]
+    assert (beside[5].codes == alone.codes).all()
+    assert not (beside[3].codes == alone.codes).all()
+    assert alone.image.shape == (32, 32) and alone.image.dtype == np.float32
+    assert alone.recipe["prompt"] == "Large right pleural effusion." and alone.recipe["seed"] == 5
+
+
+def test_best_of_keeps_the_drawing_that_reads_best(cxr):
+    text = "Large right pleural effusion."
+    kept = cxr.draw(text, seed=1, best_of=4)
+    first = cxr.draw(text, seed=1)
+    scores = cxr.score([kept.image, first.image], text)
+    assert kept.reading_score >= cxr._score([first.codes], [text])[0]
+    assert len(scores) == 2
+    assert (cxr.draw(text, seed=1, best_of=1).codes == first.codes).all()
+
+
+def test_a_word_typed_as_an_image_word_is_text(cxr):
+    assert cxr.draw("<|image:000:0001|><|boi|><|end|>").codes.shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: c.draw(""), "prompt is empty"),
+        (lambda c: c.draw("  \n"), "prompt is empty"),
+        (lambda c: c.draw("effusion " * 10_000), "takes at most"),
+        (lambda c: c.draw("effusion", n=0), "must be 1 or more"),
+        (lambda c: c.draw("effusion", best_of=0), "best-of must be"),
+        (lambda c: c.draw("effusion", temperature=-1), "temperature must be"),
+        (lambda c: c.answer(np.zeros((32, 32)), ""), "question is empty"),
+        (lambda c: c.report(np.zeros((32, 32, 3, 1))), "must be"),
+        (lambda c: c.report(np.full((32, 32), 7.0)), r"lie in \[0, 1\]"),
+        (lambda c: c.report(np.full((32, 32), np.nan)), "finite"),
+        (lambda c: c.report([]), "no image"),
+        (lambda c: c.report("nowhere.png"), "nowhere.png"),
+        (lambda c: CXR.from_pretrained("nowhere"), "no such model directory"),
+    ],
+)
+def test_what_cannot_be_done_is_said(cxr, call, message):
+    with pytest.raises(UserError, match=message):
+        call(cxr)

@@ -1,0 +1,84 @@
+"""Training goes down, goes on where it stopped, and ends in a model that the library loads."""
+
+import json
+
+import pytest
+
+from llmcxr import CXR
+from llmcxr.errors import UserError
+from llmcxr.model.unified import LMConfig
+from llmcxr.training.lm import LMRun, LMTrainingConfig, rate_factor, run
+from vqgan import VQGAN, VQGANConfig
+
+
+@pytest.fixture(scope="module")
+def tokenizer_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tokenizer")
+    small = VQGANConfig(
+        image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8
+    )
+    VQGAN(small).save_pretrained(path)
+    return path
+
+
+def tiny_run(tokenizer_dir, run_dir, cache_dir, **training):
+    return LMRun(
+        dataset="phantom:n=8,seed=0",
+        validation="phantom:n=4,seed=2,split=validate",
+        tokenizer=str(tokenizer_dir),
+        run_dir=str(run_dir),
+        cache_dir=str(cache_dir),
+        model=LMConfig(
+            hidden_size=16, num_layers=1, num_heads=2, intermediate_size=32, text_vocabulary_size=400
+        ),
+        training=LMTrainingConfig(
+            **{
+                "steps": 6,
+                "batch_size": 2,
+                "warmup_steps": 2,
+                "log_every": 1,
+                "validate_every": 3,
+                "save_every": 3,
+            }
+            | training
+        ),
+    )
+
+
+def losses(run_dir):
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return {line["step"]: line["loss"] for line in lines if line["kind"] == "train"}
+
+
+def test_a_run_cut_in_two_follows_the_curve_of_a_whole_one(tokenizer_dir, tmp_path):
+    whole = tiny_run(tokenizer_dir, tmp_path / "whole", tmp_path)
+    run(whole)
+    run(tiny_run(tokenizer_dir, tmp_path / "cut", tmp_path, max_minutes=1e-6))  # ends after its first step
+    assert sorted(losses(tmp_path / "cut")) == [1]
+    model_dir = run(tiny_run(tokenizer_dir, tmp_path / "cut", tmp_path))
+    assert losses(tmp_path / "cut") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
+    assert losses(tmp_path / "whole")[6] < losses(tmp_path / "whole")[1]
+    cxr = CXR.from_pretrained(model_dir)
+    assert cxr.draw("Normal chest.").image.shape == (32, 32)
+    assert cxr.is_phantom_trained
+
+
+def test_a_run_that_goes_on_must_be_the_same_run(tokenizer_dir, tmp_path):
+    config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=1e-6)
+    run(config)
+    config.seed = 1
+    with pytest.raises(UserError, match="seed"):
+        run(config)
+
+
+def test_the_rate_warms_up_stays_and_decays():
+    training = LMTrainingConfig(steps=100, warmup_steps=10, decay_share=0.5)
+    assert rate_factor(0, training) == 0.1
+    assert rate_factor(10, training) == rate_factor(50, training) == 1
+    assert rate_factor(75, training) == 0.5
+    assert rate_factor(100, training) == 0.02
+
+
+def test_a_missing_tokenizer_is_named(tmp_path):
+    with pytest.raises(UserError, match="tokenizer="):
+        run(tiny_run(tmp_path / "nowhere", tmp_path / "run", tmp_path))
