@@ -29,7 +29,7 @@ def open_dicom_folder(path: str, split: str | None = None) -> StudyDataset:
     rejections = Rejections()
     radiographs: dict[str, Radiograph] = {}
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        with rejections.skip(str(file.relative_to(folder))):
+        with rejections.skip(str(file.relative_to(folder))), dicom.quiet():
             if dicom.is_dicom(file):
                 radiograph = _read_radiograph(file)
                 image_id = _make_unique(radiograph.image_id, radiographs)

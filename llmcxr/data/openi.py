@@ -61,7 +61,7 @@ def open_openi(path: str, split: str | None = None, images: str | None = None) -
         raise UserError(f"{folder}: expected the folder of the Open-i images, found none; check images=")
     subfolders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     files = find_files([folder, *subfolders], SUFFIXES)
-    headers = _read_headers(reports.parent / HEADERS)
+    headers = _read_headers(reports.parent / HEADERS) if files else {}
     rejections = Rejections()
     studies = []
     for name, text in _read_members(reports):

@@ -42,6 +42,7 @@ def to_brightness(stored: np.ndarray, dataset: DicomDataset) -> tuple[np.ndarray
 
 def apply_window(values: np.ndarray, centre: float, width: float, function: str = "LINEAR") -> np.ndarray:
     """Window values of any shape to [0, 1] by PS3.3 C.11.2.1; function LINEAR, LINEAR_EXACT or SIGMOID."""
+    values = np.asarray(values, dtype=np.float32)  # stored values are often unsigned
     if function == "SIGMOID":
         return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -80, 80)))
     if function == "LINEAR_EXACT":
@@ -69,7 +70,7 @@ def _apply_voi(values: np.ndarray, stored: np.ndarray, dataset: DicomDataset) ->
     centre, width = get_number(dataset, "WindowCenter"), get_number(dataset, "WindowWidth")
     if centre is not None and width is not None and width > 0:
         function = get_text(dataset, "VOILUTFunction").upper() or "LINEAR"
-        return apply_window(values.astype(np.float32), centre, width, function), []
+        return apply_window(values, centre, width, function), []
     return _stretch(values, stored, dataset)
 
 

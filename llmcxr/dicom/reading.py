@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings as python_warnings
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def read(path: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
     DICOM, holds no pixels or several frames, cannot be decoded, or is damaged.
     """
     path = Path(path)
-    with _silent():
+    with quiet():
         dataset = _read_dataset(path)
         if "PixelData" not in dataset:
             raise UserError(f"{path}: {EXPECTED}, found DICOM without pixels; choose the file with the image")
@@ -59,19 +60,25 @@ def read(path: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
 
 
 def read_header(path: str | os.PathLike) -> tuple[ImageHeader, DicomDataset]:
-    """The header of a DICOM file, and pydicom's view of it, with no pixel read."""
+    """The header of a DICOM file, and pydicom's view of it (ask it under `quiet`), with no pixel read."""
     path = Path(path)
-    with _silent():
+    with quiet():
         dataset = _read_dataset(path, stop_before_pixels=True)
         return build_header(dataset), dataset
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """Keep pydicom's warnings, which quote values of the file, off the screen."""
-    with python_warnings.catch_warnings():
-        python_warnings.simplefilter("ignore")
-        yield
+def quiet() -> Iterator[None]:
+    """Keep pydicom's warnings and log lines, which quote a file's values, off screen and log."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with python_warnings.catch_warnings():
+            python_warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _read_dataset(path: Path, **options: bool) -> DicomDataset:
