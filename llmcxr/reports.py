@@ -51,8 +51,8 @@ _TIDY = (
     (re.compile(r"\(\s*\)|\[\s*\]|\"\s*\""), ""),
     (re.compile(r"\s+"), " "),
     (re.compile(r"\s+([.,;:?!)])"), r"\1"),
-    (re.compile(r"([,;:])[,;:]*(?=[.?!]|$)"), ""),
-    (re.compile(r"([.,;])(?:\s*[.,;])+"), r"\1"),
+    (re.compile(r"[.,;:](?:\s*[.,;:])+"), lambda run: "." if "." in run[0] else run[0][0]),
+    (re.compile(r"[,;:](?=[?!]|$)"), ""),
     (re.compile(r"^[\s.,;]+"), ""),
 )
 

@@ -18,8 +18,9 @@ DEVICES = ("pacemaker", "central line", "endotracheal tube")
 ACUTE = (*PLEURA, "consolidation", "edema", "pneumonia")
 CHEST = (*HEART, *MEDIASTINUM, *PLEURA, *LUNG)
 
-_HEART = r"(?:heart(?: size)?|cardiac (?:silhouette|size|shadow|contours?)|cardio[- ]?mediastinal silhouette)"
-_MEDIASTINUM = r"(?:mediastinum|mediastinal (?:silhouette|contours?|shadow|structures)|cardio[- ]?mediastinal silhouette)"
+_BOTH = r"cardio[- ]?mediastinal silhouette"
+_HEART = rf"(?:heart(?: size)?|cardiac (?:silhouette|size|shadow|contours?)|{_BOTH})"
+_MEDIASTINUM = rf"(?:mediastinum|mediastinal (?:silhouette|contours?|shadow|structures)|{_BOTH})"
 _STATE = r"(?:(?:\w+ly|borderline|mild|moderate|size|not|again|is|are|remains?|appears?|in|to be) ){0,5}"
 
 
@@ -158,7 +159,7 @@ NORMAL_STATEMENTS = (
     (rf"{_NORMAL} (?:heart|cardiac|cardio[- ]?mediastinal)", HEART),
     (rf"(?:mediastin|cardio[- ]?mediastin)\w*(?: {_BETWEEN}){{0,9}} (?:{_NORMAL}|{_NOT_LARGE})", MEDIASTINUM),
     (rf"{_NORMAL} (?:(?:heart|cardiac|size|and) )*(?:mediastin|cardio[- ]?mediastin)\w*", MEDIASTINUM),
-    (rf"(?:lungs?|lung fields|lung zones)(?: {_BETWEEN}){{0,9}} (?:clear|{_NORMAL})", LUNG),
+    (rf"(?:lungs?|lung fields|lung zones)(?: {_BETWEEN}){{0,9}} (?:clear(?! of)|{_NORMAL})", LUNG),
     (r"(?:clear|normal) (?:bilateral )?lungs?(?: fields)?", LUNG),
     (
         rf"(?:pleural spaces?|pleura|costophrenic angles?)(?: {_BETWEEN}){{0,9}} (?:clear|sharp|{_NORMAL})",

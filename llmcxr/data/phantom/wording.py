@@ -111,6 +111,7 @@ _NORMAL_REQUESTS = (
     "clear lungs",
     "no abnormality",
 )
+_RADIOGRAPHS = ("chest radiograph with", "chest x-ray showing")
 _NORMAL_HEART_REQUESTS = ("heart size normal", "normal heart size", "heart not enlarged")
 
 
@@ -143,8 +144,10 @@ def describe(case: PhantomCase, rng: np.random.Generator, complete: bool = False
         sentences = [*items, *heart, *ratio]
     elif style < 0.75:
         sentences = [", ".join([*items, *heart]), *ratio]
-    else:
+    elif style < 0.93 or not findings:
         sentences = [_join_with(items), *heart, *ratio]
+    else:
+        sentences = [f"{pick(_RADIOGRAPHS, rng)} {join_list(items)}", *heart, *ratio]
     circumstances = _circumstances(case, rng)
     sentences = [*circumstances, *sentences] if rng.random() < 0.5 else [*sentences, *circumstances]
     text = " ".join(f"{capitalise(sentence)}." for sentence in sentences)
