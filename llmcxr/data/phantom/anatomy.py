@@ -1,8 +1,8 @@
 """The shape of one phantom's chest: its posture and its contours as functions of height. Knows no pixels.
 
-Lengths are in thorax widths (tw, about 28 cm): u runs from the midline to the patient's left, which is image right,
-v runs down from the lungs' tops. t = v / lung height is 0 at the apex and 1 at the costophrenic angles. A contour is
-a distance from the midline as a function of v, so that a picture needs it once per row.
+Lengths are in thorax widths (tw, about 28 cm): u runs from the midline to the patient's left, which is image
+right, v runs down from the lungs' tops. t = v / lung height is 0 at the apex and about 1 at the costophrenic
+angles. A contour is a distance from the midline as a function of v, so that a picture needs it once per row.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Anatomy:
     height: float  # lungs, apex to costophrenic angle
     asymmetry: float  # share by which the right half is wider
     dome_t: tuple[float, float]  # right, left: height t of the diaphragm's domes
+    angle_t: tuple[float, float]  # right, left: height t of the costophrenic angles
     heart_share: float  # share of the heart's width right of the midline
     heart_top_t: float
     heart_shape: float
@@ -68,7 +69,7 @@ class Anatomy:
     def outer(self, v: np.ndarray, sign: int) -> np.ndarray:
         """Distance of the inner chest wall from the midline."""
         t = np.clip(self.t(v), 0, 1.2)
-        apex = np.clip(1 - (1 - np.minimum(t / 0.4, 1)) ** 2.6, 0, 1) ** 0.47
+        apex = np.clip(1 - (1 - np.minimum(t / 0.4, 1)) ** 2.6, 0, 1) ** 0.36
         below = np.maximum(t - WIDEST_T, 0) / (1 - WIDEST_T)
         wall = 0.395 + 0.105 * np.minimum(t / WIDEST_T, 1) ** 1.25 - 0.012 * below**2
         return wall * apex * (1 - sign * self.asymmetry)
@@ -76,15 +77,15 @@ class Anatomy:
     def medial(self, v: np.ndarray, sign: int) -> np.ndarray:
         """Distance of the mediastinal border (without the heart) from the midline."""
         t = self.t(v)
-        rounding = 0.085 * np.clip(1 - t / 0.11, 0, 1) ** 1.8
+        rounding = 0.1 * np.clip(1 - t / 0.1, 0, 1) ** 1.7
         width = (
             self.mediastinum + rounding + self.widening * smooth(t, -0.1, 0.1) * (1 - smooth(t, 0.38, 0.56))
         )
         if sign < 0:
-            hilum = 0.028 * bump(t, self.hilum_t[0], 0.06) + 0.02 * smooth(t, 0.2, 0.45)
+            hilum = 0.018 * bump(t, self.hilum_t[0], 0.06) + 0.032 * smooth(t, 0.2, 0.5)
             return width + hilum - self.rotation * 0.5
         knob = self.knob * bump(t, self.knob_t, 0.045)
-        trunk = 0.055 * bump(t, self.hilum_t[1] + 0.02, 0.07) + 0.022 * smooth(t, 0.15, 0.4)
+        trunk = 0.045 * bump(t, self.hilum_t[1] + 0.05, 0.085) + 0.042 * smooth(t, 0.16, 0.36)
         return width + knob + trunk + self.rotation * 0.5
 
     @property
@@ -97,7 +98,7 @@ class Anatomy:
         centre = 0.2 if sign < 0 else 0.26
         wall = 0.5 * (1 - sign * self.asymmetry)
         outward = np.clip((sign * u - centre) / (wall - centre), -3, 1.4)
-        lateral = np.where(outward > 0, outward, 0) ** 2.4 * (0.99 - dome)
+        lateral = np.where(outward > 0, outward, 0) ** 2.4 * (self.angle_t[0 if sign < 0 else 1] - dome)
         medial = 0.03 * np.where(outward < 0, outward, 0) ** 2 * (0.35 if sign < 0 else 0.5)
         return (dome + lateral + medial) * self.height
 
@@ -158,11 +159,11 @@ def _unit_heart(q: np.ndarray, shape: float) -> tuple[np.ndarray, np.ndarray]:
     """The right and left border at depth q, each 1 at its widest."""
     inside = (q > 0) & (q < 1)
     q = np.clip(q, 0, 1)
-    base = np.clip(q / 0.14, 0, 1) ** 0.5
+    base = np.clip(q / 0.08, 0, 1) ** 0.5
     left = np.where(
         q < 0.74,
-        0.36 + 0.64 * np.sin(np.pi / 2 * np.clip(q / 0.74, 0, 1) ** shape),
-        np.sqrt(np.clip(1 - ((q - 0.74) / 0.262) ** 2.0, 0, 1)),
+        0.38 + 0.62 * np.sin(np.pi / 2 * np.clip(q / 0.74, 0, 1) ** shape),
+        np.sqrt(np.clip(1 - (np.maximum(q - 0.74, 0) / 0.262) ** 2.6, 0, 1)),
     )
     right = np.where(
         q < 0.56,
@@ -173,7 +174,7 @@ def _unit_heart(q: np.ndarray, shape: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def build_anatomy(case: PhantomCase) -> Anatomy:
-    """Sample the chest of a case, deterministically by its seed and index, and solve its heart for the ratio."""
+    """Sample the chest of a case by its seed and index, and solve its heart for the ratio."""
     rng = np.random.default_rng(np.random.SeedSequence((case.seed, case.index, 1)))
 
     def normal(mean: float, sd: float, limit: float = 1.8) -> float:
@@ -182,37 +183,38 @@ def build_anatomy(case: PhantomCase) -> Anatomy:
     is_ap, female = case.view_position == "AP", case.sex == "F"
     age = (case.age_years - 20) / 70
     height = normal(0.92 - 0.06 * is_ap - 0.02 * female, 0.085)
-    scale = min(normal(0.775 - 0.01 * female, 0.045), 0.85 / height)
+    scale = min(normal(0.785 - 0.01 * female, 0.045), 0.86 / height)
     free = 0.955 - height * scale
     atelectasis = case.find("atelectasis")
     domes = [normal(0.81, 0.022), 0.0]
-    domes[1] = domes[0] + normal(0.035, 0.018)
+    domes[1] = domes[0] + normal(0.035, 0.022)
     if atelectasis is not None and atelectasis.zone == "lower":
         domes[0 if atelectasis.side == "right" else 1] -= 0.02 + 0.025 * atelectasis.extent
     widening = case.find("mediastinal widening")
     values = dict(
         case=case,
         scale=scale,
-        top=float(free * rng.uniform(0.35, 0.9)),
+        top=float(np.clip(normal(0.1, 0.035), 0.03, 0.75 * free)),
         centre=normal(0.5, 0.018),
         tilt=normal(0, 0.025),
         rotation=normal(0, 0.008),
         height=height,
         asymmetry=normal(0, 0.015),
         dome_t=(domes[0], min(domes[1], 0.885)),
+        angle_t=(normal(0.985, 0.025), normal(0.985, 0.025)),
         heart_share=normal(0.32, 0.022),
         heart_top_t=normal(0.47 - 0.45 * (case.cardiothoracic_ratio - 0.48), 0.018),
         heart_shape=normal(1.15, 0.12),
         heart_scale=case.cardiothoracic_ratio,
         mediastinum=normal(0.066 + 0.004 * is_ap, 0.004),
-        knob=normal(0.042 + 0.02 * age, 0.006),
+        knob=normal(0.036 + 0.018 * age, 0.006),
         widening=0.0 if widening is None else 0.05 + 0.05 * widening.extent,
         carina_t=normal(0.36, 0.014),
         carina_angle=normal(66, 7),
         hilum_t=(normal(0.46, 0.015), normal(0.425, 0.015)),
         num_ribs=normal(9.6, 0.45),
-        rib_slope=normal(0.155, 0.018),
-        body=normal(0.6 + 0.01 * female, 0.025),
+        rib_slope=normal(0.185, 0.02),
+        body=normal(0.645 + 0.005 * female, 0.035),
         thickness_cm=normal(21.5 + 0.8 * is_ap - 1.2 * female, 1.6),
         seed=(case.seed, case.index),
     )

@@ -30,7 +30,7 @@ class DrawnFinding:
     """One abnormality that is in the picture. Fields that do not apply to its kind are empty strings."""
 
     name: str  # one of FINDINGS
-    side: str = ""  # one of SIDES; the patient's. Only effusion (and edema, always bilateral) may be bilateral
+    side: str = ""  # one of SIDES; the patient's. Effusion may be bilateral, edema always is
     zone: str = ""  # one of ZONES: consolidation, nodule, atelectasis
     grade: str = ""  # one of GRADES
     extent: float = 0.0  # the continuous size behind the grade, 0..1
@@ -38,7 +38,7 @@ class DrawnFinding:
 
 @dataclass(frozen=True)
 class PhantomCase:
-    """Everything that decides one phantom's picture and text. `cardiothoracic_ratio` > 0.5 is cardiomegaly."""
+    """All that decides one phantom's picture and text. `cardiothoracic_ratio` > 0.5 is cardiomegaly."""
 
     seed: int
     index: int

@@ -76,7 +76,7 @@ class PhantomDataset:
         return (self[index] for index in range(self.n))
 
     def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
-        """The picture, (size, size) float32 in [0, 1]; drawn at that size, letterboxed if it is not square."""
+        """The picture, (size, size) float32 in [0, 1]; drawn at that size, letterboxed if not square."""
         rows, columns = (size, size) if size is None or np.isscalar(size) else size
         side = OWN_SIZE if rows is None else min(rows, columns)
         picture = render([self.case(index)], side)[0]

@@ -1,7 +1,7 @@
 """What each finding does to the picture, and where: its coverage 0..1 and its attenuation. Knows no wording.
 
-A finding is a function (chest, finding) -> Layer. Opacities of the lung replace its air by fluid; lines and boxes add
-metal.
+A finding is a function (chest, finding) -> Layer. Opacities of the lung add fluid where there was air, by rules
+that keep them visible rather than by cm of fluid; lines and boxes add metal.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def draw_effusion(chest: Chest, finding: DrawnFinding) -> Layer:
         lateral = (0.79 - 0.42 * extent) * a.height
         medial = lateral + (0.17 - 0.06 * extent) * a.height
         level = medial + (lateral - medial) * np.clip(chest.w, 0, 1) ** (3.2 - 1.2 * extent)
-        cover += _half(chest, sign) * g.inside(g.v - level, 0.035)
-    return Layer(cover, cover * (0.62 + 0.055 * chest.air), vessels=1 - cover)
+        cover += _half(chest, sign) * g.inside(g.v - level, 0.035) * (1 - 0.92 * chest.mediastinum_cover)
+    return Layer(cover, cover * (0.5 - 0.3 * chest.heart_share + 0.055 * chest.air), vessels=1 - cover)
 
 
 def draw_pneumothorax(chest: Chest, finding: DrawnFinding) -> Layer:
@@ -95,7 +95,7 @@ def draw_pneumothorax(chest: Chest, finding: DrawnFinding) -> Layer:
     half = max(0.013, 1.15 * g.pixel) / 2
     line = np.clip((half + 0.5 * g.pixel - np.abs(outside)) / g.pixel, 0, 1) * open_ * lung
     denser = 0.1 * (1 - cover) * lung * open_
-    return Layer(cover, 0.42 * line - 0.24 * cover + denser, vessels=1 - cover, salient=line)
+    return Layer(cover, 0.45 * line - 0.36 * cover + denser, vessels=1 - cover, salient=line)
 
 
 def _spot(
@@ -125,25 +125,25 @@ def draw_nodule(chest: Chest, finding: DrawnFinding) -> Layer:
     cover = g.inside(radius - r)
     inside = np.sqrt(np.clip(1 - (r / (radius + 0.5 * g.pixel)) ** 2, 0, 1))
     return Layer(
-        cover, (0.42 * cover + 0.4 * inside).astype(np.float32), salient=g.inside(radius + 0.02 - r, 0.02)
+        cover, (0.52 * cover + 0.4 * inside).astype(np.float32), salient=g.inside(radius + 0.02 - r, 0.02)
     )
 
 
 def draw_consolidation(chest: Chest, finding: DrawnFinding) -> Layer:
     """A fluffy patch: overlapping soft puffs that fill the alveoli."""
-    a, g = chest.anatomy, chest.grid
+    g = chest.grid
     sign = sign_of(finding.side)
     rng = _rng(chest, 13)
     radius = 0.078 + 0.05 * finding.extent
     u, v = _spot(chest, finding, radius * 0.8, rng)
     field = g.empty()
     for _ in range(9):
-        angle, away = rng.uniform(0, 6.3), radius * np.sqrt(rng.random()) * 0.95
-        size = radius * rng.uniform(0.3, 0.55)
+        angle, away = rng.uniform(0, 6.3), radius * np.sqrt(rng.random()) * 1.1
+        size = radius * rng.uniform(0.22, 0.5)
         du, dv = g.u - u - away * np.cos(angle), g.v - v - 0.8 * away * np.sin(angle)
         field += np.exp(-0.5 * (du * du + dv * dv) / size**2)
-    cover = smooth(field, 0.25, 1.15).astype(np.float32) * _half(chest, sign) * (1 - chest.mediastinum_cover)
-    added = cover * (0.5 + 0.15 * finding.extent) * (0.45 + 0.55 * np.minimum(chest.air / 9, 1.3))
+    cover = smooth(field, 0.0, 1.7).astype(np.float32) * _half(chest, sign) * (1 - chest.mediastinum_cover)
+    added = cover * (0.72 + 0.15 * finding.extent) * (0.6 + 0.4 * np.minimum(chest.air / 9, 1.3))
     return Layer(cover, added.astype(np.float32), vessels=1 - 0.9 * cover)
 
 
@@ -157,7 +157,12 @@ def draw_edema(chest: Chest, finding: DrawnFinding) -> Layer:
         wide = 0.115 + 0.05 * finding.extent
         du, dv = (g.u - u0 - sign * 0.045) / wide, (g.v - v0 - 0.06) / (wide * 1.45)
         patches = 1 + 0.25 * np.sin(g.u * 31 + rng.uniform(0, 6.3)) * np.sin(g.v * 27 + rng.uniform(0, 6.3))
-        cover += np.exp(-((du * du + dv * dv) ** 1.3)) * patches * _lung(chest, sign)
+        cover += (
+            np.exp(-((du * du + dv * dv) ** 1.3))
+            * patches
+            * _half(chest, sign)
+            * (1 - chest.mediastinum_cover)
+        )
         comb = np.clip(np.sin(g.v * 150 + g.u * 12 + rng.uniform(0, 6.3)), 0, 1)
         edge = smooth(chest.w, 0.78, 0.86) * (1 - smooth(chest.w, 0.96, 1.0))
         lines += (
@@ -167,14 +172,14 @@ def draw_edema(chest: Chest, finding: DrawnFinding) -> Layer:
             * (1 - smooth(a.t(g.v), 0.84, 0.9))
             * _lung(chest, sign)
         )
-    cover = np.clip(cover, 0, 1.2).astype(np.float32)
-    added = (0.5 + 0.45 * finding.extent) * cover + (0.08 + 0.06 * finding.extent) * lines
+    cover = np.clip(cover * (1 - 0.6 * chest.heart_share), 0, 1.2).astype(np.float32)
+    added = (0.6 + 0.45 * finding.extent) * cover + (0.08 + 0.06 * finding.extent) * lines
     return Layer(np.minimum(cover, 1), added.astype(np.float32), vessels=1 + 0.35 * finding.extent)
 
 
 def draw_atelectasis(chest: Chest, finding: DrawnFinding) -> Layer:
-    """A plate: a straight, nearly horizontal band with sharp edges; in a lower zone the diaphragm is drawn up."""
-    a, g = chest.anatomy, chest.grid
+    """A plate: a nearly horizontal band with sharp edges; in a lower zone the diaphragm is drawn up."""
+    g = chest.grid
     sign = sign_of(finding.side)
     rng = _rng(chest, 15)
     length, thick = 0.1 + 0.045 * finding.extent, 0.0145 + 0.011 * finding.extent
@@ -245,7 +250,7 @@ def draw_endotracheal_tube(chest: Chest, finding: DrawnFinding) -> Layer:
     v = np.linspace(-0.45, tip, 24)
     u = trachea_centre(a, v) + 0.006 * np.sin(np.linspace(0, 3, 24))
     axis = np.stack([u, v], axis=1)
-    stripe = g.line(axis + [0.008, 0], LINE_WIDTH)
+    stripe = g.line(axis + np.array([0.008, 0.0]), LINE_WIDTH)
     wall = np.clip((0.017 + 0.5 * g.pixel - g.distance(axis, 0.05)) / g.pixel, 0, 1)
     return Layer(wall, (0.75 * stripe + 0.3 * wall).astype(np.float32), salient=wall)
 

@@ -1,6 +1,7 @@
 """Pixels as places in the chest, and the soft shapes drawn on them. Knows no anatomy.
 
-Edges are softened over one pixel analytically, so the same chest at another size looks the same, only sharper.
+Edges are softened over one pixel analytically, so the same chest at another size looks the
+same, only sharper.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Grid:
         return (x * x * (3 - 2 * x)).astype(np.float32)
 
     def line(self, points: np.ndarray, width: float) -> np.ndarray:
-        """Coverage 0..1 of a thin line through `points` (n, 2) of (u, v): the profile of a wire of that width.
+        """Coverage 0..1 of a thin line through `points` (n, 2) of (u, v), of that width.
 
         Only pixels near the line are computed. Below a pixel's width the line gets fainter, not thinner.
         """

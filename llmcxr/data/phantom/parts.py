@@ -1,7 +1,7 @@
-"""The parts of a chest as path lengths: how much of what the beam crosses at each pixel. Knows no findings' look.
+"""The parts of a chest as path lengths: how much of what the beam crosses. Knows no findings' look.
 
-Every part is a function (anatomy, grid) -> (size, size) float32: centimetres of its material in excess of what it
-lies in, except for `air`, the centimetres of aerated lung. `Chest` computes each once and names them.
+Every part is a map (size, size) float32: centimetres of its material along the beam, in excess of what it lies in
+(for bone), or a coverage 0..1 where it says so. `Chest` computes each once, when first asked for.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Chest:
 
     @cached_property
     def w(self) -> np.ndarray:
-        """Distance from the midline by the inner chest wall's: 1 at the wall; at least 0.2 tw is taken for it."""
-        a, g = self.anatomy, self.grid
+        """Distance from the midline by the inner chest wall's: 1 at the wall."""
+        g = self.grid
         return np.where(g.u < 0, -g.u / self._wall[0], g.u / self._wall[1]).astype(np.float32)
 
     @cached_property
@@ -48,10 +48,11 @@ class Chest:
         """Soft tissue of the trunk, neck, shoulders and arms, without regard to lungs."""
         a, g = self.anatomy, self.grid
         v = g.v[:, 0]
-        neck = 0.17 + 0.02 * (a.case.sex == "M")
-        slope = np.clip((v + 0.13) / 0.24, 0, 1)
-        shoulders = neck + (0.78 - neck) * np.clip(1 - (1 - slope) ** 2.2, 0, 1) ** 0.75
-        trunk = a.body + 0.2 * (1 - smooth(v, 0.18, 0.42)) + 0.03 * smooth(v, 0.6, 1.1)
+        neck = 0.185 + 0.025 * (a.case.sex == "M")
+        trapezius = 0.22 * np.clip((v + 0.3) / 0.22, 0, 1) ** 2
+        deltoid = 0.42 * np.sqrt(np.clip(1 - np.clip(1 - (v + 0.09) / 0.24, 0, 1) ** 2, 0, 1))
+        shoulders = neck + trapezius + deltoid
+        trunk = a.body + 0.24 * (1 - smooth(v, 0.26, 0.5)) + 0.03 * smooth(v, 0.6, 1.1)
         half = np.minimum(shoulders, trunk)[:, None]
         half = np.maximum(half, neck).astype(np.float32)
         depth = a.thickness_cm * (0.58 + 0.42 * smooth(v, -0.1, 0.34) + 0.1 * smooth(v, 0.75, 1.05))[:, None]
@@ -76,7 +77,7 @@ class Chest:
 
     @cached_property
     def cage(self) -> tuple[np.ndarray, np.ndarray]:
-        """Coverage 0..1 of the right and left half of the thorax above the diaphragm, mediastinum included."""
+        """Coverage 0..1 of the thorax above the diaphragm, right and left half, mediastinum included."""
         a, g = self.anatomy, self.grid
         halves = []
         for sign, wall in zip((-1, 1), self._wall, strict=True):
@@ -100,13 +101,18 @@ class Chest:
         right, left = (edge.astype(np.float32) for edge in a.heart_edges(g.v))
         half = np.maximum((left - right) / 2, 1e-4)
         s = np.abs(g.u - (left + right) / 2) / half
-        return (10.5 * np.clip(1 - s**3.0, 0, 1) ** 0.42 * np.minimum(half / 0.2, 1)).astype(np.float32)
+        return (11.5 * np.clip(1 - s**3.0, 0, 1) ** 0.42 * np.minimum(half / 0.2, 1)).astype(np.float32)
 
     @cached_property
     def heart_cover(self) -> np.ndarray:
         a, g = self.anatomy, self.grid
         right, left = (edge.astype(np.float32) for edge in a.heart_edges(g.v))
         return g.inside(np.minimum(g.u - right, left - g.u))
+
+    @cached_property
+    def heart_share(self) -> np.ndarray:
+        """How much of the lung's depth the heart takes, 0..1."""
+        return np.minimum(self.heart / 11.5, 1)
 
     @cached_property
     def lungs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -121,8 +127,9 @@ class Chest:
         depth = LUNG_DEPTH_CM * (0.42 + 0.58 * smooth(a.t(g.v), -0.02, 0.4))
         profile = np.clip(1 - self.w**3.2, 0, 1) ** 0.45
         path = depth * profile * (self.cage[0] + self.cage[1])
-        path *= 1 - 0.92 * self.mediastinum_cover
-        return np.maximum(path - self.heart * 1.05, path * 0.2).astype(np.float32)
+        path *= 1 - (0.76 + 0.1 * smooth(a.t(g.v), 0.35, 0.8)) * self.mediastinum_cover
+        displaced = 1.05 * self.heart * (1 - 0.9 * self.mediastinum_cover)
+        return np.maximum(path - displaced, path * 0.14).astype(np.float32)
 
     @cached_property
     def trachea(self) -> np.ndarray:
@@ -130,14 +137,14 @@ class Chest:
         a, g = self.anatomy, self.grid
         carina = a.carina_t * a.height
         centre = trachea_centre(a, g.v)
-        half = 0.031
+        half = 0.034
         s = np.abs(g.u - centre) / half
         tube = np.sqrt(np.clip(1 - s * s, 0, 1)) * g.inside(carina + 0.015 - g.v, 0.02)
         for sign in (-1, 1):
             distance = g.distance(bronchus(a, sign), 0.03)
             radius = 0.021
             tube = np.maximum(tube, 0.75 * np.sqrt(np.clip(1 - (distance / radius) ** 2, 0, 1)))
-        return (1.9 * tube).astype(np.float32)
+        return (2.7 * tube).astype(np.float32)
 
     @cached_property
     def aorta(self) -> np.ndarray:
@@ -158,7 +165,7 @@ class Chest:
         disc = bump(phase - np.floor(phase), 0.5, 0.1)
         half = 0.052 + 0.016 * smooth(a.t(g.v), 0.0, 1.0)
         s = np.clip(np.abs(g.u) / (half * (1 - 0.07 * disc)), 0, 1)
-        return (3.4 * (1 - s**4) ** 0.5 * (1 - 0.5 * disc)).astype(np.float32)
+        return (1.35 * (1 - s**4) ** 0.5 * (1 - 0.5 * disc)).astype(np.float32)
 
     @cached_property
     def ribs(self) -> np.ndarray:
@@ -182,15 +189,21 @@ class Chest:
         phase = (g.v - drop * (0.8 + 0.35 * smooth(g.v, 0, 0.8)) + 0.02) / spacing
         number = np.floor(phase)
         offset = (phase - number - 0.5) * spacing / np.sqrt(1 + np.minimum(slope, 6) ** 2)
-        half = 0.021 if not anterior else 0.024
+        half = 0.0175 if not anterior else 0.021
         s2 = np.clip(1 - (offset / half) ** 2, 0, 1)
         cortex = 0.55 * np.sqrt(s2) + 0.45 * np.clip((half + 0.5 * g.pixel - np.abs(offset)) / g.pixel, 0, 1)
         last = 10 if not anterior else 6
-        seen = (number >= 0) & (number < last) & (w <= 1.02)
+        seen = ((number >= 0) & (number < last) & (w <= 1.02)) * (1 - 0.55 * self._below)
         shown = (
             cortex * seen * smooth(w, 0.12, 0.17) if not anterior else cortex * seen * smooth(w, 0.42, 0.6)
         )
-        return (shown * (0.95 if not anterior else 0.5)).astype(np.float32)
+        shown = shown * (1 - 0.55 * smooth(w, 0.88, 1.0))
+        return (shown * (0.9 if not anterior else 0.42)).astype(np.float32)
+
+    @cached_property
+    def _below(self) -> np.ndarray:
+        """1 below the diaphragm, where scattered light drowns the ribs."""
+        return smooth(self.anatomy.t(self.grid.v), 0.88, 1.05)
 
     @cached_property
     def clavicles(self) -> np.ndarray:
@@ -221,7 +234,7 @@ class Chest:
         """Gas under the left dome of the diaphragm; absent in some."""
         a, g = self.anatomy, self.grid
         rng = np.random.default_rng(np.random.SeedSequence((*a.seed, 3)))
-        seen, wide = rng.random() < 0.75, rng.uniform(0.055, 0.1)
+        seen, wide = rng.random() < 0.75, rng.uniform(0.07, 0.12)
         if not seen:
             return g.empty()
         top = float(a.diaphragm(np.array([0.27]), 1)[0]) + 0.028
@@ -231,7 +244,7 @@ class Chest:
 
     @cached_property
     def vessels(self) -> np.ndarray:
-        """Hila and the vessels that radiate from them, tapering: smooth, at least some 3 pixels wide at 128."""
+        """Hila and the vessels that radiate from them: smooth, at least some 3 pixels wide at 128."""
         a, g = self.anatomy, self.grid
         rng = np.random.default_rng(np.random.SeedSequence((*a.seed, 4)))
         total = g.empty()
@@ -241,22 +254,22 @@ class Chest:
             du, dv = sign * (g.u[rows, columns] - u0), g.v[rows] - v0
             r = np.sqrt(du * du + dv * dv) + 1e-6
             angle = np.arctan2(dv, du + 0.06)
-            wave = 0.35 * np.sin(r * 19 + rng.uniform(0, 6.3)) + rng.uniform(0, 6.3)
-            trunks = _ridges(np.sin(angle * 4.5 + wave), 2) * np.exp(-((r / 0.13) ** 2))
+            wave = (0.6 + 2.0 * r) * np.sin(r * 13 + rng.uniform(0, 6.3)) + rng.uniform(0, 6.3)
+            trunks = (
+                _ridges(np.sin(angle * 4.5 + wave), 2)
+                * np.exp(-((r / 0.14) ** 2))
+                * (0.7 + 0.3 * np.sin(angle * 2 + wave))
+            )
             twigs = _ridges(np.sin(angle * 10 + 1.7 * wave + rng.uniform(0, 6.3)), 2)
             twigs *= smooth(r, 0.06, 0.13) * np.exp(-((r / 0.25) ** 2))
             lobes = 0.75 + 0.25 * np.sin(du * 23 + rng.uniform(0, 6.3)) * np.sin(
                 dv * 17 + rng.uniform(0, 6.3)
             )
-            root = np.exp(-(((du - 0.005) / 0.045) ** 2) - (dv / 0.075) ** 2)
-            total[rows, columns] += (1.7 * root + 1.1 * trunks + 0.8 * twigs * lobes) * self.lungs[k][
+            root = np.exp(-((du / 0.042) ** 2) - ((dv - 0.3 * du) / 0.075) ** 2)
+            total[rows, columns] += (3.4 * root + 2.2 * trunks + 1.6 * twigs * lobes) * self.lungs[k][
                 rows, columns
             ]
         return total.astype(np.float32)
-
-    @cached_property
-    def noise_scale(self) -> float:
-        return self.anatomy.thickness_cm / 21.5
 
 
 def _ridges(wave: np.ndarray, power: int) -> np.ndarray:
@@ -284,7 +297,7 @@ def bronchus(anatomy: Anatomy, sign: int) -> np.ndarray:
 
 def hilum(anatomy: Anatomy, sign: int) -> tuple[float, float]:
     t = anatomy.hilum_t[0 if sign < 0 else 1]
-    return sign * (0.128 if sign < 0 else 0.135), t * anatomy.height
+    return sign * (0.142 if sign < 0 else 0.158), t * anatomy.height
 
 
 def clavicle(anatomy: Anatomy, sign: int) -> np.ndarray:
@@ -292,7 +305,7 @@ def clavicle(anatomy: Anatomy, sign: int) -> np.ndarray:
     a = anatomy
     lift = -0.035 if a.case.view_position == "AP" else 0.0
     shift = a.rotation * 1.6
-    inner, height = 0.055, 0.115 * a.height / 0.92 + lift
+    inner, height = 0.055, 0.135 * a.height / 0.92 + lift
     points = ((inner, 0), (0.16, -0.012), (0.3, -0.058), (0.44, -0.1), (0.6, -0.085))
     return curve([(sign * u + shift, height + v) for u, v in points])
 

@@ -21,7 +21,7 @@ NOISE = 0.006  # standard deviation at 128 px on the display scale
 
 
 def render(cases: Sequence[PhantomCase], size: int) -> np.ndarray:
-    """Draw the cases: (N, size, size) float32 in [0, 1], bright = dense. Deterministic by each case's seed, index."""
+    """Draw the cases: (N, size, size) float32 in [0, 1], bright = dense. The same case gives the same picture."""
     images = np.empty((len(cases), size, size), dtype=np.float32)
     for image, case in zip(images, cases, strict=True):
         image[:] = render_chest(build_chest(case, size))
@@ -39,7 +39,7 @@ def build_chest(case: PhantomCase, size: int) -> Chest:
 def render_chest(chest: Chest) -> np.ndarray:
     """Draw one chest, (size, size) float32 in [0, 1]."""
     rng = np.random.default_rng(np.random.SeedSequence((*chest.anatomy.seed, 2)))
-    exposure, contrast = rng.uniform(-0.12, 0.12), rng.uniform(0.95, 1.06)
+    exposure, contrast = rng.uniform(-0.18, 0.18), rng.uniform(0.95, 1.06)
     return _display(_expose(attenuation(chest)), chest, exposure, contrast, rng)
 
 
@@ -57,9 +57,9 @@ def _expose(attenuation: np.ndarray) -> np.ndarray:
 
 
 def _display(density: np.ndarray, chest: Chest, exposure: float, contrast: float, rng) -> np.ndarray:
-    x = (density - 0.72 - exposure) / (2.55 * contrast)
+    x = (density - 0.84 - 0.09 * (chest.anatomy.thickness_cm - 21.5) - exposure) / (2.92 * contrast)
     x = np.clip(x, 0, None)
-    shown = 0.03 + 0.93 * np.tanh(1.25 * x**1.25) / np.tanh(1.25)
+    shown = 0.03 + 0.94 * np.tanh(1.1 * x**1.15) / np.tanh(1.1)
     size = chest.grid.size
     shown = shown + NOISE * np.sqrt(size / 128) * rng.standard_normal((size, size), dtype=np.float32)
     return np.clip(shown, 0, 1).astype(np.float32)

@@ -1,7 +1,7 @@
 """Draw which findings a phantom has, where and how large. Knows no pixels and no wording.
 
-Findings that could hide one another are kept apart here (a nodule is never under an effusion or behind a large
-heart), so that everything a case states can be seen in its picture.
+Findings that could hide one another are kept apart here (a nodule is never under an effusion or behind a
+large heart), so that everything a case states can be seen in its picture.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from llmcxr.data.phantom.case import FINDINGS, GRADES, ZONES, DrawnFinding, Phan
 NORMAL_SHARE = 0.13  # cases made without any finding; some of the others end up without one as well
 ENLARGED_SHARE = 0.47  # of the other cases: overall about 0.4 have a ratio above 0.5
 PREVALENCE = {
-    "pleural effusion": 0.28,
-    "pneumothorax": 0.25,
-    "consolidation": 0.28,
-    "nodule": 0.28,
-    "edema": 0.23,
-    "atelectasis": 0.27,
-    "mediastinal widening": 0.24,
-    "pacemaker": 0.24,
-    "central line": 0.27,
-    "endotracheal tube": 0.25,
+    "pleural effusion": 0.33,
+    "pneumothorax": 0.31,
+    "consolidation": 0.32,
+    "nodule": 0.33,
+    "edema": 0.29,
+    "atelectasis": 0.33,
+    "mediastinal widening": 0.29,
+    "pacemaker": 0.29,
+    "central line": 0.32,
+    "endotracheal tube": 0.3,
 }
 MAX_FINDINGS = 5
 LOWEST_RATIO, HIGHEST_RATIO = 0.38, 0.65
@@ -35,7 +35,7 @@ PLACES = tuple((side, zone) for side in ("left", "right") for zone in ZONES)
 
 
 def sample_case(seed: int, index: int) -> PhantomCase:
-    """The case of this seed and index (both >= 0): always the same one, from numpy's SeedSequence((seed, index))."""
+    """The case of this seed and index (both >= 0), from numpy's SeedSequence((seed, index))."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, index)))
     normal = rng.random() < NORMAL_SHARE
     ratio = _sample_ratio(rng, enlarged=not normal and rng.random() < ENLARGED_SHARE)
