@@ -17,7 +17,7 @@ Curves = dict[str, dict[str, list[tuple[float, float]]]]  # metric -> kind ("tra
 
 
 def read_curves(run_dir: Path) -> Curves:
-    """The numbers of a run's metrics.jsonl that have two steps or more. Raises UserError where it has none."""
+    """The numbers of a run's metrics.jsonl of two steps or more. Raises UserError where there are none."""
     path = run_dir / "metrics.jsonl"
     if not path.is_file():
         raise UserError(f"{path}: missing; name a run directory, such as the run_dir of a configuration")
