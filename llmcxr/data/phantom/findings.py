@@ -1,13 +1,13 @@
 """What each finding does to the picture, and where: its coverage 0..1 and its attenuation. Knows no wording.
 
-A finding is a function (chest, finding) -> Layer. Opacities of the lung add fluid where there was air, by rules
-that keep them visible rather than by cm of fluid; lines and boxes add metal.
+A finding is a function (chest, finding) -> Layer. Opacities of the lung add attenuation where there was air,
+enough to stay visible; lines and boxes add metal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,12 +40,21 @@ def apply_findings(chest: Chest, normal: np.ndarray, vessels: np.ndarray) -> np.
 
 
 def build_layers(chest: Chest) -> dict[str, Layer]:
-    """The layers of the findings that are drawn as such, by name; heart and mediastinum are anatomy."""
-    return {
+    """The layers of the findings that are drawn as such, by name; heart and mediastinum are anatomy.
+
+    The lung's own opacities end where a pneumothorax begins.
+    """
+    layers = {
         finding.name: DRAW[finding.name](chest, finding)
         for finding in chest.anatomy.case.findings
         if finding.name in DRAW
     }
+    if "pneumothorax" in layers:
+        aerated = 1 - layers["pneumothorax"].cover
+        for name in {"consolidation", "edema"} & layers.keys():
+            layer = layers[name]
+            layers[name] = replace(layer, cover=layer.cover * aerated, added=layer.added * aerated)
+    return layers
 
 
 def _rng(chest: Chest, number: int) -> np.random.Generator:
@@ -72,7 +81,7 @@ def draw_effusion(chest: Chest, finding: DrawnFinding) -> Layer:
         medial = lateral + (0.17 - 0.06 * extent) * a.height
         level = medial + (lateral - medial) * np.clip(chest.w, 0, 1) ** (3.2 - 1.2 * extent)
         cover += _half(chest, sign) * g.inside(g.v - level, 0.035) * (1 - 0.92 * chest.mediastinum_cover)
-    return Layer(cover, cover * (0.5 - 0.3 * chest.heart_share + 0.055 * chest.air), vessels=1 - cover)
+    return Layer(cover, cover * (0.62 - 0.38 * chest.heart_share + 0.055 * chest.air), vessels=1 - cover)
 
 
 def draw_pneumothorax(chest: Chest, finding: DrawnFinding) -> Layer:
@@ -109,6 +118,9 @@ def _spot(
     heart = a.heart_edges(column)[0 if sign < 0 else 1] * sign
     inner = max(float(a.medial(column, sign)), float(heart)) + margin
     outer = float(a.outer(column, sign)) - margin - 0.012
+    pneumothorax = a.case.find("pneumothorax")
+    if pneumothorax is not None and pneumothorax.side == finding.side:
+        outer -= 0.06 + 0.085 * pneumothorax.extent
     share = rng.uniform(0.2, 0.8)
     return sign * (inner + share * (outer - inner) if outer > inner else (inner + outer) / 2), float(v)
 
@@ -136,7 +148,7 @@ def draw_consolidation(chest: Chest, finding: DrawnFinding) -> Layer:
     rng = _rng(chest, 13)
     radius = 0.078 + 0.05 * finding.extent
     u, v = _spot(chest, finding, radius * 0.8, rng)
-    field = g.empty()
+    field = np.exp(-0.5 * ((g.u - u) ** 2 + (g.v - v) ** 2) / (0.5 * radius) ** 2)
     for _ in range(9):
         angle, away = rng.uniform(0, 6.3), radius * np.sqrt(rng.random()) * 1.1
         size = radius * rng.uniform(0.22, 0.5)

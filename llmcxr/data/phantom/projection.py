@@ -21,7 +21,7 @@ NOISE = 0.006  # standard deviation at 128 px on the display scale
 
 
 def render(cases: Sequence[PhantomCase], size: int) -> np.ndarray:
-    """Draw the cases: (N, size, size) float32 in [0, 1], bright = dense. The same case gives the same picture."""
+    """Draw the cases: (N, size, size) float32 in [0, 1], bright = dense. Each by its case alone."""
     images = np.empty((len(cases), size, size), dtype=np.float32)
     for image, case in zip(images, cases, strict=True):
         image[:] = render_chest(build_chest(case, size))

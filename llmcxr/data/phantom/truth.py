@@ -15,8 +15,8 @@ def masks(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
     """Every anatomical part's mask and, by its name, every finding's: bool (size, size).
 
     "left lung" and "right lung" are the lung fields as a normal film would show them, opacities included;
-    "heart" is the whole heart, below the diaphragm too. The masks of cardiomegaly and of mediastinal widening are
-    the heart's and the widened part's.
+    "heart" is the whole heart, below the diaphragm too. The masks of cardiomegaly and of mediastinal widening
+    are the heart's and the widened part's.
     """
     chest = build_chest(case, size)
     parts = _part_masks(chest)
