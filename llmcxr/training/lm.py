@@ -34,7 +34,7 @@ from llmcxr.model.directory import Bundle, save
 from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
-from llmcxr.training.encoding import encode_dataset
+from llmcxr.training.encoding import EncodingConfig, encode_dataset
 from llmcxr.training.examples import Example, ExampleConfig, collate, drawing_example, reading_example
 from llmcxr.vocabulary import add_image_words, train_text_tokenizer
 from vqgan import VQGAN
@@ -79,6 +79,7 @@ class LMRun:
     seed: int = 0
     template: str = "compact"  # or "alpaca", for instruction-tuned models
     model: LMConfig = field(default_factory=LMConfig)
+    encoding: EncodingConfig = field(default_factory=EncodingConfig)
     examples: ExampleConfig = field(default_factory=ExampleConfig)
     training: LMTrainingConfig = field(default_factory=LMTrainingConfig)
 
@@ -98,7 +99,9 @@ def run(config: LMRun) -> Path:
     set_seed(config.seed)
     image_tokenizer = _load_image_tokenizer(config.tokenizer)
     dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
-    store = encode_dataset(config.dataset, image_tokenizer, directory.path / "codes", config.cache_dir)
+    store = encode_dataset(
+        config.dataset, image_tokenizer, directory.path / "codes", config.cache_dir, config.encoding
+    )
     validation_store = encode_dataset(
         config.validation, image_tokenizer, directory.path / "codes-validation", config.cache_dir
     )
