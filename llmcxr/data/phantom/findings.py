@@ -104,7 +104,7 @@ def draw_pneumothorax(chest: Chest, finding: DrawnFinding) -> Layer:
     half = max(0.013, 1.15 * g.pixel) / 2
     line = np.clip((half + 0.5 * g.pixel - np.abs(outside)) / g.pixel, 0, 1) * open_ * lung
     denser = 0.1 * (1 - cover) * lung * open_
-    return Layer(cover, 0.45 * line - 0.36 * cover + denser, vessels=1 - cover, salient=line)
+    return Layer(cover, 0.5 * line - 0.36 * cover + denser, vessels=1 - cover, salient=line)
 
 
 def _spot(
@@ -155,7 +155,7 @@ def draw_consolidation(chest: Chest, finding: DrawnFinding) -> Layer:
         du, dv = g.u - u - away * np.cos(angle), g.v - v - 0.8 * away * np.sin(angle)
         field += np.exp(-0.5 * (du * du + dv * dv) / size**2)
     cover = smooth(field, 0.0, 1.7).astype(np.float32) * _half(chest, sign) * (1 - chest.mediastinum_cover)
-    added = cover * (0.72 + 0.15 * finding.extent) * (0.6 + 0.4 * np.minimum(chest.air / 9, 1.3))
+    added = cover * (0.84 + 0.15 * finding.extent) * (0.6 + 0.4 * np.minimum(chest.air / 9, 1.3))
     return Layer(cover, added.astype(np.float32), vessels=1 - 0.9 * cover)
 
 
@@ -251,7 +251,7 @@ def draw_central_line(chest: Chest, finding: DrawnFinding) -> Layer:
     line = g.line(
         curve([*start, (-0.05, 0.23 * a.height), (-0.068, 0.36 * a.height), (-0.064, tip)]), LINE_WIDTH
     )
-    return Layer(line, 0.7 * line, salient=line)
+    return Layer(line, 0.85 * line, salient=line)
 
 
 def draw_endotracheal_tube(chest: Chest, finding: DrawnFinding) -> Layer:

@@ -1,7 +1,7 @@
 """The parts of a chest as path lengths: how much of what the beam crosses. Knows no findings' look.
 
-Every part is a map (size, size) float32: centimetres of its material along the beam, in excess of what it lies
-in (for bone), or a coverage 0..1 where it says so. `Chest` computes each once, when first asked for.
+Every part is a map (size, size) float32: centimetres of its material along the beam, for bone in excess of
+what it lies in, or a coverage 0..1 where it says so. `Chest` computes each once, when first asked for.
 """
 
 from __future__ import annotations
