@@ -48,6 +48,13 @@ def test_every_picture_is_finite_and_in_range(seed, index, size):
     assert weights.min() >= 0 and weights.max() <= 1
 
 
+def test_the_look_is_frozen():
+    """Models are trained on exactly these pictures: who changes the look has to train them again."""
+    pictures = render([sample_case(0, index) for index in range(4)], 128)
+    assert pictures.mean(axis=(1, 2)) == pytest.approx([0.5806, 0.6201, 0.6713, 0.6443], abs=5e-4)
+    assert pictures.std(axis=(1, 2)) == pytest.approx([0.2665, 0.2282, 0.2315, 0.2259], abs=5e-4)
+
+
 def test_too_small_a_picture_is_refused():
     with pytest.raises(ValueError, match="at least 16 px"):
         render([PLAIN], 8)
