@@ -1,6 +1,8 @@
 """How fast phantoms are drawn: images per second on one core at 128 and 256 px.
 
-`python benchmarks/phantom.py`; set OMP_NUM_THREADS=1 to keep numpy's matrix products to that core.
+    OMP_NUM_THREADS=1 python -m benchmarks.phantom
+
+One thread, so that numpy's matrix products keep to that core.
 """
 
 from __future__ import annotations
