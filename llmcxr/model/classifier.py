@@ -42,9 +42,9 @@ RATIO_CENTRE, RATIO_SCALE = 0.5, 0.07  # the ratio is regressed in these units
 @dataclass(frozen=True)
 class ClassifierConfig:
     image_size: int = 128
-    width: int = 24  # channels of the first stage; the others are 2, 4 and 4 times as wide
+    width: int = 32  # channels of the first stage; the others are 2 and 3 times as wide
     hidden: int = 192
-    pooled_channels: int = 24  # per cell of the last map, kept apart so that position is known
+    pooled_channels: int = 32  # per cell of the last map, kept apart so that position is known
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
@@ -81,7 +81,7 @@ class ClassifierOutput:
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions around a residual path, then halving."""
+    """Halve by a 3x3 convolution, then refine by another around a residual path."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -100,20 +100,22 @@ class Classifier(nn.Module):
         super().__init__()
         self.config = config = config or ClassifierConfig()
         width = config.width
+        # 2 x 2 pixels become channels first: full resolution is where a CPU loses its time
         self.stem = nn.Sequential(
-            nn.Conv2d(1, width, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4, width, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
         )
-        self.blocks = nn.ModuleList(
-            [_Block(width, 2 * width), _Block(2 * width, 4 * width), _Block(4 * width, 4 * width)]
-        )
+        self.blocks = nn.ModuleList([_Block(width, 2 * width), _Block(2 * width, 3 * width)])
         cells = (config.image_size // 16) ** 2
-        self.pool = nn.Conv2d(4 * width, config.pooled_channels, 1)
-        self.hidden = nn.Linear(config.pooled_channels * cells + 4 * width, config.hidden)
+        self.pool = nn.Conv2d(3 * width, config.pooled_channels, 1)
+        self.hidden = nn.Linear(config.pooled_channels * cells + 3 * width, config.hidden)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, len(FINDINGS) + sum(map(len, _choice_lists())) + 1)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """(B, 1, H, W) in [0, 1] -> four maps of 1/2, 1/4, 1/8 and 1/16 of the size, each after its ReLU."""
+        """(B, 1, H, W) in [0, 1] -> three maps of 1/4, 1/8 and 1/16 of the size, each after its ReLU."""
         maps = [self.stem((images - 0.5) / 0.25)]
         for block in self.blocks:
             maps.append(block(maps[-1]))

@@ -29,7 +29,7 @@ def test_a_constant_report_scores_the_floor(phantoms):
     result = evaluate_reading(ConstantPredictor(), phantoms, 200)
     assert result["macro"]["f1"] == 0.0
     assert result["ratio"]["r"] is None
-    assert result["all_findings_exact"] < 0.15  # the truly normal ones
+    assert result["all_findings_exact"] < 0.2  # the truly normal ones
 
 
 def test_presence_side_and_zone_are_told_apart():

@@ -31,9 +31,9 @@ def test_output_shapes(classifier):
     assert output.ratio.shape == (3,)
 
 
-def test_features_halve_at_each_stage(classifier):
+def test_features_are_a_quarter_then_halve(classifier):
     maps = classifier.features(torch.rand(2, 1, 32, 32))
-    assert [tuple(one.shape[1:]) for one in maps] == [(4, 16, 16), (8, 8, 8), (16, 4, 4), (16, 2, 2)]
+    assert [tuple(one.shape[1:]) for one in maps] == [(4, 8, 8), (8, 4, 4), (12, 2, 2)]
 
 
 def test_gradients_reach_the_pixels(classifier):
