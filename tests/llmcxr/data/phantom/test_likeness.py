@@ -1,8 +1,8 @@
 """The phantom's shapes against hand-drawn contours of real chests.
 
-Contours: Gaggion et al., Chest-xray-landmark-dataset. Ratios of lengths only: they come without pixel sizes. A
-mean may differ by 0.6 of the real standard deviation, a spread be 0.45 to 1.6 of the real one. Phantoms with
-mediastinal widening are left out: few chests of that set have it.
+Contours: Gaggion et al., Chest-xray-landmark-dataset. Ratios of lengths only: they come without pixel sizes.
+A mean may differ by 0.6 of the real standard deviation, a spread be 0.45 to 1.6 of the real one. Phantoms
+with mediastinal widening are left out: few chests of that set have it.
 """
 
 import numpy as np
