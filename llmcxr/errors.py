@@ -1,5 +1,9 @@
-"""The one exception for a user's mistake: the doors print its message without a traceback and exit with code 2."""
+"""The one exception for a user's mistake: the doors print its message without a traceback and exit with code
+2.
+"""
 
 
 class UserError(Exception):
-    """Names the file or setting, what was expected, what was found and what to do; holds no patient identifier."""
+    """Names the file or setting, what was expected, what was found and what to do; holds no patient
+    identifier.
+    """

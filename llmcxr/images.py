@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import warnings as python_warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,27 +80,16 @@ def read_with_header(path: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
     path = Path(path)
     if dicom.is_dicom(_check_file(path)):
         return _check_picture(path, *dicom.read(path))
-    try:
-        with _open_picture(path) as picture:
-            picture.load()
-            return _read_picture(picture, path)
-    except UserError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise UserError(
-            f"{path}: expected at most 13000 x 13000 pixels, found more; shrink it first"
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UserError(
-            f"{path}: {EXPECTED}, found a picture that is cut short or damaged; copy or export it again"
-        ) from error
+    with _explain(path), Image.open(path, formats=FORMATS) as picture:
+        picture.load()
+        return _read_picture(picture, path)
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
     """The rows and columns of a PNG, JPEG or similar file, from its first bytes: no pixel is decoded."""
     path = Path(path)
     _check_file(path)
-    with _open_picture(path) as picture:
+    with _explain(path), Image.open(path, formats=FORMATS) as picture:
         return picture.height, picture.width
 
 
@@ -126,14 +116,25 @@ def _check_file(path: Path) -> Path:
     return path
 
 
-def _open_picture(path: Path) -> Image.Image:
+@contextmanager
+def _explain(path: Path) -> Iterator[None]:
+    """Turn what Pillow raises on a bad file into a UserError, and keep its warnings off the screen."""
     try:
         with python_warnings.catch_warnings():
-            python_warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(path, formats=FORMATS)
+            python_warnings.simplefilter("ignore")
+            yield
+    except UserError:
+        raise
     except UnidentifiedImageError as error:
         raise UserError(
             f"{path}: {EXPECTED}, found a file that is none of these; convert it to one of them"
+        ) from error
+    except Image.DecompressionBombError as error:
+        most = 2 * Image.MAX_IMAGE_PIXELS // 10**6
+        raise UserError(f"{path}: expected at most {most} megapixels, found more; shrink it first") from error
+    except Exception as error:  # Pillow answers damaged bytes with any kind of error
+        raise UserError(
+            f"{path}: {EXPECTED}, found a picture that is cut short or damaged; copy or export it again"
         ) from error
 
 
@@ -250,12 +251,13 @@ def _average_rows(image: np.ndarray, rows: int) -> np.ndarray:
         return image
     if own_rows % rows == 0:
         return image.reshape(rows, own_rows // rows, -1).mean(axis=1, dtype=np.float32)
-    sums = np.zeros((own_rows + 1, image.shape[1]))
-    np.cumsum(image, axis=0, out=sums[1:], dtype=np.float64)
     edges = np.arange(rows + 1) * (own_rows / rows)
-    below = np.minimum(edges.astype(int), own_rows - 1)
-    at_edges = sums[below] + (edges - below)[:, None] * (sums[below + 1] - sums[below])
-    return (np.diff(at_edges, axis=0) * (rows / own_rows)).astype(np.float32)
+    first = np.minimum(edges.astype(int), own_rows - 1)  # the old row that each edge cuts
+    cut_off = (edges - first).astype(np.float32)[:, None]  # and the part of it before the edge
+    cut_off[-1] = 0  # the last edge cuts none
+    sums = np.add.reduceat(image, first[:-1], axis=0)
+    sums += cut_off[1:] * image[first[1:]] - cut_off[:-1] * image[first[:-1]]
+    return sums * np.float32(rows / own_rows)
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Mapping[str, str] | None = None) -> Path:

@@ -107,6 +107,18 @@ class VQGAN(nn.Module):
         reconstruction = self.decoder(quantizer_output.quantized)
         return VQGANOutput(reconstruction, quantizer_output.codes, quantizer_output.loss)
 
+    def inner_weights(self) -> list[nn.Parameter]:
+        """The kernels and matrices between the first and the last layer of the encoder and of the decoder."""
+        first_and_last = (
+            *(self.encoder.layers[0].parameters()),
+            *(self.encoder.layers[-1].parameters()),
+            *(self.decoder.layers[0].parameters()),
+            *(self.decoder.refine.parameters()),
+        )
+        outer = {id(parameter) for parameter in first_and_last}
+        layers = [module for module in self.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+        return [layer.weight for layer in layers if id(layer.weight) not in outer]
+
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """images (B, 1, H, W) float32 in [0, 1] -> codes (B, h, w) int64 in 0..K-1."""

@@ -32,6 +32,7 @@ from vqgan.discriminator import (
 from vqgan.losses import FeatureNetwork, LossConfig, reconstruction_losses
 from vqgan.metrics import evaluate
 from vqgan.model import VQGAN, VQGANConfig
+from vqgan.muon import MuonAdamW
 from vqgan.run_directory import RunDirectory
 from vqgan.sheets import write_sheet
 
@@ -48,8 +49,9 @@ class TrainingConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     steps: int = 5000
     batch_size: int = 16  # over all processes together
-    learning_rate: float = 2.5e-3
-    warmup_steps: int = 100
+    learning_rate: float = 2.5e-3  # of AdamW
+    muon_learning_rate: float = 0.02  # of the kernels and matrices inside; 0 leaves them to AdamW
+    warmup_steps: int = 40
     final_learning_rate: float = 0.01  # of the peak, at the end of the cosine
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.01
@@ -81,13 +83,13 @@ class TrainingResult:
     metrics: dict[str, float]  # of the last validation
 
 
-def learning_rate(step: int, config: TrainingConfig) -> float:
-    """Linear warm-up, then half a cosine down to `final_learning_rate` of the peak."""
+def learning_rate_share(step: int, config: TrainingConfig) -> float:
+    """Of the peak learning rate: a linear warm-up, then half a cosine down to `final_learning_rate`."""
     if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
+        return (step + 1) / config.warmup_steps
     progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
     low = config.final_learning_rate
-    return config.learning_rate * (low + (1 - low) * (1 + math.cos(math.pi * progress)) / 2)
+    return low + (1 - low) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def train(
@@ -166,11 +168,13 @@ class _Trainer:
             torch.manual_seed(self.seed)
             model = VQGAN(config.model)
             discriminator = PatchDiscriminator(config.discriminator.channels, config.discriminator.num_layers)
-        optimizer = self._build_optimizer(model, config.learning_rate)
+        optimizer = self._build_optimizer(model)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.discriminator = None
         if config.discriminator.weight:
-            optimizer = self._build_optimizer(discriminator, config.discriminator.learning_rate)
+            optimizer = torch.optim.AdamW(
+                discriminator.parameters(), config.discriminator.learning_rate, betas=config.betas
+            )
             self.discriminator, self.discriminator_optimizer = self.accelerator.prepare(
                 discriminator, optimizer
             )
@@ -181,15 +185,17 @@ class _Trainer:
             self.accelerator.register_for_checkpointing(self.averaged)
         self.accelerator.register_for_checkpointing(self.progress)
 
-    def _build_optimizer(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
-        """AdamW (Loshchilov & Hutter 2019) that decays matrices and kernels only."""
-        decay = [parameter for parameter in module.parameters() if parameter.ndim > 1]
-        plain = [parameter for parameter in module.parameters() if parameter.ndim <= 1]
-        groups = [
-            {"params": decay, "weight_decay": self.config.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=rate, betas=self.config.betas)
+    def _build_optimizer(self, model: VQGAN) -> MuonAdamW:
+        config = self.config
+        inner = {id(parameter) for parameter in model.inner_weights()} if config.muon_learning_rate else set()
+        return MuonAdamW(
+            [parameter for parameter in model.parameters() if id(parameter) in inner],
+            [parameter for parameter in model.parameters() if id(parameter) not in inner],
+            config.muon_learning_rate,
+            config.learning_rate,
+            config.betas,
+            config.weight_decay,
+        )
 
     def _freeze(self, network: FeatureNetwork | None) -> FeatureNetwork | None:
         if isinstance(network, nn.Module):
@@ -268,9 +274,10 @@ class _Trainer:
         if is_adversarial:
             parts["adversarial"] = self._adversarial_part(output.reconstruction, sum(parts.values()))
         parts["quantizer"] = output.quantizer_loss
-        self._update(
-            self.model, self.optimizer, sum(parts.values()), learning_rate(self.progress.step, self.config)
-        )
+        share = learning_rate_share(self.progress.step, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = share * group["initial_lr"]
+        self._update(self.model, self.optimizer, sum(parts.values()))
         if self.averaged is not None:
             self.averaged.update_parameters(self._bare_model)
         if is_adversarial:
@@ -286,13 +293,10 @@ class _Trainer:
 
     def _update_discriminator(self, images: Tensor, reconstruction: Tensor) -> Tensor:
         loss = hinge_loss(self.discriminator(images), self.discriminator(reconstruction))
-        rate = self.config.discriminator.learning_rate
-        self._update(self.discriminator, self.discriminator_optimizer, loss, rate)
+        self._update(self.discriminator, self.discriminator_optimizer, loss)
         return loss
 
-    def _update(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+    def _update(self, module: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         optimizer.zero_grad()
         self.accelerator.backward(loss)
         if self.config.gradient_clip:

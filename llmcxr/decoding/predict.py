@@ -64,7 +64,7 @@ class CXR:
 
     @property
     def is_phantom_trained(self) -> bool:
-        """Whether the model saw computed phantoms only: what it says of a real radiograph then means nothing."""
+        """Trained on computed phantoms only: what it says of a real radiograph then means nothing."""
         return str(self.provenance.get("dataset", "")).startswith("phantom:")
 
     # -- reading ------------------------------------------------------------

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pydicom.uid import UID
 
 EXPECTED = "expected a DICOM radiograph"
+PREFERRED_PLUGINS = ("pylibjpeg", "pillow", "pydicom")
 
 
 def is_dicom(path: Path) -> bool:
@@ -55,7 +56,7 @@ def read(path: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
                 f"{path}: {EXPECTED} with a complete rescale, window or VOI LUT, found a malformed one; "
                 "export it again"
             ) from error
-        header = build_header(dataset)
+        header = _build_header(path, dataset)
     return pixels, replace(header, warnings=(*header.warnings, *warnings))
 
 
@@ -64,7 +65,14 @@ def read_header(path: str | os.PathLike) -> tuple[ImageHeader, DicomDataset]:
     path = Path(path)
     with quiet():
         dataset = _read_dataset(path, stop_before_pixels=True)
-        return build_header(dataset), dataset
+        return _build_header(path, dataset), dataset
+
+
+def _build_header(path: Path, dataset: DicomDataset) -> ImageHeader:
+    try:
+        return build_header(dataset)
+    except Exception as error:  # elements are parsed when they are asked for
+        raise _damaged(path) from error
 
 
 @contextmanager
@@ -129,8 +137,10 @@ def _decode(path: Path, dataset: DicomDataset) -> np.ndarray:
             f"{path}: {EXPECTED} in a transfer syntax of the standard, found an unknown one; "
             "export it again as Explicit VR Little Endian"
         )
+    from pydicom.pixels import pixel_array
+
     try:
-        return dataset.pixel_array
+        return pixel_array(dataset, decoding_plugin=_choose_plugin(syntax))
     except Exception as error:  # every plugin answers bad bytes with errors of its own
         if not syntax.is_compressed or syntax.name.startswith("Deflated"):
             raise _damaged(path) from error
@@ -138,6 +148,17 @@ def _decode(path: Path, dataset: DicomDataset) -> np.ndarray:
             f"{path}: {EXPECTED} that can be decoded, found {syntax.name} that is damaged or that no "
             "installed decoder reads; pip install 'llmcxr[dicom]' for more, or export it uncompressed"
         ) from error
+
+
+def _choose_plugin(syntax: UID) -> str:
+    """The decoder to use, or empty for pydicom's choice. GDCM aborts on some damaged files: only if alone."""
+    from pydicom.pixels import get_decoder
+
+    try:
+        plugins = get_decoder(syntax).available_plugins
+    except NotImplementedError:  # told by decoding
+        return ""
+    return next((plugin for plugin in PREFERRED_PLUGINS if plugin in plugins), "")
 
 
 def _find_transfer_syntax(dataset: DicomDataset) -> UID | None:

@@ -137,7 +137,7 @@ def _load_language_model(directory: Path, vocabulary: ImageVocabulary, sha256: s
     if sha256 and _weights_sha256(directory) != sha256:
         raise UserError(
             f"{directory}: the weights are not those of {CARD_FILE} (another SHA-256): altered or cut short. "
-            'Copy the directory again, or, if they were fine-tuned on purpose, set "weights_sha256" to "" there'
+            'Copy it again, or, if they were fine-tuned on purpose, set "weights_sha256" to "" there'
         )
     compact = directory / COMPACT_FILE
     try:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from llmcxr import images
+from llmcxr import dicom, images
 from llmcxr.errors import UserError
 
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (60, 1))  # 60 rows, 64 columns: 0, 4, ... 252
@@ -138,6 +138,31 @@ def test_broken_input_is_named_and_explained(tmp_path, make, found):
         images.read(path)
     assert str(raised.value).startswith(f"{path}: expected ")
     assert found in str(raised.value)
+
+
+def _damage(content: bytes, rng: np.random.Generator) -> bytes:
+    """A few bytes changed, mostly in the head, and sometimes the end cut off."""
+    damaged = bytearray(content)
+    for position in rng.integers(0, min(len(damaged), 900), int(rng.integers(1, 12))):
+        damaged[position] = int(rng.integers(256))
+    return bytes(damaged[: int(rng.integers(1, len(damaged)))] if rng.random() < 0.3 else damaged)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "tiff", "bmp", "dcm"])
+def test_damaged_bytes_are_a_picture_or_a_user_error(tmp_path, kind):
+    if kind == "dcm":
+        whole = dicom.write_synthetic(tmp_path / "whole.dcm", RAMP / np.float32(255), {}).read_bytes()
+    else:
+        whole = _save(RAMP, tmp_path / f"whole.{kind}").read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        path = _write(tmp_path / f"damaged.{kind}", _damage(whole, rng))
+        try:
+            pixels = images.read(path)
+        except UserError as error:
+            assert str(error).startswith(f"{path}: expected ")
+        else:
+            assert pixels.ndim == 2 and np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1
 
 
 ODD: dict[str, tuple[np.ndarray, str]] = {

@@ -13,7 +13,7 @@ from vqgan.augmentation import AugmentationConfig
 from vqgan.discriminator import DiscriminatorConfig
 from vqgan.losses import LossConfig
 from vqgan.run_directory import ResumeError
-from vqgan.training import TrainingConfig, TrainingResult, learning_rate, train
+from vqgan.training import TrainingConfig, TrainingResult, learning_rate_share, train
 
 CONFIG = TrainingConfig(
     model=VQGANConfig(
@@ -167,8 +167,8 @@ def test_a_missing_feature_network_is_said_before_any_work(tmp_path: Path) -> No
 
 
 def test_learning_rate_by_hand() -> None:
-    config = replace(CONFIG, learning_rate=1.0, warmup_steps=2, steps=6, final_learning_rate=0.2)
-    rates = [learning_rate(step, config) for step in range(7)]
+    config = replace(CONFIG, warmup_steps=2, steps=6, final_learning_rate=0.2)
+    rates = [learning_rate_share(step, config) for step in range(7)]
     half_cosine = [0.2 + 0.8 * (1 + math.cos(math.pi * quarter / 4)) / 2 for quarter in range(5)]
     assert rates == pytest.approx([0.5, 1.0, *half_cosine])
 

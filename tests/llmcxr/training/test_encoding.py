@@ -1,4 +1,4 @@
-"""Images of files -> codes by image id: bad files left out, several codings, the first of the image as it is."""
+"""Images of files -> codes by image id: bad files left out, the first coding of the image as it is."""
 
 import json
 
