@@ -89,7 +89,10 @@ class LMRun:
 
 
 def run(config: LMRun) -> Path:
-    """Train, or go on where `run_dir` stands; returns the model directory, run_dir/model."""
+    """Train, or go on where `run_dir` stands; returns the model directory, run_dir/model.
+
+    A model trained from scratch is also left in run_dir/compact, the same in some megabytes.
+    """
     directory = RunDirectory(config.run_dir)
     checkpoints = sorted(
         directory.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1])
@@ -112,6 +115,8 @@ def run(config: LMRun) -> Path:
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
     bundle = Bundle(trainer.unwrapped.model, encoder, image_tokenizer, provenance)
+    if not config.model.base:
+        save(bundle, directory.path / "compact", compact=True)
     return save(bundle, directory.path / "model")
 
 

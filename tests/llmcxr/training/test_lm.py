@@ -61,6 +61,8 @@ def test_a_run_cut_in_two_follows_the_curve_of_a_whole_one(tokenizer_dir, tmp_pa
     cxr = CXR.from_pretrained(model_dir)
     assert cxr.draw("Normal chest.").image.shape == (32, 32)
     assert cxr.is_phantom_trained
+    compact = CXR.from_pretrained(model_dir.with_name("compact"))
+    assert (compact.draw("Normal chest.").codes == cxr.draw("Normal chest.").codes).all()
 
 
 def test_a_run_that_goes_on_must_be_the_same_run(tokenizer_dir, tmp_path):
