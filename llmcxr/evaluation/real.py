@@ -1,7 +1,8 @@
 """Judge reports of real radiographs by the labels that their publisher gives, against chance.
 
-Labels of public sets are themselves text-mined and noisy, and many are "not mentioned": only studies where
-a label is present or absent count. Knows no model.
+Labels of public sets are themselves text-mined and noisy. A finding that a study's labels do not mention
+counts as absent, on both sides (LLM-CXR's convention, omission = negative); an uncertain one is left out.
+Knows no model.
 """
 
 from __future__ import annotations
@@ -38,16 +39,16 @@ def score_labels(truth: Sequence[dict], texts: Sequence[str], patients: Sequence
     said = [label(text) for text in texts]
     names = sorted({name for labels in truth for name, state in labels.items() if state is Label.PRESENT})
     true = {name: np.array([labels.get(name) is Label.PRESENT for labels in truth]) for name in names}
-    absent = {name: np.array([labels.get(name) is Label.ABSENT for labels in truth]) for name in names}
+    certain = {
+        name: np.array([labels.get(name) is not Label.UNCERTAIN for labels in truth]) for name in names
+    }
     claimed = {name: np.array([labels.get(name) is Label.PRESENT for labels in said]) for name in names}
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(len(texts)) for _ in range(NUM_SHUFFLES)]
-    findings = {
-        name: _against_chance(true[name], claimed[name], true[name] | absent[name], orders) for name in names
-    }
+    findings = {name: _against_chance(true[name], claimed[name], certain[name], orders) for name in names}
 
     def resampled(rows: np.ndarray) -> float | None:
-        known = {name: rows[(true[name] | absent[name])[rows]] for name in names}
+        known = {name: rows[certain[name][rows]] for name in names}
         return macro({name: detection(true[name][i], claimed[name][i])["f1"] for name, i in known.items()})
 
     return {
