@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from llmcxr.data.phantom import render, sample_case
+from llmcxr.data.phantom import points, render, sample_case
 from llmcxr.measure import measure_cardiothoracic_ratio
 
 NUM_CASES = 60
@@ -61,3 +61,21 @@ def test_noise_does_not_crash_it():
     measure_cardiothoracic_ratio(np.random.default_rng(0).random((128, 128), dtype=np.float32))
     with pytest.raises(ValueError, match=r"\(H, W\)"):
         measure_cardiothoracic_ratio(np.zeros((3, 4, 5)))
+
+
+def test_the_thorax_is_as_wide_as_the_phantom_says(cases, measured):
+    errors = []
+    for case, measurement in zip(cases, measured, strict=True):
+        if measurement.ratio is not None:
+            places = points(case)
+            true = places["thorax left edge"][1] - places["thorax right edge"][1]
+            errors.append(abs(measurement.thorax_width - true))
+    assert np.median(errors) < 0.035  # of the picture: borders are seen slightly inside where they are
+
+
+def test_exposure_hardly_matters(cases):
+    for image in render(cases[:4], 128):
+        one, other = measure_cardiothoracic_ratio(image), measure_cardiothoracic_ratio(image * 0.7 + 0.1)
+        assert (one.ratio is None) == (other.ratio is None)
+        if one.ratio is not None:
+            assert one.ratio == pytest.approx(other.ratio, abs=0.005)
