@@ -187,8 +187,8 @@ def _phrase(*words: str) -> str:
 def _ratio_check(request: Request, image: np.ndarray, reading: ClassifierReading) -> Check:
     """Of the heart's size: the ratio that the prompt states, or the side of 0.50 that it implies."""
     measured = measure_cardiothoracic_ratio(image).ratio
-    said = f"{measured:.2f} by geometry" if measured is not None else "not assessable by geometry"
-    said += f", {reading.cardiothoracic_ratio:.2f} by classifier"
+    said = f"{reading.cardiothoracic_ratio:.2f} by classifier"
+    said = f"{measured:.2f} by geometry, {said}" if measured is not None else f"{said} only"
     if request.ratio is not None:
         is_met = abs(reading.cardiothoracic_ratio - request.ratio) <= RATIO_TOLERANCE
         return Check(f"ratio {request.ratio:.2f}", said, is_met)

@@ -35,9 +35,9 @@ def macro(per_finding: Mapping[str, float | None]) -> float | None:
 
 
 def correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Pearson's r."""
+    """Pearson's r. A spread below 1e-9 is rounding, not variation."""
     a, b = np.asarray(first, float), np.asarray(second, float)
-    if len(a) < 3 or a.std() == 0 or b.std() == 0:
+    if len(a) < 3 or min(a.std(), b.std()) < 1e-9:
         return None
     return float(np.corrcoef(a, b)[0, 1])
 

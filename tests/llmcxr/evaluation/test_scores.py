@@ -34,3 +34,5 @@ def test_agreement_worked_by_hand():
 
 def test_a_constant_correlates_with_nothing():
     assert correlation([0.5, 0.5, 0.5], [0.1, 0.2, 0.3]) is None
+    rounded = [0.1 + 0.2, 0.3, 0.3]
+    assert correlation(rounded, [0.1, 0.2, 0.3]) is None
