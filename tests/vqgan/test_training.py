@@ -117,7 +117,7 @@ def test_a_finished_run_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_training_lowers_the_loss_and_leaves_a_whole_run_directory(tmp_path: Path) -> None:
     result = train_blobs(
-        tmp_path, replace(CONFIG, steps=60, log_every=10, validate_every=30, checkpoint_every=30)
+        tmp_path, replace(CONFIG, steps=90, log_every=10, validate_every=30, checkpoint_every=30)
     )
     losses = [line["loss"] for line in metrics_of(tmp_path) if line["kind"] == "train"]
     assert losses[-1] < losses[0] / 2
@@ -137,10 +137,11 @@ def test_training_lowers_the_loss_and_leaves_a_whole_run_directory(tmp_path: Pat
         "best",
         "checkpoints",
     }
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000060"]
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000090"]
     assert [path.name for path in sorted((tmp_path / "sheets").iterdir())] == [
         "step_00000030.png",
         "step_00000060.png",
+        "step_00000090.png",
     ]
     environment = json.loads((tmp_path / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__
