@@ -141,7 +141,7 @@ def _choose_heart(candidates: dict[int, list[tuple[float, float]]]) -> tuple[dic
     best = (-np.inf, {}, 0.0)
     for right, right_contrast in candidates[-1]:
         for left, left_contrast in candidates[1]:
-            unusual = max(abs(right / (right + left) - RIGHT_SHARE) - RIGHT_TOLERANCE, 0)
+            unusual = max(abs(right / max(right + left, 1) - RIGHT_SHARE) - RIGHT_TOLERANCE, 0)
             contrast = right_contrast + left_contrast - RIGHT_PENALTY * unusual
             if contrast > best[0]:
                 best = (contrast, {-1: right, 1: left}, contrast)

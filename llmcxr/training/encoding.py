@@ -104,6 +104,8 @@ def _file_batches(
 def _codings(image: Tensor, number: int, config: EncodingConfig) -> Tensor:
     """(H, W) -> (codings, 1, H, W): as it is, then changed by chance, the same for the same number."""
     copies = image.expand(config.codings, 1, *image.shape)
+    if config.codings == 1:
+        return copies
     changed = augment(
         {"image": copies[1:].clone()}, config.augmentation, torch.Generator().manual_seed(number)
     )

@@ -58,6 +58,7 @@ def test_an_even_picture_has_no_ratio(level):
 
 
 def test_noise_does_not_crash_it():
+    measure_cardiothoracic_ratio(np.eye(128, dtype=np.float32))
     measure_cardiothoracic_ratio(np.random.default_rng(0).random((128, 128), dtype=np.float32))
     with pytest.raises(ValueError, match=r"\(H, W\)"):
         measure_cardiothoracic_ratio(np.zeros((3, 4, 5)))

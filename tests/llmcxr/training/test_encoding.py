@@ -38,3 +38,11 @@ def test_a_folder_of_films_becomes_codes(folder, tmp_path):
     assert (store[store.image_ids[0]][0] == codes).all()
     again = encode_dataset(folder, tokenizer, tmp_path / "codes2", tmp_path, EncodingConfig(codings=3))
     assert (again.read(range(3)) == store.read(range(3))).all()
+
+
+def test_one_coding_is_of_the_image_as_it_is(folder, tmp_path):
+    config = VQGANConfig(
+        image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8
+    )
+    store = encode_dataset(folder, VQGAN(config).eval(), tmp_path / "codes", tmp_path)
+    assert len(store) == 3 and store.metadata.augmentations == 1
