@@ -281,13 +281,10 @@ def encode_command(
     Example:
       llmcxr encode nih:data/nih runs/tokenizer-nih/model runs/nih-codes
     """
+    from llmcxr.model.directory import load_image_tokenizer
     from llmcxr.training.encoding import encode_dataset
-    from vqgan import VQGAN
 
-    try:
-        image_tokenizer = VQGAN.from_pretrained(tokenizer)
-    except ValueError as error:  # vqgan stands alone and knows no UserError
-        raise UserError(str(error)) from error
+    image_tokenizer = load_image_tokenizer(tokenizer)
     store = encode_dataset(dataset, image_tokenizer.to(_device(device)), out, cache_dir)
     say(f"{len(store)} radiographs as codes on a {'x'.join(map(str, store.metadata.grid))} grid")
     print(out)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcxr.errors import UserError
+from llmcxr.files import replacing
 
 NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
 
@@ -45,11 +45,8 @@ def save(config: Any, path: str | Path) -> None:
     """Write a run's dataclass as YAML that `load` reads back to an equal one."""
     from omegaconf import OmegaConf
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(OmegaConf.to_yaml(OmegaConf.structured(config)), encoding="utf-8")
-    partial.replace(path)
+    with replacing(path) as beside:
+        beside.write_text(OmegaConf.to_yaml(OmegaConf.structured(config)), encoding="utf-8")
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -50,9 +50,24 @@ class DrawResult:
     recipe: dict[str, Any] = field(default_factory=dict, repr=False)  # every setting, for the file's metadata
 
 
+class DrawLike(Protocol):
+    """As much of a DrawResult as a judge needs."""
+
+    image: np.ndarray  # (H, W) float32 in [0, 1]
+    codes: np.ndarray  # (h, w) integers
+
+
+class TextLike(Protocol):
+    """As much of a report or an answer as a judge needs."""
+
+    text: str
+
+
 class Predictor(Protocol):
-    def report(self, images: Any, seed: int = 0) -> Any: ...
+    """Lists in, lists out. It batches by itself; a seed gives one result whatever else is in the list."""
 
-    def answer(self, images: Any, questions: Any, seed: int = 0) -> Any: ...
+    def report(self, images: Sequence[np.ndarray], seed: int = 0) -> Sequence[TextLike]: ...
 
-    def draw(self, texts: str | Sequence[str], n: int = 1, seed: int = 0, best_of: int = 1) -> Any: ...
+    def answer(self, images: Sequence[np.ndarray], questions: Sequence[str]) -> Sequence[TextLike]: ...
+
+    def draw(self, texts: Sequence[str], *, seed: int = 0, best_of: int = 1) -> Sequence[DrawLike]: ...

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from llmcxr.evaluation.predictor import Predictor
 from llmcxr.evaluation.scores import share
+from llmcxr.predictor import Predictor
 
 RATIO_TOLERANCE = 0.03  # about three times the classifier's own mean error on the ratio
 

@@ -24,10 +24,11 @@ from llmcxr.evaluation.drawing import (
     score_drawings,
 )
 from llmcxr.evaluation.phantom import load_evaluator, open_held_out
-from llmcxr.evaluation.predictor import Predictor
 from llmcxr.evaluation.reading import evaluate_reading
+from llmcxr.files import replacing
 from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import Classifier, ClassifierReading
+from llmcxr.predictor import Predictor
 from llmcxr.records import Question
 
 PROMPTS = (
@@ -108,9 +109,8 @@ def run_demo(
         demo_sheet.write_sheet(out_dir / "demo.png", drawings)
         demo_page.write_page(out_dir / "index.html", drawings, readings, summary, n)
     summary = summarise(reading, drawing, clock.seconds)
-    partial = out_dir / "summary.json.partial"
-    partial.write_text(json.dumps(summary, indent=2) + "\n")
-    partial.rename(out_dir / "summary.json")
+    with replacing(out_dir / "summary.json") as beside:
+        beside.write_text(json.dumps(summary, indent=2) + "\n")
     return summary
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from llmcxr.evaluation.answers import is_right
 from llmcxr.evaluation.demo_sheet import NOTICE, to_picture
+from llmcxr.files import replacing
 
 if TYPE_CHECKING:
     from llmcxr.evaluation.demo import Drawing, Reading
@@ -59,9 +60,8 @@ def write_page(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>llmcxr demo</title>'
         f"<style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
-    partial = path.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.rename(path)
+    with replacing(path) as beside:
+        beside.write_text(page, encoding="utf-8")
 
 
 def _drawing(drawing: Drawing) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from llmcxr.files import replacing
+
 if TYPE_CHECKING:
     from llmcxr.evaluation.demo import Check, Drawing
 
@@ -32,9 +34,8 @@ NOTICE = "Synthetic images. Research software trained on computed phantoms: not 
 def write_sheet(path: Path, drawings: Sequence[Drawing]) -> None:
     """A PNG of two columns of cards; as many rows as the drawings need."""
     sheet = build_sheet(drawings)
-    partial = path.with_suffix(".partial.png")
-    sheet.save(partial)
-    partial.rename(path)
+    with replacing(path) as beside:
+        sheet.save(beside)
 
 
 def build_sheet(drawings: Sequence[Drawing]) -> Image.Image:

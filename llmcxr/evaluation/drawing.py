@@ -16,10 +16,10 @@ import numpy as np
 from llmcxr.data.phantom.case import FINDINGS
 from llmcxr.evaluation.intervals import bootstrap
 from llmcxr.evaluation.labeler import find_present, read_ratio
-from llmcxr.evaluation.predictor import DrawLike, Predictor
 from llmcxr.evaluation.scores import agreement, macro, share
 from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierReading
+from llmcxr.predictor import DrawLike, Predictor
 
 
 @dataclass(frozen=True)

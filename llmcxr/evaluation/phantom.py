@@ -13,9 +13,9 @@ from llmcxr.evaluation.answers import evaluate_answers
 from llmcxr.evaluation.classifier import evaluate_classifier
 from llmcxr.evaluation.drawing import evaluate_drawing
 from llmcxr.evaluation.fidelity import tokenizer_fidelity
-from llmcxr.evaluation.predictor import Predictor
 from llmcxr.evaluation.reading import evaluate_reading
 from llmcxr.model.classifier import Classifier
+from llmcxr.predictor import Predictor
 
 HELD_OUT_SEED = 1  # the phantoms that no training may see
 

@@ -15,8 +15,8 @@ import numpy as np
 from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
 from llmcxr.evaluation.intervals import bootstrap
 from llmcxr.evaluation.labeler import find_present, label, read_ratio
-from llmcxr.evaluation.predictor import Predictor
 from llmcxr.evaluation.scores import agreement, detection, macro, share
+from llmcxr.predictor import Predictor
 from llmcxr.records import Label
 
 

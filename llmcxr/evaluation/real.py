@@ -14,8 +14,8 @@ import numpy as np
 
 from llmcxr.evaluation.intervals import bootstrap
 from llmcxr.evaluation.labeler import label
-from llmcxr.evaluation.predictor import Predictor
 from llmcxr.evaluation.scores import detection, macro
+from llmcxr.predictor import Predictor
 from llmcxr.records import Label
 
 NUM_SHUFFLES = 200

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from llmcxr.data.phantom.case import FINDINGS, ZONES
 from llmcxr.errors import UserError
+from llmcxr.files import replacing
 
 # What can be asked of a finding beyond its presence. A finding that is missing has no side or zone of its
 # own.
@@ -151,18 +152,15 @@ class Classifier(nn.Module):
         from safetensors.torch import save_file
 
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
         weights = {
             name: value.half() if value.is_floating_point() else value
             for name, value in self.state_dict().items()
         }
-        beside = directory / "model.safetensors.partial"
-        save_file({name: value.contiguous() for name, value in weights.items()}, beside)
-        beside.rename(directory / "model.safetensors")
+        with replacing(directory / "model.safetensors") as beside:
+            save_file({name: value.contiguous() for name, value in weights.items()}, beside)
         config = {"architecture": "llmcxr.Classifier", "findings": list(FINDINGS), **asdict(self.config)}
-        beside = directory / "config.json.partial"
-        beside.write_text(json.dumps(config, indent=2) + "\n")
-        beside.rename(directory / "config.json")
+        with replacing(directory / "config.json") as beside:
+            beside.write_text(json.dumps(config, indent=2) + "\n")
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> Classifier:

@@ -81,10 +81,7 @@ def load(directory: str | Path) -> Bundle:
             f"{directory}: no such model directory; give a directory saved by llmcxr, or the name 'phantom'"
         )
     card = _read_card(directory)
-    try:
-        image_tokenizer = VQGAN.from_pretrained(directory / "image_tokenizer")
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    image_tokenizer = load_image_tokenizer(directory / "image_tokenizer")
     if image_tokenizer.fingerprint != card["image_tokenizer_fingerprint"]:
         raise UserError(
             f"{directory / 'image_tokenizer'}: the model was trained with image tokenizer "
@@ -104,7 +101,15 @@ def load(directory: str | Path) -> Bundle:
             f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}"
         )
     encoder = Encoder(tokenizer, vocabulary, TEMPLATES[card["template"]])
-    return Bundle(model, encoder, image_tokenizer.eval(), card["provenance"])
+    return Bundle(model, encoder, image_tokenizer, card["provenance"])
+
+
+def load_image_tokenizer(directory: str | Path) -> VQGAN:
+    """An image tokenizer for use, not training; its ValueError (vqgan stands alone) becomes a UserError."""
+    try:
+        return VQGAN.from_pretrained(directory).eval()
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _save_language_model(model: UnifiedModel, directory: Path, compact: bool) -> None:

@@ -30,7 +30,7 @@ from llmcxr import config as run_config
 from llmcxr.data import Dataset, find_frontal, open_dataset
 from llmcxr.data.code_store import CodeStore
 from llmcxr.errors import UserError
-from llmcxr.model.directory import Bundle, save
+from llmcxr.model.directory import Bundle, load_image_tokenizer, save
 from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
@@ -100,7 +100,10 @@ def run(config: LMRun) -> Path:
     _record_config(config, directory.path / "config.yaml", is_going_on=bool(checkpoints))
     directory.record_environment()
     set_seed(config.seed)
-    image_tokenizer = _load_image_tokenizer(config.tokenizer)
+    try:
+        image_tokenizer = load_image_tokenizer(config.tokenizer)
+    except UserError as error:
+        raise UserError(f"tokenizer={config.tokenizer}: {error}") from error
     dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
     store = encode_dataset(
         config.dataset, image_tokenizer, directory.path / "codes", config.cache_dir, config.encoding
@@ -110,7 +113,7 @@ def run(config: LMRun) -> Path:
     )
     model, encoder = _build_model(config, dataset, image_tokenizer)
     examples = StepExamples(dataset, store, encoder, config)
-    held_out = StepExamples(validation, validation_store, encoder, config, num_steps=len(validation))
+    held_out = StepExamples(validation, validation_store, encoder, config, num_items=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
@@ -129,21 +132,22 @@ class StepExamples(TorchDataset):
         store: CodeStore,
         encoder: Encoder,
         config: LMRun,
-        num_steps: int | None = None,
+        num_items: int | None = None,
     ) -> None:
         self.dataset, self.store, self.encoder, self.config = dataset, store, encoder, config
-        self.indices = [i for i in range(len(dataset)) if _image_id(dataset, i) in store]
-        if not self.indices:
+        image_ids = enumerate(_image_id(dataset, index) for index in range(len(dataset)))
+        self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
+        if not self.studies:
             raise UserError(f"{config.dataset}: no study has an image that could be encoded")
-        self.num_items = num_steps or config.training.steps * config.training.batch_size
+        self.num_items = num_items or config.training.steps * config.training.batch_size
 
     def __len__(self) -> int:
         return self.num_items
 
     def __getitem__(self, item: int) -> tuple[Example, Example]:
         rng = np.random.default_rng(np.random.SeedSequence((self.config.seed, item)))
-        index = self.indices[self._shuffled(item)]
-        augmentations = self.store[_image_id(self.dataset, index)]
+        index, image_id = self.studies[self._shuffled(item)]
+        augmentations = self.store[image_id]
         codes = augmentations[int(rng.integers(len(augmentations)))]
         texts = self.dataset.texts(index, rng)
         settings = self.config.examples
@@ -166,11 +170,11 @@ class StepExamples(TorchDataset):
         return batch
 
     def _shuffled(self, item: int) -> int:
-        epoch, place = divmod(item, len(self.indices))
+        epoch, place = divmod(item, len(self.studies))
         if getattr(self, "_epoch", None) != epoch:
             self._epoch = epoch
             order = np.random.default_rng(np.random.SeedSequence((self.config.seed, epoch, 1)))
-            self._order = order.permutation(len(self.indices))
+            self._order = order.permutation(len(self.studies))
         return int(self._order[place])
 
 
@@ -378,13 +382,6 @@ def _record_config(config: LMRun, path: Path, is_going_on: bool) -> None:
                         "use the same settings, or another run_dir"
                     )
     run_config.save(config, path)
-
-
-def _load_image_tokenizer(path: str) -> VQGAN:
-    try:
-        return VQGAN.from_pretrained(path).eval()
-    except ValueError as error:
-        raise UserError(f"tokenizer={path}: {error}") from error
 
 
 def _load_pretrained(loader, path: str):
