@@ -32,6 +32,9 @@ from llmcxr.model.classifier import (
 from llmcxr.training.augmentation import AugmentationConfig, augment
 from llmcxr.training.image_cache import cached_images
 
+# Small findings are learnt last: with equal weights a nodule of 12 mm is still missed when all else is seen.
+FINDING_WEIGHTS = {"nodule": 3.0}
+
 
 @dataclass(frozen=True)
 class ClassifierRun:
@@ -92,14 +95,19 @@ class Targets:
 
 def classifier_loss(output: ClassifierOutput, targets: Targets) -> dict[str, Tensor]:
     """Named parts, each a mean; their sum is trained. Sides and zones count only where they apply."""
-    choices = [(output.sides[name], targets.sides[name]) for name in SIDE_CHOICES]
-    choices += [(output.zones[name], targets.zones[name]) for name in ZONE_CHOICES]
+    choices = [(name, output.sides[name], targets.sides[name]) for name in SIDE_CHOICES]
+    choices += [(name, output.zones[name], targets.zones[name]) for name in ZONE_CHOICES]
     batch_size = len(targets.ratio)
     placed = sum(
-        F.cross_entropy(logits, truth, ignore_index=-1, reduction="sum") for logits, truth in choices
+        FINDING_WEIGHTS.get(name, 1.0) * F.cross_entropy(logits, truth, ignore_index=-1, reduction="sum")
+        for name, logits, truth in choices
+    )
+    weights = torch.tensor([FINDING_WEIGHTS.get(name, 1.0) for name in FINDINGS])
+    presence = F.binary_cross_entropy_with_logits(
+        output.presence, targets.presence, weight=weights.to(output.presence)
     )
     return {
-        "presence": F.binary_cross_entropy_with_logits(output.presence, targets.presence) * len(FINDINGS),
+        "presence": presence * len(FINDINGS),
         "place": placed / batch_size,
         "ratio": F.smooth_l1_loss(output.ratio / RATIO_SCALE, targets.ratio / RATIO_SCALE),
     }
