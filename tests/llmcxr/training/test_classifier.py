@@ -39,6 +39,25 @@ def test_loss_counts_a_side_only_where_it_applies():
     assert [part.item() for part in classifier_loss(output, targets).values()] == pytest.approx([0, 0, 0])
 
 
+def test_a_missed_nodule_costs_three_times_a_missed_pacemaker():
+    def cost(missed: str) -> float:
+        presence = torch.full((1, len(FINDINGS)), -20.0)
+        truth = Targets.from_cases([case_with()])
+        truth.presence[0, FINDINGS.index(missed)] = 1.0
+        output = ClassifierOutput(
+            presence,
+            {name: torch.zeros(1, len(choices)) for name, choices in SIDE_CHOICES.items()},
+            {name: torch.zeros(1, len(choices)) for name, choices in ZONE_CHOICES.items()},
+            torch.tensor([0.45]),
+        )
+        return classifier_loss(output, truth)["presence"].item()
+
+    assert cost("pacemaker") == pytest.approx(
+        20
+    )  # -log sigmoid(-20), the mean over findings times their number
+    assert cost("nodule") == pytest.approx(60)
+
+
 def tiny_run(tmp_path, name, **changes):
     settings = dict(
         run_dir=str(tmp_path / name),
