@@ -5,7 +5,8 @@ Every study is used in both directions. Drawing: the request, then the image. Re
 several turns about it (report, one-line summary, questions), each of which sees the image and itself but no
 other turn, exactly as at prediction. Loss falls on responses only (LLM-CXR, sec. 2.2, L_instruct). A share of
 requests is dropped, so that the model also learns the image without its text, which guidance needs (Ho &
-Salimans 2022).
+Salimans 2022). With `image_prefix_loss` the image that a reading begins with takes a loss too: the same image
+words are then learnt twice per study, once without a request, for little more time.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class ExampleConfig:
     summary_share: float = 0.5  # share of readings with a one-line summary, which best-of-N ranks by
     questions_per_study: int = 3  # at most
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
+    image_prefix_loss: bool = False  # the image that a reading begins with takes a loss too
     max_length: int = 512  # longer examples are left out
 
     def __post_init__(self) -> None:
@@ -41,10 +43,11 @@ class ExampleConfig:
 
 @dataclass(frozen=True)
 class Example:
-    """A prefix that all turns see, and the turns. A prefix may be empty."""
+    """A prefix that all turns see, and the turns. A prefix may be empty; its image takes a loss if asked."""
 
     prefix: list[int]
     turns: list[Turn]
+    has_prefix_loss: bool = False
 
     def __len__(self) -> int:
         return len(self.prefix) + sum(len(prompt) + len(response) for prompt, response in self.turns)
@@ -76,7 +79,7 @@ def reading_example(
     asked += [(texts.questions[i].question, texts.questions[i].answer) for i in chosen]
     if encoder.template.image_first:
         turns = [(encoder.turn(instruction), encoder.response(answer)) for instruction, answer in asked]
-        return Example(encoder.image_prefix(codes), turns)
+        return Example(encoder.image_prefix(codes), turns, config.image_prefix_loss)
     turns = [(encoder.prompt(one, codes=codes), encoder.response(answer)) for one, answer in asked]
     return Example([], turns)
 
@@ -98,6 +101,8 @@ def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> 
         input_ids[row, :place] = torch.tensor(example.prefix)
         position_ids[row, :place] = torch.arange(place)
         segments[row, :place] = 0
+        if example.has_prefix_loss:
+            labels[row, :place] = torch.tensor(_targets(example.prefix, first_image_word))
         for number, (prompt, response) in enumerate(example.turns, start=1):
             stop = place + len(prompt) + len(response)
             input_ids[row, place:stop] = torch.tensor(prompt + response)

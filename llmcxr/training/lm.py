@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ from llmcxr.training.encoding import EncodingConfig, encode_dataset
 from llmcxr.training.examples import Example, ExampleConfig, collate, drawing_example, reading_example
 from llmcxr.vocabulary import add_image_words, train_text_tokenizer
 from vqgan import VQGAN
+from vqgan.muon import MuonAdamW
 from vqgan.run_directory import RunDirectory
 
 TEXTS_FOR_BPE = 4000  # studies whose words the text tokenizer is trained on
@@ -48,6 +49,7 @@ class LMTrainingConfig:
     steps: int = 10_000
     batch_size: int = 8  # studies per process and step, each in both directions
     learning_rate: float = 3e-3
+    muon_learning_rate: float = 0.0  # of the matrices inside the layers; 0 leaves them to AdamW
     warmup_steps: int = 100
     decay_share: float = 0.5  # of the steps, at the end: linear decay to a fiftieth
     weight_decay: float = 0.05
@@ -113,7 +115,8 @@ def run(config: LMRun) -> Path:
     )
     model, encoder = _build_model(config, dataset, image_tokenizer)
     examples = StepExamples(dataset, store, encoder, config)
-    held_out = StepExamples(validation, validation_store, encoder, config, num_items=len(validation))
+    responses_only = replace(config, examples=replace(config.examples, image_prefix_loss=False))
+    held_out = StepExamples(validation, validation_store, encoder, responses_only, num_items=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
@@ -244,7 +247,7 @@ class _LMTrainer(Trainer):
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
 
     def create_optimizer(self, *args, **kwargs):
-        """AdamW that decays matrices and not embeddings, norms or biases."""
+        """AdamW that decays matrices and not embeddings, norms or biases; or Muon for the matrices."""
         training = self.run_config.training
         matrices, rest = [], []
         for name, parameter in self.model.named_parameters():
@@ -252,13 +255,22 @@ class _LMTrainer(Trainer):
                 word in name for word in ("embed", "image_table", "image_head")
             )
             (matrices if is_matrix else rest).append(parameter)
+        betas = tuple(training.betas)
+        if training.muon_learning_rate:
+            self.optimizer = MuonAdamW(
+                matrices,
+                rest,
+                training.muon_learning_rate,
+                training.learning_rate,
+                betas,
+                training.weight_decay,
+            )
+            return self.optimizer
         groups = [
             {"params": matrices, "weight_decay": training.weight_decay},
             {"params": rest, "weight_decay": 0.0},
         ]
-        self.optimizer = torch.optim.AdamW(
-            groups, lr=training.learning_rate, betas=tuple(training.betas), fused=True
-        )
+        self.optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=betas, fused=True)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer=None):

@@ -75,3 +75,15 @@ def test_turns_are_computed_as_if_each_stood_alone(codes, template):
     torch.testing.assert_close(together["text_nll"], text_nll, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(together["image_nll"], image_nll, rtol=1e-4, atol=1e-4)
     assert int(together["num_image"]) == bundle.model.vocabulary.num_cells
+
+
+def test_the_image_before_a_reading_takes_a_loss_where_asked(bundle, codes):
+    def losses(**changes):
+        config = ExampleConfig(summary_share=1, **changes)
+        example = reading_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), config)
+        return bundle.model.losses(**batch_of(bundle, example))
+
+    without, with_prefix = losses(), losses(image_prefix_loss=True)
+    assert int(without["num_image"]) == 0
+    assert int(with_prefix["num_image"]) == bundle.model.vocabulary.num_cells
+    torch.testing.assert_close(without["text_nll"], with_prefix["text_nll"])

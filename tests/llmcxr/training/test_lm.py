@@ -50,12 +50,14 @@ def losses(run_dir):
     return {line["step"]: line["loss"] for line in lines if line["kind"] == "train"}
 
 
-def test_a_run_cut_in_two_follows_the_curve_of_a_whole_one(tokenizer_dir, tmp_path):
-    whole = tiny_run(tokenizer_dir, tmp_path / "whole", tmp_path)
-    run(whole)
-    run(tiny_run(tokenizer_dir, tmp_path / "cut", tmp_path, max_minutes=1e-6))  # ends after its first step
+@pytest.mark.parametrize("muon", [0.0, 0.02])
+def test_a_run_cut_in_two_follows_the_curve_of_a_whole_one(tokenizer_dir, tmp_path, muon):
+    settings = {"muon_learning_rate": muon}
+    run(tiny_run(tokenizer_dir, tmp_path / "whole", tmp_path, **settings))
+    cut = settings | {"max_minutes": 1e-6}  # ends after its first step
+    run(tiny_run(tokenizer_dir, tmp_path / "cut", tmp_path, **cut))
     assert sorted(losses(tmp_path / "cut")) == [1]
-    model_dir = run(tiny_run(tokenizer_dir, tmp_path / "cut", tmp_path))
+    model_dir = run(tiny_run(tokenizer_dir, tmp_path / "cut", tmp_path, **settings))
     assert losses(tmp_path / "cut") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
     assert losses(tmp_path / "whole")[6] < losses(tmp_path / "whole")[1]
     cxr = CXR.from_pretrained(model_dir)
