@@ -116,21 +116,47 @@ def generate_text(
 
 
 @torch.inference_mode()
-def score_texts(
+def score_words(
     model: UnifiedModel, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]]
-) -> Tensor:
-    """log p(response | prompt) summed over the response's text words, (B,), in one forward pass."""
+) -> list[Tensor]:
+    """log p of each text word of the responses given all before it, (length of the response,) each, in one
+    forward pass.
+    """
     sequences = [[*prompt, *response] for prompt, response in zip(prompts, responses, strict=True)]
     ids, mask = pad_left(sequences, model.device)
     hidden = model.hidden(ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0))
     longest = max(len(response) for response in responses)
     log_probabilities = model.text_logits(hidden[:, -longest - 1 : -1]).float().log_softmax(-1)
-    scores = log_probabilities.gather(2, ids[:, -longest:, None].clamp(max=log_probabilities.shape[-1] - 1))[
-        ..., 0
+    words = ids[:, -longest:, None].clamp(max=log_probabilities.shape[-1] - 1)
+    scores = log_probabilities.gather(2, words)[..., 0]
+    return [row[longest - len(response) :] for row, response in zip(scores, responses, strict=True)]
+
+
+def score_texts(
+    model: UnifiedModel, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]]
+) -> Tensor:
+    """log p(response | prompt) summed over the response's text words, (B,)."""
+    return torch.stack([words.sum() for words in score_words(model, prompts, responses)])
+
+
+@torch.inference_mode()
+def score_images(model: UnifiedModel, prompts: Sequence[Sequence[int]], codes: Tensor) -> Tensor:
+    """log p(codes | prompt) summed over the image's cells, (B,), in one forward pass. codes (B, N) raster
+    order.
+    """
+    vocabulary = model.vocabulary
+    words = vocabulary.to_token_ids(codes.cpu().numpy().reshape(len(codes), *vocabulary.grid))
+    words = words.reshape(len(codes), -1)
+    sequences = [
+        [*prompt, vocabulary.boi_id, *row] for prompt, row in zip(prompts, words.tolist(), strict=True)
     ]
-    lengths = torch.tensor([len(response) for response in responses], device=model.device)
-    is_response = torch.arange(longest, device=model.device) >= longest - lengths[:, None]
-    return (scores * is_response).sum(1)
+    ids, mask = pad_left(sequences, model.device)
+    hidden = model.hidden(ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0))
+    before = hidden[:, -vocabulary.num_cells - 1 : -1].flatten(0, 1)
+    cells = torch.arange(vocabulary.num_cells, device=model.device).repeat(len(codes))
+    log_probabilities = model.image_logits(before, cells).float().log_softmax(-1)
+    chosen = codes.to(model.device).reshape(-1, 1).long()
+    return log_probabilities.gather(1, chosen).reshape(len(codes), -1).sum(1)
 
 
 def pad_left(sequences: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ Research software, not a medical device.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +32,7 @@ from llmcxr.reports import parse_sections
 
 EMBEDDED = ("phantom",)  # names of models that ship with the package
 MAX_REPORT_WORDS = 256
+_SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|\n|$)", re.DOTALL)
 BATCH_ROWS = 64  # rows decoded at once; a longer list is worked through in batches
 
 
@@ -69,10 +71,18 @@ class CXR:
 
     # -- reading ------------------------------------------------------------
 
-    def report(self, image, seed: int = 0, temperature: float = 0.0, top_p: float = 1.0):
+    def report(
+        self,
+        image,
+        seed: int = 0,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        instruction: str = REPORT.instructions[0],
+    ):
         """Write the report of one image or of each of a list; temperature 0 is the likeliest wording."""
         opened, is_list = self._open(image)
-        prompts = [self.encoder.prompt(REPORT.instructions[0], codes=codes) for codes, _ in opened]
+        self._check_text(instruction, "instruction")
+        prompts = [self.encoder.prompt(instruction, codes=codes) for codes, _ in opened]
         results = [
             ReportResult(
                 text=text,
@@ -121,6 +131,35 @@ class CXR:
         texts, _ = _as_list(text)
         scores = self._score([codes for codes, _ in opened], texts * (len(opened) if len(texts) == 1 else 1))
         return scores if is_list else scores[0]
+
+    def score_sentences(self, image, report: str) -> list[tuple[str, list[float]]]:
+        """Each sentence of a report, with its log p given what stands before it and each image (nats).
+
+        `image` is one or a list; the list of every sentence has one entry an image.
+        """
+        opened, _ = self._open(image)
+        prompts = [self.encoder.prompt(REPORT.instructions[0], codes=codes) for codes, _ in opened]
+        words, sentence_of, sentences = self._split_sentences(report)
+        scores = []
+        for batch in _batches(prompts, BATCH_ROWS):
+            scores += engine.score_words(self.model, batch, [words] * len(batch))
+        return [
+            (sentence, [float(row.cpu()[sentence_of == place].sum()) for row in scores])
+            for place, sentence in enumerate(sentences)
+        ]
+
+    def _split_sentences(self, report: str) -> tuple[list[int], torch.Tensor, list[str]]:
+        """The report's words, the place of each word's sentence, and the sentences."""
+        spans = [match.span() for match in _SENTENCE.finditer(report)]
+        if not spans:
+            raise UserError("the report is empty; there is no sentence to score")
+        encoded = self.encoder.tokenizer(
+            report, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+        )
+        ends = np.array([stop for _, stop in spans])
+        middles = np.array([(start + stop) / 2 for start, stop in encoded.offset_mapping])
+        sentence_of = torch.from_numpy(np.searchsorted(ends, middles).clip(max=len(spans) - 1))
+        return encoded.input_ids, sentence_of, [report[start:stop].strip() for start, stop in spans]
 
     # -- drawing ------------------------------------------------------------
 
@@ -172,6 +211,17 @@ class CXR:
                     )
                 )
         return results if is_list or n > 1 else results[0]
+
+    def score_image(self, image, text) -> list[float]:
+        """log p(codes of the image | text) of each pair (nats); the empty text is the unconditional model."""
+        opened, _ = self._open(image)
+        texts, _ = _as_list(text)
+        scores = []
+        for batch in _batches(list(zip(opened, texts, strict=True)), BATCH_ROWS):
+            prompts = [self.encoder.prompt(DRAW.instructions[0], text=one) for _, one in batch]
+            codes = torch.from_numpy(np.stack([codes.reshape(-1) for (codes, _), _ in batch]))
+            scores += engine.score_images(self.model, prompts, codes).tolist()
+        return scores
 
     # -- parts ------------------------------------------------------------
 

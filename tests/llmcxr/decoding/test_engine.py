@@ -78,3 +78,10 @@ def test_a_text_ends_at_several_end_words(bundle):
     cut = engine.generate_text(bundle.model, [prompt], [0], GREEDY, end, 6).token_ids[0]
     first = next(i for i in range(len(free)) if free[i : i + 2] == end)
     assert cut == free[:first]
+
+
+@torch.no_grad()
+def test_images_score_as_they_were_drawn(bundle):
+    drawn = engine.generate_images(bundle.model, prompts_of(bundle), [0, 1, 2], Sampling(1.0))
+    scores = engine.score_images(bundle.model, prompts_of(bundle), drawn.codes)
+    torch.testing.assert_close(scores, drawn.log_probabilities, rtol=1e-3, atol=1e-2)

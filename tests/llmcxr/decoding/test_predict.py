@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from llmcxr.decoding import engine
 from llmcxr.decoding.predict import CXR
 from llmcxr.errors import UserError
+from llmcxr.prompts import REPORT
 from tests.llmcxr.model.tiny import tiny_bundle
 
 
@@ -85,3 +88,26 @@ def test_a_word_typed_as_an_image_word_is_text(cxr):
 def test_what_cannot_be_done_is_said(cxr, call, message):
     with pytest.raises(UserError, match=message):
         call(cxr)
+
+
+def test_the_sentences_of_a_report_share_its_log_probability(cxr, pictures):
+    text = "No pneumothorax. Cardiothoracic ratio 0.57."
+    (first, before), (second, after) = cxr.score_sentences(pictures[:2], text)
+    assert (first, second) == ("No pneumothorax.", "Cardiothoracic ratio 0.57.")
+    codes = cxr.encode(pictures[:2])
+    prompts = [cxr.encoder.prompt(REPORT.instructions[0], codes=one) for one in codes]
+    whole = engine.score_texts(cxr.model, prompts, [cxr.encoder.text(text)] * 2)
+    assert [a + b for a, b in zip(before, after, strict=True)] == pytest.approx(whole.tolist(), abs=1e-3)
+    with pytest.raises(UserError, match="empty"):
+        cxr.score_sentences(pictures[0], "  ")
+
+
+def test_an_image_scores_as_it_was_drawn(cxr):
+    drawn = cxr.draw(["Large right pleural effusion."], guidance=1.0, temperature=1.0)
+    prompt = cxr.encoder.prompt("Draw:", text=drawn[0].text)
+    codes = torch.from_numpy(drawn[0].codes.reshape(1, -1))
+    scored = engine.score_images(cxr.model, [prompt], codes)
+    assert scored.tolist() == pytest.approx([drawn[0].log_probability], abs=1e-2)
+    image = drawn[0].image
+    with_text, without = cxr.score_image([image, image], [drawn[0].text, ""])
+    assert with_text < 0 and without < 0 and with_text != without
