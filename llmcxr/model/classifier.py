@@ -122,15 +122,18 @@ class Classifier(nn.Module):
             maps.append(block(maps[-1]))
         return maps
 
-    def forward(self, images: Tensor) -> ClassifierOutput:
-        """(B, 1, H, W) float in [0, 1], bright = dense, H = W = image_size."""
+    def embed(self, images: Tensor) -> Tensor:
+        """(B, 1, H, W) as `forward` takes them -> (B, hidden): what every output is a linear map of."""
         expected = (1, self.config.image_size, self.config.image_size)
         if tuple(images.shape[1:]) != expected:
             raise ValueError(f"expected images (B, {expected}), got {tuple(images.shape)}")
         deepest = self.features(images)[-1]
         placed = F.relu(self.pool(deepest)).flatten(1)
-        hidden = F.relu(self.hidden(torch.cat([placed, deepest.amax((2, 3))], dim=1)))
-        return _split(self.head(self.dropout(hidden)))
+        return F.relu(self.hidden(torch.cat([placed, deepest.amax((2, 3))], dim=1)))
+
+    def forward(self, images: Tensor) -> ClassifierOutput:
+        """(B, 1, H, W) float in [0, 1], bright = dense, H = W = image_size."""
+        return _split(self.head(self.dropout(self.embed(images))))
 
     @torch.no_grad()
     def predict(self, images: np.ndarray | Tensor, batch_size: int = 64) -> list[ClassifierReading]:

@@ -1,0 +1,181 @@
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+from transformers import Dinov2Config, Dinov2Model
+
+from llmcxr.data.phantom import PhantomDataset
+from llmcxr.errors import UserError
+from llmcxr.evaluation.image_metrics.features import extract, open_extractor
+from llmcxr.model.classifier import Classifier, ClassifierConfig
+
+
+@pytest.fixture
+def classifier(tmp_path):
+    torch.manual_seed(0)
+    Classifier(ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)).save_pretrained(
+        tmp_path / "judge"
+    )
+    return tmp_path / "judge"
+
+
+def noise(n, size=32, seed=0):
+    return np.random.default_rng(seed).random((n, size, size), dtype=np.float32)
+
+
+def test_default_is_the_shipped_classifier():
+    extractor = open_extractor()
+    features = extractor(noise(2, 64))
+    assert (extractor.name, extractor.dimension) == ("classifier", 192)
+    assert features.shape == (2, 192) and features.dtype == np.float32
+
+
+def test_outputs_of_a_classifier_are_linear_in_its_features(classifier):
+    images = noise(3)
+    features = open_extractor(f"classifier:{classifier}")(images)
+    model = Classifier.from_pretrained(classifier)
+    expected = model(torch.from_numpy(images)[:, None]).presence
+    actual = model.head(torch.from_numpy(features))[:, : expected.shape[1]]
+    torch.testing.assert_close(actual, expected)
+
+
+def test_batches_and_streams_give_the_same(classifier):
+    extractor = open_extractor(f"classifier:{classifier}")
+    images = noise(7)
+    together = extractor(images)
+    np.testing.assert_allclose(extract(extractor, images, batch=3), together, atol=1e-5)
+    np.testing.assert_allclose(extract(extractor, (image for image in images), batch=7), together, atol=1e-5)
+    assert extract(extractor, []).shape == (0, 16)
+
+
+def test_a_dataset_is_read_at_the_size_asked_for(classifier):
+    extractor = open_extractor(f"classifier:{classifier}")
+    dataset = PhantomDataset(3, 0)
+    features = extract(extractor, dataset, size=64, batch=2)
+    expected = extractor(np.stack([dataset.read(index, 64) for index in range(3)]))
+    np.testing.assert_allclose(features, expected, atol=1e-5)
+    tall = [np.ones((40, 20), np.float32)]
+    assert extract(extractor, tall, size=32).shape == (1, 16)
+
+
+def test_no_more_than_a_batch_is_held(classifier):
+    alive = []
+
+    class Counted(np.ndarray):
+        def __del__(self):
+            alive.pop()
+
+    def stream():
+        for number in range(40):
+            image = noise(1, seed=number)[0].view(Counted)
+            alive.append(1)
+            held.append(len(alive))
+            yield image
+
+    held: list[int] = []
+    extract(open_extractor(f"classifier:{classifier}"), stream(), batch=8)
+    assert max(held) <= 2 * 8 + 2
+
+
+def test_nan_names_the_image(classifier):
+    images = noise(10)
+    images[7, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="1 of a batch of 4 images .* the first is image 7"):
+        extract(open_extractor(f"classifier:{classifier}"), images, batch=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("clip:x", "unknown feature extractor"),
+        ("xrv", "needs the path of its weights"),
+        ("xrv:no/such.pt", "found nothing there"),
+        ("classifier:no/such", "found nothing there"),
+    ],
+)
+def test_bad_names_are_told(name, words):
+    with pytest.raises(UserError, match=words):
+        open_extractor(name)
+
+
+def test_rad_dino_from_a_directory(tmp_path):
+    torch.manual_seed(0)
+    config = Dinov2Config(
+        hidden_size=24, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    model = Dinov2Model(config).eval()
+    model.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"expected preprocessor_config\.json"):
+        open_extractor(f"rad-dino:{tmp_path}")
+    settings = {
+        "image_mean": [0.53] * 3,
+        "image_std": [0.26] * 3,
+        "crop_size": {"height": 28, "width": 28},
+    }
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    extractor = open_extractor(f"rad-dino:{tmp_path}")
+    images = noise(2, 28)
+    pixels = torch.from_numpy((images[:, None] - 0.53) / 0.26).expand(-1, 3, -1, -1)
+    with torch.no_grad():
+        expected = model(pixels).pooler_output  # Dinov2 pools by its class token
+    assert extractor.dimension == 24
+    np.testing.assert_allclose(extractor(images), expected.numpy(), atol=1e-5)
+
+
+def test_inception_from_torchscript(tmp_path):
+    class Inception(torch.nn.Module):
+        def forward(self, images: torch.Tensor, return_features: bool = False) -> torch.Tensor:
+            assert images.dtype == torch.uint8 and images.shape[1] == 3 and return_features
+            return images.float().mean((1, 2, 3))[:, None].repeat(1, 2048)
+
+    torch.jit.script(Inception()).save(tmp_path / "inception.pt")
+    features = open_extractor(f"inception:{tmp_path / 'inception.pt'}")(np.full((2, 8, 8), 0.2, np.float32))
+    assert features.shape == (2, 2048)
+    np.testing.assert_allclose(features, 51)
+
+
+@pytest.mark.parametrize("kind", ["xrv", "inception"])
+def test_a_missing_package_is_named(kind, tmp_path, monkeypatch):
+    for package in ("torchxrayvision", "torch_fidelity", "torch_fidelity.feature_extractor_inceptionv3"):
+        monkeypatch.setitem(sys.modules, package, None)
+    torch.save({}, tmp_path / "weights.pt")
+    with pytest.raises(UserError, match=r"pip install llmcxr\[(xrv|fidelity)\]"):
+        open_extractor(f"{kind}:{tmp_path / 'weights.pt'}")
+
+
+class FakeDenseNet(torch.nn.Module):
+    """Has the parameters' names and the door of torchxrayvision's, and averages pixels."""
+
+    def __init__(self, num_classes=18):
+        super().__init__()
+        self.features = torch.nn.Sequential()
+        self.features.add_module("conv0", torch.nn.Conv2d(1, 2, 1))
+        self.classifier = torch.nn.Linear(2, num_classes)
+
+    def features2(self, images):
+        assert images.shape[1:] == (1, 224, 224)
+        return self.features(images).mean((2, 3))
+
+
+def test_xrv_scales_pixels_as_its_network_was_trained(tmp_path, monkeypatch):
+    fake = types.SimpleNamespace(models=types.SimpleNamespace(DenseNet=FakeDenseNet))
+    monkeypatch.setitem(sys.modules, "torchxrayvision", fake)
+    net = FakeDenseNet(14)
+    with torch.no_grad():
+        net.features.conv0.weight.copy_(torch.tensor([1.0, 2.0]).view(2, 1, 1, 1))
+        net.features.conv0.bias.zero_()
+    weights = tmp_path / "densenet.pt"
+    torch.save(net.state_dict() | {"op_threshs": torch.zeros(14)}, weights)
+    images = np.stack([np.zeros((32, 32)), np.ones((32, 32))]).astype(np.float32)
+    features = open_extractor(f"xrv:{weights}")(images)
+    np.testing.assert_allclose(features, [[-1024, -2048], [1024, 2048]], rtol=1e-5)
+
+    torch.save({"weight": torch.zeros(1)}, weights)
+    with pytest.raises(UserError, match="state dict of a torchxrayvision DenseNet"):
+        open_extractor(f"xrv:{weights}")
+    torch.save(net, weights)
+    with pytest.raises(UserError, match="pickled module"):
+        open_extractor(f"xrv:{weights}")
