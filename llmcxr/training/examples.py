@@ -66,6 +66,15 @@ def drawing_example(
     return Example([], [(encoder.prompt(instruction, text=request), encoder.image(codes))])
 
 
+def exchange_requests(drawings: Sequence[Example]) -> list[Example]:
+    """Every drawing's image with the next one's request."""
+    following = [*drawings[1:], *drawings[:1]]
+    return [
+        Example([], [(other.turns[0][0], drawing.turns[0][1])])
+        for drawing, other in zip(drawings, following, strict=True)
+    ]
+
+
 def reading_example(
     encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
 ) -> Example:

@@ -30,12 +30,19 @@ from llmcxr import config as run_config
 from llmcxr.data import Dataset, find_frontal, open_dataset
 from llmcxr.data.code_store import CodeStore
 from llmcxr.errors import UserError
-from llmcxr.model.directory import Bundle, load_image_tokenizer, save
+from llmcxr.model.directory import Bundle, load, load_image_tokenizer, save
 from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
 from llmcxr.training.encoding import EncodingConfig, encode_dataset
-from llmcxr.training.examples import Example, ExampleConfig, collate, drawing_example, reading_example
+from llmcxr.training.examples import (
+    Example,
+    ExampleConfig,
+    collate,
+    drawing_example,
+    exchange_requests,
+    reading_example,
+)
 from llmcxr.vocabulary import add_image_words, train_text_tokenizer
 from vqgan import VQGAN
 from vqgan.muon import MuonAdamW
@@ -57,6 +64,7 @@ class LMTrainingConfig:
     gradient_clip: float = 1.0
     image_weight: float = 1.0  # of the mean loss per image word
     text_weight: float = 1.5  # of the mean loss per text word
+    contrast_weight: float = 0.0  # of telling each drawing's own request from another's; costs a third pass
     max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
     log_every: int = 50
     validate_every: int = 500
@@ -168,6 +176,8 @@ class StepExamples(TorchDataset):
             kept = [example for example in examples if len(example) <= longest and example.turns]
             if kept:
                 batch[name] = collate(kept, offset, pad_id)
+            if name == "drawing" and self.config.training.contrast_weight and len(kept) > 1:
+                batch["exchanged"] = collate(exchange_requests(kept), offset, pad_id)
         if not batch:
             raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")
         return batch
@@ -182,21 +192,45 @@ class StepExamples(TorchDataset):
 
 
 class ResponseLoss(nn.Module):
-    """What the Trainer trains: the weighted mean losses of both directions."""
+    """What the Trainer trains: the weighted mean losses of both directions, and the contrast of requests.
 
-    def __init__(self, model: UnifiedModel, image_weight: float, text_weight: float) -> None:
+    The contrast is -log sigmoid(log p(image | its request) - log p(image | another's request)): what all
+    images share cancels, so the little that the request decides (a side, a size) is learnt from much sooner
+    than from the likelihood, where it is some nats of hundreds. As in CCA (Chen et al. 2024), without its
+    reference model, since the likelihood is trained beside it.
+    """
+
+    def __init__(
+        self, model: UnifiedModel, image_weight: float, text_weight: float, contrast_weight: float = 0.0
+    ) -> None:
         super().__init__()
         self.model = model
         self.image_weight, self.text_weight = image_weight, text_weight
+        self.contrast_weight = contrast_weight
 
-    def forward(self, **directions: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self, exchanged: dict[str, Tensor] | None = None, **directions: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
         sums: dict[str, Tensor] = {}
+        contrast = None
+        if exchanged is not None:
+            drawing = directions.pop("drawing")
+            own = self.model.image_log_probabilities(**drawing)
+            other = self.model.image_log_probabilities(**exchanged)
+            # equal requests (two normal films) cancel and teach nothing
+            contrast = -nn.functional.logsigmoid(own - other)
+            num_image = len(own) * self.model.vocabulary.num_cells
+            sums = {"image_nll": -own.sum(), "num_image": torch.tensor(num_image, device=own.device)}
+            sums |= {"contrast": contrast.sum(), "num_contrast": torch.tensor(len(own), device=own.device)}
         for batch in directions.values():
             for name, value in self.model.losses(**batch).items():
                 sums[name] = sums.get(name, 0) + value
         image = sums["image_nll"] / sums["num_image"].clamp(min=1)
         text = sums["text_nll"] / sums["num_text"].clamp(min=1)
-        return {"loss": self.image_weight * image + self.text_weight * text, **sums}
+        loss = self.image_weight * image + self.text_weight * text
+        if contrast is not None:
+            loss = loss + self.contrast_weight * contrast.mean()
+        return {"loss": loss, **sums}
 
 
 class _LMTrainer(Trainer):
@@ -228,7 +262,7 @@ class _LMTrainer(Trainer):
         )
         self.run_config, self.directory = config, directory
         super().__init__(
-            model=ResponseLoss(model, training.image_weight, training.text_weight),
+            model=ResponseLoss(model, training.image_weight, training.text_weight, training.contrast_weight),
             args=arguments,
             train_dataset=examples,
             data_collator=examples.collate,
@@ -338,10 +372,12 @@ def validate(model: ResponseLoss, held_out: StepExamples, batch_size: int = 16) 
     return {
         "image_nll": sums["image_nll"] / max(1.0, sums["num_image"]),
         "text_nll": sums["text_nll"] / max(1.0, sums["num_text"]),
-    }
+    } | ({"contrast": sums["contrast"] / sums["num_contrast"]} if "contrast" in sums else {})
 
 
 def _build_model(config: LMRun, dataset: Dataset, image_tokenizer: VQGAN) -> tuple[UnifiedModel, Encoder]:
+    if config.model.start:
+        return _start_from(config, image_tokenizer)
     template = TEMPLATES[config.template]
     if config.model.base:
         text_tokenizer = _load_pretrained(AutoTokenizer, config.model.base)
@@ -359,6 +395,17 @@ def _build_model(config: LMRun, dataset: Dataset, image_tokenizer: VQGAN) -> tup
     generator = torch.Generator().manual_seed(config.seed)
     model.image_table.initialise(image_tokenizer.quantizer.codebook().cpu(), generator)
     return model, encoder
+
+
+def _start_from(config: LMRun, image_tokenizer: VQGAN) -> tuple[UnifiedModel, Encoder]:
+    bundle = load(config.model.start)
+    if bundle.image_tokenizer.fingerprint != image_tokenizer.fingerprint:
+        raise UserError(
+            f"model.start={config.model.start} knows the codes of image tokenizer "
+            f"{bundle.image_tokenizer.fingerprint[:16]}, tokenizer={config.tokenizer} is "
+            f"{image_tokenizer.fingerprint[:16]}; give tokenizer={config.model.start}/image_tokenizer"
+        )
+    return bundle.model.train(), bundle.encoder
 
 
 def _texts_of(dataset: Dataset, seed: int) -> Iterator[str]:

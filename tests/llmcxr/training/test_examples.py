@@ -7,7 +7,13 @@ import torch
 from llmcxr.data import Texts
 from llmcxr.model.unified import IGNORE_INDEX
 from llmcxr.records import Question, Report
-from llmcxr.training.examples import ExampleConfig, collate, drawing_example, reading_example
+from llmcxr.training.examples import (
+    ExampleConfig,
+    collate,
+    drawing_example,
+    exchange_requests,
+    reading_example,
+)
 from tests.llmcxr.model.tiny import tiny_bundle
 
 TEXTS = Texts(
@@ -87,3 +93,25 @@ def test_the_image_before_a_reading_takes_a_loss_where_asked(bundle, codes):
     assert int(without["num_image"]) == 0
     assert int(with_prefix["num_image"]) == bundle.model.vocabulary.num_cells
     torch.testing.assert_close(without["text_nll"], with_prefix["text_nll"])
+
+
+@torch.no_grad()
+def test_exchanged_requests_keep_their_images(bundle, codes):
+    rng = np.random.default_rng(0)
+    other = Texts(TEXTS.report, "Left pneumothorax.", ())
+    first, second = (drawing_example(bundle.encoder, codes, one, rng, ALWAYS) for one in (TEXTS, other))
+    exchanged = exchange_requests([first, second])
+    assert exchanged[0].turns == [(second.turns[0][0], first.turns[0][1])]
+    assert exchanged[1].turns == [(first.turns[0][0], second.turns[0][1])]
+
+
+@torch.no_grad()
+def test_image_log_probabilities_are_the_loss_row_by_row(bundle, codes):
+    rng = np.random.default_rng(0)
+    drawings = [drawing_example(bundle.encoder, one, TEXTS, rng, ALWAYS) for one in (codes, 11 - codes)]
+    batch = batch_of(bundle, *drawings)
+    rows = bundle.model.image_log_probabilities(**batch)
+    torch.testing.assert_close(-rows.sum(), bundle.model.losses(**batch)["image_nll"])
+    torch.testing.assert_close(
+        -rows[0], bundle.model.losses(**batch_of(bundle, drawings[0]))["image_nll"], rtol=1e-4, atol=1e-3
+    )

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from llmcxr import CXR
 from llmcxr.errors import UserError
@@ -86,3 +87,25 @@ def test_the_rate_warms_up_stays_and_decays():
 def test_a_missing_tokenizer_is_named(tmp_path):
     with pytest.raises(UserError, match="tokenizer="):
         run(tiny_run(tmp_path / "nowhere", tmp_path / "run", tmp_path))
+
+
+def test_a_run_goes_on_from_a_model_and_learns_to_tell_requests_apart(tokenizer_dir, tmp_path):
+    first = tiny_run(tokenizer_dir, tmp_path / "first", tmp_path)
+    run(first)
+    second = tiny_run(tokenizer_dir, tmp_path / "second", tmp_path, steps=30, contrast_weight=5.0)
+    second.model = LMConfig(start=str(tmp_path / "first" / "compact"))
+    run(second)
+    lines = [json.loads(line) for line in (tmp_path / "second" / "metrics.jsonl").read_text().splitlines()]
+    contrast = [line["contrast"] for line in lines if line["kind"] == "validation"]
+    assert contrast[-1] < contrast[0] < 1.0  # log 2 is the chance of two requests
+
+
+def test_a_model_of_another_image_tokenizer_cannot_be_gone_on_from(tokenizer_dir, tmp_path):
+    run(tiny_run(tokenizer_dir, tmp_path / "first", tmp_path, steps=1))
+    other = tmp_path / "other"
+    torch.manual_seed(7)
+    VQGAN(VQGAN.from_pretrained(tokenizer_dir).config).save_pretrained(other)
+    second = tiny_run(other, tmp_path / "second", tmp_path)
+    second.model = LMConfig(start=str(tmp_path / "first" / "compact"))
+    with pytest.raises(UserError, match="image tokenizer"):
+        run(second)
