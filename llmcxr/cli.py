@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmcxr.cli_evaluate import add_commands
 from llmcxr.errors import UserError
 from llmcxr.files import check_writable
 from llmcxr.terminal import progress, say
@@ -58,6 +59,7 @@ generate_app = _program(
 )
 evaluate_app = _program("evaluate", "Score a model.")
 app.add_typer(evaluate_app)
+add_commands(evaluate_app)
 
 ModelOption = Annotated[str, typer.Option(help="A model directory, or 'phantom', the embedded model.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model directory, or 'phantom'.", metavar="MODEL")]

@@ -19,10 +19,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # A room may import the rooms of a lower number, and itself. Rooms of one number are strangers.
 ROOMS = {
-    "train": 9,
-    "generate": 9,
-    "llmcxr.__main__": 9,
-    "llmcxr.cli": 8,
+    "train": 10,
+    "generate": 10,
+    "llmcxr.__main__": 10,
+    "llmcxr.cli": 9,
+    "llmcxr.cli_evaluate": 8,
     "llmcxr.serve": 7,
     "llmcxr.reasoning": 6,
     "llmcxr.evaluation": 6,

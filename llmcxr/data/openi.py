@@ -11,8 +11,9 @@ beside the reports it gives view, sex, age and pixel spacing; it has no view for
 of them lateral.
 
 Labels are the publisher's MeSH tags: those of FINDINGS under our names ("borderline" is uncertain), any other
-as the whole tag in lower case; a study tagged "normal" has all of FINDINGS absent. The split is a hash of the
-patient.
+as the whole tag in lower case; a study tagged "normal" has all of FINDINGS absent. Airspace disease and
+consolidation, which share our name, are given as whole tags besides, so that they can be told apart. The split
+is a hash of the patient.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ FINDINGS = {  # the publisher's MeSH heading: ours
     "Pulmonary Fibrosis": "fibrosis",
 }
 UNCERTAIN_QUALIFIERS = frozenset({"borderline", "possible"})
+MERGED = frozenset({"Airspace Disease", "Consolidation"})  # headings of one name of ours
 UNTAGGED = ("no indexing", "technical quality of image unsatisfactory")  # tags that say nothing of the chest
 
 
@@ -186,6 +188,7 @@ def _parse_tags(tags: list[str]) -> dict[str, Label]:
         if name in UNTAGGED or name == "normal":
             continue
         is_uncertain = not UNCERTAIN_QUALIFIERS.isdisjoint(qualifiers)
-        if labels.get(name) is not Label.PRESENT:
-            labels[name] = Label.UNCERTAIN if is_uncertain else Label.PRESENT
+        for key in (name, tag.lower()) if heading in MERGED else (name,):
+            if labels.get(key) is not Label.PRESENT:
+                labels[key] = Label.UNCERTAIN if is_uncertain else Label.PRESENT
     return labels

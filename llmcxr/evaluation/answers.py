@@ -1,20 +1,16 @@
-"""Judge the answers that a predictor gives to questions about phantoms. Knows no model.
-
-A question of presence is right when its yes or no is; of measurement, when the number is within a
-tolerance; any other, when the words are the reference's, case and punctuation aside.
+"""Judge the answers that a predictor gives to questions about phantoms, by `matchers.is_right`. Knows no
+model.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 
+from llmcxr.evaluation.question_metrics.matchers import is_right
 from llmcxr.evaluation.scores import share
 from llmcxr.predictor import Predictor
-
-RATIO_TOLERANCE = 0.03  # about three times the classifier's own mean error on the ratio
 
 
 def evaluate_answers(predictor: Predictor, dataset: Any, n: int, seed: int = 0, size: int = 128) -> dict:
@@ -37,22 +33,3 @@ def evaluate_answers(predictor: Predictor, dataset: Any, n: int, seed: int = 0, 
         "accuracy": share([right for kind in hits.values() for right in kind]),
         "support": len(questions),
     }
-
-
-def is_right(answer: str, reference: str, kind: str) -> bool:
-    if kind == "measurement" and (wanted := _number(reference)) is not None:
-        given = _number(answer)
-        return given is not None and abs(given - wanted) <= RATIO_TOLERANCE + 1e-9
-    said, true = _words(answer), _words(reference)
-    if kind == "presence" and true and true[0] in ("yes", "no"):
-        return bool(said) and said[0] == true[0]
-    return said == true
-
-
-def _number(text: str) -> float | None:
-    found = re.search(r"\d+(?:\.\d+)?", text)
-    return float(found.group()) if found else None
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z0-9.]*[a-z0-9]", text.lower())

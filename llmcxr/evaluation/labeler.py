@@ -1,7 +1,8 @@
 """Read from a report what it says of each finding: present, absent or uncertain, where, how much. By rule.
 
 Works sentence by sentence: find the words that name findings, then the cues that deny or doubt them, then the
-side, zone and grade written around them. The vocabulary is in `labeler_terms`. Knows no images and no models.
+side, zone and grade written around them. The words are in `labeler_terms`; a `Vocabulary` chooses among them:
+the phantom's findings here, CheXpert's fourteen in `chexpert`. Knows no images and no models.
 
 "nodule" covers every focal rounded lesion, as in the phantom; "mass" is set besides where one is called a
 mass.
@@ -10,15 +11,16 @@ mass.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
-from llmcxr.evaluation import labeler_terms as terms
+from llmcxr.evaluation import labeler_terms as tables
 from llmcxr.records import Label, Report
 from llmcxr.reports import parse_sections
 
-LABELED_FINDINGS = (*(term.finding for term in terms.TERMS), "mass")
+LABELED_FINDINGS = (*(term.finding for term in tables.TERMS), "mass")
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,70 @@ class Mention:
     grade: str = ""
 
 
-def read_findings(text: str) -> tuple[Mention, ...]:
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The words to look for, in the form of the tables of `labeler_terms`. Compared by identity."""
+
+    terms: tuple[tables.Term, ...] = tables.TERMS
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = tables.GROUPS
+    normal_statements: tuple[tuple[str, tuple[str, ...]], ...] = tables.NORMAL_STATEMENTS
+    cues: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: tables.CUES)
+
+    def find_terms(self, sentence: str) -> list[tuple[tables.Term, re.Match[str]]]:
+        return [(self._term_of[match.lastgroup], match) for match in self._term.finditer(sentence)]
+
+    def find_groups(self, sentence: str) -> list[tuple[tuple[str, ...], re.Match[str]]]:
+        return [(self._group_of[match.lastgroup], match) for match in self._group.finditer(sentence)]
+
+    def find_normal(self, sentence: str) -> list[tuple[tuple[str, ...], re.Match[str]]]:
+        if not _MAY_BE_NORMAL.search(sentence):
+            return []
+        matches = ((findings, pattern.search(sentence)) for pattern, findings in self._normal)
+        return [(findings, match) for findings, match in matches if match]
+
+    def find_cues(self, sentence: str) -> list[_Cue]:
+        return [
+            _Cue(cue.lastgroup.replace("_", " "), cue[0], *cue.span()) for cue in self._cue.finditer(sentence)
+        ]
+
+    @cached_property
+    def _term_of(self) -> dict[str, tables.Term]:
+        return {f"t{i}": term for i, term in enumerate(self.terms)}
+
+    @cached_property
+    def _term(self) -> re.Pattern[str]:
+        return _compile_named({name: term.patterns for name, term in self._term_of.items()})
+
+    @cached_property
+    def _group_of(self) -> dict[str, tuple[str, ...]]:
+        return {f"g{i}": findings for i, (_, findings) in enumerate(self.groups)}
+
+    @cached_property
+    def _group(self) -> re.Pattern[str]:
+        return _compile_named(
+            {name: (group[0],) for name, group in zip(self._group_of, self.groups, strict=True)}
+        )
+
+    @cached_property
+    def _normal(self) -> list[tuple[re.Pattern[str], tuple[str, ...]]]:
+        return [(re.compile(_alternatives((words,))), findings) for words, findings in self.normal_statements]
+
+    @cached_property
+    def _cue(self) -> re.Pattern[str]:
+        return _compile_named({kind.replace(" ", "_"): words for kind, words in self.cues.items()})
+
+
+PHANTOM = Vocabulary()
+
+
+def read_findings(text: str, vocabulary: Vocabulary = PHANTOM) -> tuple[Mention, ...]:
     """Every mention, in the order of the text; of a report with headings, those of findings and impression.
 
     A question counts with the answer that follows it ("Is there a nodule? Yes, on the left."), alone it
     says nothing. A cardiothoracic ratio implies a large or a normal heart where nothing else is said of its
     size.
     """
-    mentions = list(_read_sentences(_split_sentences(_select_text(text))))
+    mentions = list(_read_sentences(_split_sentences(_select_text(text)), vocabulary))
     ratio = read_ratio(text)
     if ratio is not None and ratio != 0.5 and all(mention.name != "cardiomegaly" for mention in mentions):
         mentions.append(Mention("cardiomegaly", Label.PRESENT if ratio > 0.5 else Label.ABSENT))
@@ -64,13 +122,17 @@ def find_present(text: str) -> dict[str, Mention]:
 
 
 def label(report: Report | str) -> dict[str, Label]:
-    """The state of each of LABELED_FINDINGS. Over several mentions present wins, then uncertain, then
-    absent."""
+    """The state of each of LABELED_FINDINGS; over several mentions the `stronger` one."""
     text = f"{report.findings} {report.impression}" if isinstance(report, Report) else report
     labels = dict.fromkeys(LABELED_FINDINGS, Label.NOT_MENTIONED)
     for mention in read_findings(text):
-        labels[mention.name] = max(labels[mention.name], mention.state, key=_STRENGTH.__getitem__)
+        labels[mention.name] = stronger(labels[mention.name], mention.state)
     return labels
+
+
+def stronger(first: Label, second: Label) -> Label:
+    """What two mentions of a finding say together: present wins, then uncertain, then absent."""
+    return max(first, second, key=_STRENGTH.__getitem__)
 
 
 def read_ratio(text: str) -> float | None:
@@ -98,22 +160,15 @@ def _alternatives(patterns: Iterable[str]) -> str:
 
 
 def _compile_named(patterns: Mapping[str, Iterable[str]]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?P<{name}>{_alternatives(words)})" for name, words in patterns.items()))
+    # One test for a word boundary before all the names: most places in a text fail it.
+    return re.compile(_alternatives(f"(?P<{name}>{'|'.join(words)})" for name, words in patterns.items()))
 
 
-_TERM_OF = {f"t{i}": term for i, term in enumerate(terms.TERMS)}
-_TERM = _compile_named({name: term.patterns for name, term in _TERM_OF.items()})
-_GROUP_OF = {f"g{i}": findings for i, (_, findings) in enumerate(terms.GROUPS)}
-_GROUP = _compile_named({name: (group[0],) for name, group in zip(_GROUP_OF, terms.GROUPS, strict=True)})
-_NORMAL = tuple(
-    (re.compile(_alternatives((words,))), findings) for words, findings in terms.NORMAL_STATEMENTS
-)
 _MAY_BE_NORMAL = re.compile(r"normal|unremarkable|wnl|clear|sharp|not |nor ")
-_CUE = _compile_named({kind.replace(" ", "_"): words for kind, words in terms.CUES.items()})
-_SIDE = _compile_named({side: (words,) for side, words in terms.SIDES.items()})
-_ZONE = _compile_named({zone: (words,) for zone, words in terms.ZONES.items()})
-_GRADE = _compile_named({grade: (words,) for grade, words in terms.GRADES.items()})
-_MASS = re.compile(_alternatives((terms.MASS,)))
+_SIDE = _compile_named({side: (words,) for side, words in tables.SIDES.items()})
+_ZONE = _compile_named({zone: (words,) for zone, words in tables.ZONES.items()})
+_GRADE = _compile_named({grade: (words,) for grade, words in tables.GRADES.items()})
+_MASS = re.compile(_alternatives((tables.MASS,)))
 _DENIED_INSIDE = re.compile(r"\b(?:not|no longer)\b")
 _DOUBTED_INSIDE = re.compile(r"\bborderline\b")
 _BOUNDARY = re.compile(
@@ -125,6 +180,7 @@ _CONJUNCTION = re.compile(r"\s*(?:,|/|and|or|,\s*and|,\s*or)\s*")
 _GRADE_AFTER = re.compile(r"\b(?:is|are|appears?|remains?|measures?)\s+(?:\w+ )?(?P<grade>\w[\w-]*)")
 _PLACE_WORDS = {"in", "on", "at", "the", "side", "sided", "zone", "lung", "lobe", "and"}
 _OR = re.compile(r"\b(?:or|nor)\b")
+_SEPARATOR = re.compile(r",|\band\b")
 _PLURAL = re.compile(r"(?:are|were|have)\b")
 _STATES_DOUBT = re.compile(r"\b(?:is|are|be|remains?|was|were)\s*$")
 
@@ -133,7 +189,7 @@ _STATES_DOUBT = re.compile(r"\b(?:is|are|be|remains?|was|were)\s*$")
 class _Found:
     """A term in a sentence, with what is written around it."""
 
-    term: terms.Term
+    term: tables.Term
     text: str
     start: int
     end: int
@@ -152,7 +208,7 @@ class _Found:
 
 @dataclass(frozen=True)
 class _Cue:
-    kind: str  # a key of terms.CUES
+    kind: str  # a key of tables.CUES
     text: str
     start: int
     end: int
@@ -169,45 +225,47 @@ def _split_sentences(text: str) -> list[str]:
     return [sentence for sentence in _SENTENCE_END.split(text.lower()) if sentence]
 
 
-def _read_sentences(sentences: list[str]) -> Iterator[Mention]:
+def _read_sentences(sentences: list[str], vocabulary: Vocabulary) -> Iterator[Mention]:
     question = ""
     for sentence in sentences:
         if sentence.endswith("?"):
             question = sentence
             continue
-        yield from _read_answer(question, sentence) if question else _read_statement(sentence)
+        if question:
+            yield from _read_answer(question, sentence, vocabulary)
+        else:
+            yield from _read_statement(sentence, vocabulary)
         question = ""
 
 
 @lru_cache(maxsize=1 << 16)
-def _read_statement(sentence: str) -> tuple[Mention, ...]:
-    found = _find_terms(sentence)
-    normal = _find_normal(sentence)
-    groups = list(_GROUP.finditer(sentence))
+def _read_statement(sentence: str, vocabulary: Vocabulary) -> tuple[Mention, ...]:
+    found = _find_terms(sentence, vocabulary)
+    normal = vocabulary.find_normal(sentence)
+    groups = vocabulary.find_groups(sentence)
     if not found and not normal and not groups:
         return ()
-    covered = [(item.start, item.end) for item in found] + [span for span, _ in normal]
-    cues = _find_cues(sentence, covered)
-    mentions = [mention for item in found for mention in item.say(_judge(sentence, item, found, cues))]
-    for group in groups:
-        if _denied_before(sentence, group.start(), group.end(), False, cues):
-            mentions += [Mention(name, Label.ABSENT) for name in _GROUP_OF[group.lastgroup]]
-    mentions += [Mention(name, Label.ABSENT) for _, findings in normal for name in findings]
+    context = _Context(sentence, found, _keep_outside(vocabulary.find_cues(sentence), found, normal))
+    mentions = [mention for item in found for mention in item.say(_judge(item, context))]
+    for findings, group in groups:
+        if _denied_before(group.start(), group.end(), False, context):
+            mentions += [Mention(name, Label.ABSENT) for name in findings]
+    mentions += [Mention(name, Label.ABSENT) for findings, _ in normal for name in findings]
     return tuple(dict.fromkeys(mentions))
 
 
 @lru_cache(maxsize=1 << 16)
-def _read_answer(question: str, sentence: str) -> tuple[Mention, ...]:
+def _read_answer(question: str, sentence: str, vocabulary: Vocabulary) -> tuple[Mention, ...]:
     answer = _ANSWER.match(sentence)
     rest = answer["rest"]
-    asked = [replace(item, grade="", text="") for item in _find_terms(question)]
-    stated = _read_statement(rest)
+    asked = [replace(item, grade="", text="") for item in _find_terms(question, vocabulary)]
+    stated = _read_statement(rest, vocabulary)
     if answer["no"]:
-        groups = [name for group in _GROUP.finditer(question) for name in _GROUP_OF[group.lastgroup]]
+        groups = [name for findings, _ in vocabulary.find_groups(question) for name in findings]
         denied = [item.term.finding for item in asked] + groups
         return (*(Mention(name, Label.ABSENT) for name in denied), *stated)
     if answer["yes"]:
-        normal = [name for _, findings in _find_normal(question) for name in findings]
+        normal = [name for findings, _ in vocabulary.find_normal(question) for name in findings]
         stated = (*stated, *(Mention(name, Label.ABSENT) for name in normal))
     elif stated:
         return stated
@@ -221,15 +279,15 @@ def _read_answer(question: str, sentence: str) -> tuple[Mention, ...]:
     return (*(mention for item in placed for mention in item.say(Label.PRESENT)), *stated)
 
 
-def _find_terms(sentence: str) -> list[_Found]:
-    matches = list(_TERM.finditer(sentence))
+def _find_terms(sentence: str, vocabulary: Vocabulary) -> list[_Found]:
+    matches = vocabulary.find_terms(sentence)
     found = []
-    for i, match in enumerate(matches):
-        previous_end = matches[i - 1].end() if i else 0
-        next_start = matches[i + 1].start() if i + 1 < len(matches) else len(sentence)
+    for i, (term, match) in enumerate(matches):
+        previous_end = matches[i - 1][1].end() if i else 0
+        next_start = matches[i + 1][1].start() if i + 1 < len(matches) else len(sentence)
         before = _text_before(sentence[previous_end : match.start()], is_first=i == 0)
         after = _text_after(sentence[match.end() : next_start], is_last=i + 1 == len(matches))
-        item = _Found(_TERM_OF[match.lastgroup], match[0], match.start(), match.end())
+        item = _Found(term, match[0], match.start(), match.end())
         found.append(_place(item, before, after))
     return _share_places(sentence, found)
 
@@ -317,80 +375,120 @@ def _take_place(item: _Found, other: _Found) -> _Found:
     return replace(item, side=other.side, zone=other.zone if item.term.zoned else "")
 
 
-def _find_normal(sentence: str) -> list[tuple[tuple[int, int], tuple[str, ...]]]:
-    if not _MAY_BE_NORMAL.search(sentence):
-        return []
-    matches = ((pattern.search(sentence), findings) for pattern, findings in _NORMAL)
-    return [(match.span(), findings) for match, findings in matches if match]
-
-
-def _find_cues(sentence: str, covered: list[tuple[int, int]]) -> list[_Cue]:
+def _keep_outside(
+    cues: list[_Cue], found: list[_Found], normal: list[tuple[tuple[str, ...], re.Match[str]]]
+) -> list[_Cue]:
     """The cues that are no part of a term: the "not" of "the heart is not enlarged" denies nothing else."""
-    cues = (_Cue(cue.lastgroup.replace("_", " "), cue[0], *cue.span()) for cue in _CUE.finditer(sentence))
-    return [cue for cue in cues if not any(start <= cue.start and cue.end <= end for start, end in covered)]
+    starts = [item.start for item in found]
+
+    def is_inside(cue: _Cue) -> bool:
+        nearest = bisect_right(starts, cue.start) - 1
+        if nearest >= 0 and cue.end <= found[nearest].end:
+            return True
+        return any(match.start() <= cue.start and cue.end <= match.end() for _, match in normal)
+
+    return [cue for cue in cues if not is_inside(cue)]
 
 
-def _judge(sentence: str, item: _Found, found: list[_Found], cues: list[_Cue]) -> Label:
+class _Places:
+    """Places of one sort in a sentence, in order; finds those between two positions without a walk."""
+
+    def __init__(self, starts: list[int]) -> None:
+        self.starts = starts
+
+    def between(self, start: int, end: int) -> bool:
+        return bisect_left(self.starts, start) < bisect_left(self.starts, end)
+
+
+class _CueRow:
+    """Those cues of a sentence that are of certain kinds."""
+
+    def __init__(self, cues: list[_Cue], *kinds: str) -> None:
+        self.cues = [cue for cue in cues if cue.kind in kinds]
+        self.starts = [cue.start for cue in self.cues]
+        self.ends = [cue.end for cue in self.cues]
+
+    def before(self, position: int) -> _Cue | None:
+        index = bisect_right(self.ends, position)
+        return self.cues[index - 1] if index else None
+
+    def after(self, position: int) -> _Cue | None:
+        index = bisect_left(self.starts, position)
+        return self.cues[index] if index < len(self.cues) else None
+
+
+class _Context:
+    """A sentence with its terms and cues, indexed once so that each term is judged in logarithmic time."""
+
+    def __init__(self, sentence: str, found: list[_Found], cues: list[_Cue]) -> None:
+        self.sentence = sentence
+        self.terms = _Places([item.start for item in found])
+        self.denials = _CueRow(cues, "break", "denial before", "denial after")
+        self.doubts = _CueRow(cues, "break", "doubt")
+        self.breaks = _CueRow(cues, "break")
+
+    @cached_property
+    def ors(self) -> _Places:
+        return _Places([match.start() for match in _OR.finditer(self.sentence)])
+
+    @cached_property
+    def separators(self) -> _Places:
+        return _Places([match.start() for match in _SEPARATOR.finditer(self.sentence)])
+
+    @cached_property
+    def commas(self) -> _Places:
+        return _Places([match.start() for match in re.finditer(",", self.sentence)])
+
+
+def _judge(item: _Found, context: _Context) -> Label:
     if _DENIED_INSIDE.search(item.text):
         return Label.ABSENT
     is_specific = bool(item.side or item.zone or item.grade in ("small", "moderate"))
-    if _denied_before(sentence, item.start, item.end, is_specific, cues):
+    if _denied_before(item.start, item.end, is_specific, context) or _denied_after(item, context):
         return Label.ABSENT
-    if _denied_after(sentence, item, found, cues):
-        return Label.ABSENT
-    if _DOUBTED_INSIDE.search(item.text) or _doubted(sentence, item, found, cues):
+    if _DOUBTED_INSIDE.search(item.text) or _doubted_before(item, context) or _doubted_after(item, context):
         return Label.UNCERTAIN
     return Label.PRESENT
 
 
-def _denied_before(sentence: str, start: int, end: int, is_specific: bool, cues: list[_Cue]) -> bool:
+def _denied_before(start: int, end: int, is_specific: bool, context: _Context) -> bool:
     """Is there a "no" before, and does it reach this far?
 
     It reaches over a list ("no effusion, nodule or pneumothorax"), but not to a later member that has its own
     description ("no effusion, nodule in the left upper zone") unless an "or" ties it to the list.
     """
-    for cue in reversed([cue for cue in cues if cue.end <= start]):
-        if cue.kind in ("break", "denial after"):
-            return False
-        if cue.kind == "denial before":
-            separated = re.search(r",|\band\b", sentence[cue.end : start])
-            ahead = next(
-                (later.start for later in cues if later.kind == "break" and later.start >= end), None
-            )
-            return not (separated and is_specific and not _OR.search(sentence[cue.end : ahead]))
-    return False
+    cue = context.denials.before(start)
+    if cue is None or cue.kind != "denial before":
+        return False
+    if not is_specific or not context.separators.between(cue.end, start):
+        return True
+    ahead = context.breaks.after(end)
+    return context.ors.between(cue.end, ahead.start if ahead else len(context.sentence))
 
 
-def _denied_after(sentence: str, item: _Found, found: list[_Found], cues: list[_Cue]) -> bool:
-    for cue in cues:
-        if cue.start < item.end:
-            continue
-        if cue.kind == "denial after":
-            others = any(item.end <= other.start < cue.start for other in found)
-            return not others or bool(_PLURAL.match(cue.text) or _OR.search(sentence[item.end : cue.start]))
-        if cue.kind in ("break", "denial before"):
-            return False
-    return False
+def _denied_after(item: _Found, context: _Context) -> bool:
+    cue = context.denials.after(item.end)
+    if cue is None or cue.kind != "denial after":
+        return False
+    others = context.terms.between(item.end, cue.start)
+    return not others or bool(_PLURAL.match(cue.text)) or context.ors.between(item.end, cue.start)
 
 
-def _doubted(sentence: str, item: _Found, found: list[_Found], cues: list[_Cue]) -> bool:
-    for cue in reversed([cue for cue in cues if cue.end <= item.start]):
-        if cue.kind == "break":
-            break
-        if cue.kind == "doubt":
-            if "," not in sentence[cue.end : item.start]:
-                return True
-            break
-    for cue in cues:
-        if cue.start < item.end:
-            continue
-        if cue.kind == "doubt":
-            others = any(item.end <= other.start < cue.start for other in found)
-            states = (
-                "exclude" in cue.text or "ruled" in cue.text or _STATES_DOUBT.search(sentence[: cue.start])
-            )
-            leads_on = any(other.start >= cue.end for other in found)
-            return bool(states) and not others and not leads_on
-        if cue.kind == "break":
-            return False
-    return False
+def _doubted_before(item: _Found, context: _Context) -> bool:
+    cue = context.doubts.before(item.start)
+    return cue is not None and cue.kind == "doubt" and not context.commas.between(cue.end, item.start)
+
+
+def _doubted_after(item: _Found, context: _Context) -> bool:
+    cue = context.doubts.after(item.end)
+    if cue is None or cue.kind != "doubt":
+        return False
+    nearby = max(0, cue.start - 20)  # room for the longest verb
+    states = (
+        "exclude" in cue.text
+        or "ruled" in cue.text
+        or _STATES_DOUBT.search(context.sentence, nearby, cue.start)
+    )
+    others = context.terms.between(item.end, cue.start)
+    leads_on = context.terms.between(cue.end, len(context.sentence))
+    return bool(states) and not others and not leads_on

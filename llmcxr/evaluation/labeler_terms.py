@@ -8,7 +8,7 @@ the table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LUNG = ("consolidation", "nodule", "mass", "edema", "atelectasis", "infiltration", "pneumonia")
 PLEURA = ("pleural effusion", "pneumothorax")
@@ -219,3 +219,156 @@ GRADES = {
     "moderate": r"moderate(?:ly)?|medium",
     "large": r"large|big|huge|severe(?:ly)?|marked(?:ly)?|massive(?:ly)?|extensive|gross(?:ly)?|substantial",
 }
+
+# --- CheXpert's fourteen (Irvin et al. 2019): the tables above, widened. Read by `chexpert`, which says what
+# each name below means there.
+
+_KNOWN = {term.finding: term for term in TERMS}
+
+
+def _widen(finding: str, *patterns: str) -> Term:
+    """A term of TERMS with these wordings tried before its own."""
+    return replace(_KNOWN[finding], patterns=(*patterns, *_KNOWN[finding].patterns))
+
+
+_LUNG_PLACE = r"(?:lung|lobe|lobar|pulmonary|basilar|bibasilar|basal|base|apical|airspace|parenchymal|perihilar)"
+_MANY = r"(?:\w+ ){0,3}"
+_BONE = r"(?:osseous|bony|bones?|skeletal|thoracic spine|spine|spinal|vertebra[el]?|ribs?|clavicles?|shoulders?)"
+_LARGER = (
+    r"(?:enlarged|increased in size|increased|large|prominent|widened|upper limits of normal|borderline enlarged)"
+)
+
+CHEXPERT_TERMS = (
+    Term("heart failure", (r"(?:congestive )?heart failure", r"chf"), sided=False),
+    _widen(
+        "cardiomegaly",
+        rf"{_HEART} {_STATE}(?:enlarged|prominent)",
+        rf"prominent {_HEART}",
+        r"megalocardia",
+    ),
+    _widen(
+        "mediastinal widening",
+        rf"{_MEDIASTINUM} {_STATE}prominent",
+        rf"(?:prominent|prominence of the) (?:superior |upper )?{_MEDIASTINUM}",
+        r"mediastinal (?:prominence|fullness|mass|lymphadenopathy|adenopathy)",
+    ),
+    Term(
+        "pleural thickening",
+        (
+            r"pleural(?:[- ]based)? (?:\w+ ){0,2}(?:thickening|scarring|scars?|plaques?|calcifications?)",
+            r"(?:bi)?apical (?:\w+ ){0,2}(?:pleural )?(?:thickening|caps?|capping)",
+            r"thickening of the (?:\w+ )?pleura",
+            r"fibrothora(?:x|ces)",
+            r"pleuro-?parenchymal (?:scarring|scars?|thickening)",
+        ),
+        zoned=True,
+    ),
+    Term("hydropneumothorax", (r"h(?:ydro|emo|aemo)pneumothora(?:x|ces|xes)",), shares_place=True),
+    Term(
+        "pleural effusion",
+        (
+            r"(?:(?:pleural|subpulmonic|parapneumonic) )?(?<!pericardial )(?<!joint )effusions?",
+            r"pleural fluid",
+            r"(?:hydro|hemo|haemo)thorax",
+        ),
+        shares_place=True,
+    ),
+    _widen("pneumothorax"),
+    _widen("consolidation"),
+    Term(
+        "calcified nodule",
+        (
+            r"calcified (?:\w+ ){0,3}(?:nodules?|nodular (?:density|densities|opacity|opacities)|granulomas?)",
+            r"(?:nodular )?calcified (?:density|densities|opacity|opacities|lesions?)",
+            r"granulomat?a?s?|granulomatous",
+        ),
+        zoned=True,
+    ),
+    Term(
+        "nodular opacity",
+        (
+            r"(?:nodular|round(?:ed)?|ovoid|mass-?like) (?:\w+ )?(?:density|densities|opacity|opacities|opacification)",
+        ),
+        zoned=True,
+    ),
+    _widen(
+        "nodule",
+        r"(?:cavitary|nodular|coin|lung|pulmonary|mass) lesions?",
+        r"(?<!no )(?:nodularity|cavitation|carcinoma|neoplasm|malignancy|metastas[ei]s|metastatic disease|tumors?)",
+    ),
+    _widen(
+        "edema",
+        r"(?:pulmonary )?(?:vascular|venous|interstitial) (?:\w+ )?congestion",
+        r"pulmonary congestion",
+        r"vascular prominence|prominen(?:t|ce of the) (?:central )?(?:pulmonary )?vascula(?:r|ture)\w*",
+        r"cephalization",
+    ),
+    _widen("atelectasis", r"subsegmental collapse"),
+    Term(
+        "lung opacity",
+        (
+            r"infiltrat(?:es?|ions?|ive)",
+            r"opacit(?:y|ies)|opacifications?|opacified",
+            r"densit(?:y|ies)",
+            r"(?:airspace|air space|air-space) (?:disease|process)",
+            r"(?:interstitial|reticular|reticulonodular) (?:\w+ )?(?:markings?|patterns?|changes?|prominence|thickening"
+            r"|disease|fibrosis|lung disease)",
+            r"(?:increased|prominent|coarsened|coarse) (?:\w+ )?(?:interstitial|interstitium|reticular)\w*",
+            r"reticulations?",
+            r"scar(?:ring|s)?",
+            r"(?:pulmonary )?fibrosis|fibrotic",
+            r"(?:peribronchial|bronchial wall) (?:thickening|cuffing)",
+        ),
+        zoned=True,
+        shares_place=True,
+    ),
+    _widen("pneumonia", r"infect(?:ion|ious)(?: process| disease)?"),
+    Term(
+        "fracture",
+        (r"fractures?|fractured",),
+    ),
+    Term(
+        "device",
+        (
+            r"(?:cardiac )?pacemakers?|pacers?|pacing (?:device|leads?|wires?)|a?icd|defibrillators?",
+            r"catheters?|picc|cvc|port-?a-?cath|portacath|mediport|chemo-?port|infusion port|(?:venous )?access port",
+            r"(?:central|venous|jugular|subclavian|ij|dialysis|picc|swan[- ]ganz|arterial) (?:\w+ )?lines?",
+            r"tubes?|ett|ngt|tracheostomy|drains?|cannula",
+            r"(?:surgical |vascular |cholecystectomy |metallic |mediastinal )*(?:clips?|staples?)",
+            r"(?:sternotomy|sternal|cerclage) (?:wires?|sutures?)",
+            r"(?:prosthetic|artificial|mechanical|replacement) (?:\w+ ){0,2}valves?|valve (?:replacement|prosthesis)"
+            r"|valvular prosthesis",
+            r"stents?|hardware|arthroplasty|prosthes[ie]s|prosthetic|plates? and screws?|screws?|(?:fixation|fusion) "
+            r"(?:rods?|plates?|device)|rods?|stimulators?|leads?|implants?|medical devices?|devices?|balloon pump|iabp"
+            r"|lap-?band|gastric band|filter|coils?|suture (?:material|line)|chain sutures?",
+        ),
+    ),
+    Term(
+        "other abnormality",
+        (
+            r"emphysema(?:tous)?|copd|hyperinflat\w+|hyperexpan\w+|hyperaerat\w+|flatten(?:ed|ing)|bull(?:ae?|ous)|blebs?",
+            r"blunt(?:ed|ing)|elevat(?:ed|ion)|eventration",
+            r"scolio\w+|kypho\w+|degenerat\w+|osteophyt\w+|spondyl\w+|dextroscoliosis|levoscoliosis|spurring"
+            r"|osteopeni\w+|deminerali\w+|arthrit\w+|arthropathy|arthros\w+|wedging|deformit(?:y|ies)|dish",
+            r"calcifi\w+|tortuo\w+|ectati?c?\w*|unfold\w+|atheroscler\w+|aneurysm\w*|uncoil\w+",
+            r"hernia\w*",
+            r"bronchiectasis|bronchitis|bronchospasm|asthma|reactive airways? disease|small airways? disease|aspiration",
+            r"hypoinflat\w+|low lung volumes?|low volumes?|volume loss",
+            r"(?:lymph)?adenopathy|enlarged (?:hilar )?lymph nodes?",
+            r"prominen(?:t|ce)|thickening|pneumoperitoneum|pneumomediastinum|free (?:\w+ )?air|subcutaneous emphysema",
+            r"contusion|hematoma|hemorrhage|metal\w*|foreign bod(?:y|ies)|bullet|pericardial effusion",
+            r"mastectomy|pneumonectomy|lobectomy|resection|postsurgical|postoperative|surgical changes?|sternotomy|cabg",
+            r"sequela\w*|chronic (?:lung|changes?)|hyperlucen\w+|lucen(?:t|cy|cies)|cyst\w*|shift(?:ed)?|deviat\w+",
+        ),
+    ),
+)
+
+_OPACITIES = {"consolidation": "lung opacity", "nodule": "nodular opacity"}
+
+
+def _with_opacities(findings: tuple[str, ...]) -> tuple[str, ...]:
+    return (*findings, *(wider for name, wider in _OPACITIES.items() if name in findings))
+
+
+CHEXPERT_GROUPS = tuple((words, _with_opacities(findings)) for words, findings in GROUPS)
+CHEXPERT_NORMAL_STATEMENTS = tuple((words, _with_opacities(findings)) for words, findings in NORMAL_STATEMENTS)

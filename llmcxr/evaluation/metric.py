@@ -43,7 +43,7 @@ class Inputs:
                 raise ValueError(f"{len(values)} {name} for {len(self.patients)} studies")
 
     def have(self, names: Iterable[str]) -> bool:
-        return all(getattr(self, name) is not None for name in names)
+        return all(getattr(self, name, None) is not None for name in names)
 
 
 class Metric(Protocol):
@@ -73,7 +73,7 @@ class Score:
 
 def score(metric: Metric, inputs: Inputs, seed: int = 0) -> Score:
     """Raises ValueError naming the inputs that the metric needs and that are missing."""
-    if missing := [name for name in metric.inputs if getattr(inputs, name) is None]:
+    if missing := [name for name in metric.inputs if not inputs.have([name])]:
         raise ValueError(f"{metric.name} needs {', '.join(missing)}")
     rows = metric.rows(inputs)
     value = metric.value(rows)

@@ -12,6 +12,7 @@ N drawings, M training images, H held-out real images; D features; "cells" are t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -114,11 +115,12 @@ def nearest_by_codes(queries: np.ndarray, training: np.ndarray) -> Nearest:
     if queries.shape[1:] != training.shape[1:]:
         raise ValueError(f"codes of grids {queries.shape[1:]} and {training.shape[1:]} do not compare")
     dtype = np.promote_types(queries.dtype, training.dtype)
-    queries = queries.reshape(len(queries), -1).astype(dtype)
+    cells = math.prod(training.shape[1:])
+    queries = queries.reshape(len(queries), cells).astype(dtype)
 
     def distances(block: np.ndarray) -> np.ndarray:
-        known = block.reshape(len(block), -1).astype(dtype)
-        return np.stack([np.count_nonzero(known != query, axis=1) for query in queries]) / queries.shape[1]
+        known = block.reshape(len(block), cells).astype(dtype)
+        return np.stack([np.count_nonzero(known != query, axis=1) for query in queries]) / cells
 
     return _nearest(len(queries), training, distances)
 

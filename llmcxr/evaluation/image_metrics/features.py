@@ -141,7 +141,7 @@ def _open_xrv(weights: Path, device: str) -> tuple[int, Callable]:
     except ImportError as error:
         raise UserError(
             "xrv features need torchxrayvision, which brings torchvision: install the one that matches your "
-            f"torch, then pip install llmcxr[xrv] ({error})"
+            f"torch, then pip install llmcxr[features] ({error})"
         ) from error
     state = _load_state(weights)
     if "classifier.weight" not in state or "features.conv0.weight" not in state:
@@ -165,7 +165,7 @@ def _open_inception(weights: Path, device: str) -> tuple[int, Callable]:
     except ImportError as error:
         raise UserError(
             f"{weights} is no TorchScript file; to read it as weights of torch-fidelity, which brings "
-            f"torchvision, pip install llmcxr[fidelity] ({error})"
+            f"torchvision, pip install llmcxr[features] ({error})"
         ) from error
     net = FeatureExtractorInceptionV3("inception", ["2048"], str(weights)).to(device).eval()
     return INCEPTION_DIMENSION, lambda images: net(_to_bytes(images))[0]

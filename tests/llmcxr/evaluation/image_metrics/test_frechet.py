@@ -51,7 +51,7 @@ def test_equals_torchmetrics():
 def test_a_set_is_at_no_distance_from_itself_and_a_shift_is_its_square(values):
     scale = max(np.abs(values).max(), 1.0) ** 2
     assert frechet_distance(values, values) == pytest.approx(0, abs=1e-6 * scale)
-    assert frechet_distance(values, values + [3.0, 0.0, 4.0]) == pytest.approx(25, abs=1e-6 * scale)
+    assert frechet_distance(values, values + np.array([3.0, 0, 4])) == pytest.approx(25, abs=1e-6 * scale)
 
 
 def test_gaussian_over_several_chunks():

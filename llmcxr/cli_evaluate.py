@@ -1,0 +1,143 @@
+"""The commands `llmcxr evaluate ...` that judge any system on any dataset. Parses, calls, prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmcxr.files import check_writable, replacing
+from llmcxr.terminal import say
+
+SystemArgument = Annotated[
+    str,
+    typer.Argument(
+        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, openai:URL,model=NAME.",
+        metavar="SYSTEM",
+    ),
+]
+DatasetArgument = Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")]
+NumOption = Annotated[int, typer.Option(min=1, help="The first so many studies.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of wording, drawing and resampling.")]
+SizeOption = Annotated[int, typer.Option(min=16, help="Side in pixels at which images are shown.")]
+ExtractorOption = Annotated[
+    str, typer.Option(help="Of image features: classifier, or KIND:PATH with kind xrv, inception, rad-dino.")
+]
+JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write everything to this file.")]
+DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Give `app` the commands of this file: one for the whole card and one for each part of it."""
+    app.command("card")(_card_command(None, "Run every part that the inputs allow."))
+    about = {
+        "report": "Score written reports: words, and findings under both published conventions.",
+        "questions": "Score answers by the kind of question.",
+        "image": "Score drawings against real images, with floor and ceiling.",
+        "audit": "Blank, swap and cover the images: do the scores fall?",
+        "evidence": "Does the model's own evidence find the wrong sentences of its reports?",
+        "cycle": "Draw, read the drawing, and see whether the findings come back.",
+    }
+    for part, text in about.items():
+        app.command(part)(_card_command(part, text))
+    app.command("compare")(compare_command)
+
+
+def _card_command(part: str | None, about: str):
+    def command(
+        system: SystemArgument,
+        dataset: DatasetArgument,
+        n: NumOption = 200,
+        seed: SeedOption = 0,
+        size: SizeOption = 128,
+        extractor: ExtractorOption = "classifier",
+        json_file: JsonFileOption = None,
+        device: DeviceOption = "auto",
+    ) -> None:
+        from llmcxr.evaluation.card import PARTS
+
+        _run((part,) if part else PARTS, system, dataset, n, seed, size, extractor, json_file, device)
+
+    example = (
+        f"llmcxr evaluate {part or 'card'} phantom phantom:n=64,seed=1,split=test --n 64 --json card.json"
+    )
+    command.__doc__ = f"{about}\n\n\b\nExample:\n  {example}\n"
+    return command
+
+
+def _run(
+    parts: Sequence[str],
+    system: str,
+    dataset: str,
+    n: int,
+    seed: int,
+    size: int,
+    extractor: str,
+    json_file: Path | None,
+    device: str,
+) -> None:
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.card import evaluate_card
+    from llmcxr.evaluation.card_tables import card_tables
+    from llmcxr.evaluation.phantom import load_evaluator
+    from llmcxr.evaluation.systems.opening import open_system
+
+    if json_file is not None:
+        check_writable(json_file)
+    studies = open_dataset(dataset)
+    if n > len(studies):
+        say(f"{dataset} has {len(studies)} studies; all of them are judged")
+        n = len(studies)
+    judge = load_evaluator() if dataset.startswith("phantom:") else None
+    card = evaluate_card(
+        open_system(system, device),
+        studies,
+        n,
+        seed,
+        parts,
+        size=size,
+        extractor=extractor,
+        judge=judge,
+        announce=lambda part: say(f"{part} ..."),
+    )
+    card = {"system": system, "dataset": dataset, **card}
+    _write(json_file, card)
+    print(card_tables(card))
+
+
+def compare_command(
+    first: Annotated[Path, typer.Argument(help="Predictions, CSV or JSONL.", metavar="A")],
+    second: Annotated[Path, typer.Argument(help="Another system's, of the same studies.", metavar="B")],
+    dataset: DatasetArgument,
+    seed: SeedOption = 0,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the test and the interval.")] = 1000,
+) -> None:
+    """Is A better than B on the same studies? Paired randomisation over patients.
+
+    \b
+    Example:
+      llmcxr evaluate compare a.csv b.csv phantom:n=200,seed=1,split=test
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.comparing import compare_files, comparison_table
+    from llmcxr.evaluation.question_metrics.kinds import KindAccuracy
+    from llmcxr.evaluation.report_metrics import report_metrics
+
+    comparisons = compare_files(
+        first,
+        second,
+        open_dataset(dataset),
+        [*report_metrics(), KindAccuracy()],
+        resamples=resamples,
+        seed=seed,
+    )
+    print(comparison_table((str(first), str(second)), comparisons))
+
+
+def _write(path: Path | None, result: dict) -> None:
+    if path is not None:
+        with replacing(path) as beside:
+            beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

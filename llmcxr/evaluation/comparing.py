@@ -1,0 +1,157 @@
+"""Compare two systems, or one system's training seeds, on the same studies. Knows no metric and no model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from llmcxr.data import Dataset
+from llmcxr.errors import UserError
+from llmcxr.evaluation.intervals import bootstrap
+from llmcxr.evaluation.metric import Inputs, Metric
+from llmcxr.evaluation.significance import Comparison, compare
+from llmcxr.evaluation.systems import Predictions, gather
+from llmcxr.evaluation.tables import interval, markdown, number
+
+
+def compare_systems(
+    metrics: Iterable[Metric],
+    first: Inputs,
+    second: Inputs,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Comparison]:
+    """`first` minus `second` by each metric whose inputs both have, in the metrics' order.
+
+    Raises ValueError where the two are not about the same studies in one order.
+    """
+    _check_alike(first, second)
+    return [
+        compare(metric, metric.rows(first), metric.rows(second), first.patients, resamples, seed)
+        for metric in metrics
+        if _has(first, metric) and _has(second, metric)
+    ]
+
+
+def comparison_table(names: tuple[str, str], comparisons: Sequence[Comparison]) -> str:
+    """Markdown: a row a metric, with both values, the difference with its interval, and p."""
+    rows = [
+        [
+            one.name,
+            number(one.first),
+            number(one.second),
+            number(one.difference) + interval(one.interval),
+            number(one.p),
+        ]
+        for one in comparisons
+    ]
+    return markdown(["metric", *names, "difference (95%)", "p"], rows)
+
+
+def compare_files(
+    first: str | Path,
+    second: str | Path,
+    dataset: Dataset,
+    metrics: Iterable[Metric],
+    *,
+    n: int | None = None,
+    findings: Sequence[str] = (),
+    resamples: int = 1000,
+    seed: int = 0,
+) -> list[Comparison]:
+    """Compare two prediction files over the first `n` (all) studies of a dataset.
+
+    Both must predict the same things: reports, answers, or both. `metrics` may be of reports (with
+    `findings`, the labeler's labels are there too) and of questions. `seed` chooses the questions' wording
+    too, as in `gather`. Raises UserError for files that share nothing, or that are not of these studies.
+    """
+    metrics, n = list(metrics), len(dataset) if n is None else n
+    files = [Predictions.read(first), Predictions.read(second)]
+    parts = [part for part in ("reports", "answers") if all(getattr(file, part) for file in files)]
+    if not parts:
+        raise UserError(
+            f"{first} and {second}: expected reports in both or answers in both, found neither; "
+            "compare files of one kind"
+        )
+    said = [gather(file, dataset, n, seed, parts=parts) for file in files]
+    comparisons = []
+    if "reports" in parts:
+        inputs = [one.report_inputs(findings) for one in said]
+        comparisons += compare_systems(metrics, *inputs, resamples, seed)
+    if "answers" in parts:
+        comparisons += compare_systems(metrics, *[one.question_inputs() for one in said], resamples, seed)
+    return comparisons
+
+
+@dataclass(frozen=True)
+class SeedSummary:
+    """One metric over several trainings of one system. `low` and `high` are the range over the seeds.
+
+    The interval says how far the mean over these seeds would move with other patients; the range says how
+    far a single training is from another. Neither holds the other.
+    """
+
+    name: str
+    values: tuple[float | None, ...]  # one per seed
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    interval: tuple[float, float] | None = None
+
+
+def summarise_seeds(metrics: Iterable[Metric], runs: Sequence[Inputs], seed: int = 0) -> list[SeedSummary]:
+    """Each metric that all runs have inputs for; a value that any seed lacks leaves the rest undefined.
+
+    Raises ValueError for no runs, or runs that are not about the same studies in one order.
+    """
+    if not runs:
+        raise ValueError("expected the inputs of at least one seed, got none")
+    for other in runs[1:]:
+        _check_alike(runs[0], other)
+    return [_summarise(metric, runs, seed) for metric in metrics if all(_has(run, metric) for run in runs)]
+
+
+def seeds_table(summaries: Sequence[SeedSummary]) -> str:
+    """Markdown: a row a metric, with the mean and its interval over patients beside the range over seeds."""
+    rows = [
+        [
+            one.name,
+            number(one.mean) + interval(one.interval),
+            "-" if one.mean is None else f"{number(one.low)}-{number(one.high)}",
+            str(len(one.values)),
+        ]
+        for one in summaries
+    ]
+    return markdown(["metric", "mean (95% over patients)", "range over seeds", "seeds"], rows)
+
+
+def _summarise(metric: Metric, runs: Sequence[Inputs], seed: int) -> SeedSummary:
+    rows = [metric.rows(run) for run in runs]
+    values = tuple(metric.value(one) for one in rows)
+    if None in values:
+        return SeedSummary(metric.name, values)
+
+    def mean_over_seeds(chosen: np.ndarray) -> float | None:
+        drawn = [metric.value(one[chosen]) for one in rows]
+        return None if None in drawn else float(np.mean(drawn))
+
+    bounds = None
+    if metric.resamples:
+        bounds = bootstrap(mean_over_seeds, runs[0].patients, metric.resamples, seed=seed)
+    return SeedSummary(metric.name, values, float(np.mean(values)), min(values), max(values), bounds)
+
+
+def _has(inputs: Inputs, metric: Metric) -> bool:
+    """Inputs of studies have no questions, and those of questions no labels."""
+    return all(getattr(inputs, name, None) is not None for name in metric.inputs)
+
+
+def _check_alike(first: Inputs, second: Inputs) -> None:
+    if list(first.patients) != list(second.patients):
+        raise ValueError(
+            f"expected two systems on the same studies in one order, got {len(first.patients)} and "
+            f"{len(second.patients)} rows whose patients differ"
+        )

@@ -1,0 +1,1 @@
+"""Judge answers to questions. Import from the submodules: each has one subject."""
