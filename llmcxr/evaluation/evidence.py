@@ -53,7 +53,8 @@ def is_wrong(sentence: str, truth: Mapping[str, Label]) -> bool | None:
     }
     if not claims:
         return None
-    return any((truth.get(name) is Label.PRESENT) != (state is Label.PRESENT) for name, state in claims.items())
+    present = {name for name, state in truth.items() if state is Label.PRESENT}
+    return any((name in present) != (state is Label.PRESENT) for name, state in claims.items())
 
 
 def risk_coverage(confidence: Sequence[float], wrong: Sequence[bool]) -> dict:
