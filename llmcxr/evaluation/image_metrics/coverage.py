@@ -72,7 +72,8 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[np.ndar
     for start in range(0, len(first), CHUNK):
         block = first[start : start + CHUNK].astype(np.float64)
         norms = np.square(block).sum(1)[:, None] + second_norms
-        distances = norms - 2 * block @ second.T
+        distances = (-2 * block) @ second.T
+        distances += norms
         # equal images lie at distance 0 and not at what the rounding leaves
         distances[distances < 1e-12 * norms] = 0
         yield distances

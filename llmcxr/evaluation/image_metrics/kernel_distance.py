@@ -10,7 +10,6 @@ import numpy as np
 
 from llmcxr.evaluation.image_metrics.feature_metric import checked
 
-DEGREE = 3
 CHUNK = 512  # rows of the kernel matrix at a time
 
 
@@ -41,4 +40,5 @@ def _kernel_of_itself(features: np.ndarray) -> float:
 
 
 def _kernel(products: np.ndarray, dimension: int) -> np.ndarray:
-    return (products / dimension + 1) ** DEGREE
+    base = products / dimension + 1
+    return base * base * base  # numpy's ** 3 takes over ten times as long
