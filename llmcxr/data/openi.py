@@ -12,8 +12,8 @@ of them lateral.
 
 Labels are the publisher's MeSH tags: those of FINDINGS under our names ("borderline" is uncertain), any other
 as the whole tag in lower case; a study tagged "normal" has all of FINDINGS absent. Airspace disease and
-consolidation, which share our name, are given as whole tags besides, so that they can be told apart. The split
-is a hash of the patient.
+consolidation, which share our name, are given as whole tags besides, so that they can be told apart. The
+split is a hash of the patient.
 """
 
 from __future__ import annotations

@@ -1,6 +1,15 @@
-"""Label a report with CheXpert's fourteen findings (Irvin et al. 2019), by rule. Knows no images, no models.
+"""Label a report with CheXpert's fourteen findings, by rule and offline. Knows no images and no models.
 
-The engine is `labeler`, the words are the CHEXPERT tables of `labeler_terms`; this file says what they add up to.
+The findings and their four states are those of Irvin et al., "CheXpert" (AAAI 2019), and so is what counts
+under each, as far as the words published with its labeler say it. The engine is `labeler`, the words are the
+CHEXPERT tables of `labeler_terms`; this file says what they add up to. Where it departs from CheXpert:
+
+- findings and impression are both read, not the impression alone, and indication never is;
+- "The lungs are clear" and "no acute disease" make what they cover ABSENT instead of leaving it
+NOT_MENTIONED;
+- pulmonary fibrosis is Lung Opacity, not Pleural Other; pleural plaques and thick fissures are Pleural Other;
+- heart failure is Edema but says nothing of the heart's size;
+- "compatible with" asserts, as "consistent with" does; "likely" and "probable" doubt.
 """
 
 from __future__ import annotations
@@ -26,8 +35,11 @@ CHEXPERT_FINDINGS = (
     "Support Devices",
 )
 
+# A name of tables.CHEXPERT_TERMS: what it says in CheXpert's words. A name that is not here is an abnormality
+# of no finding (granuloma, scoliosis, emphysema, ...): it only rules out No Finding.
 _FINDINGS_OF = {  # a name of tables.CHEXPERT_TERMS: what it says in CheXpert's words
     "cardiomegaly": ("Cardiomegaly",),
+    "cardiomediastinal enlargement": ("Cardiomegaly", "Enlarged Cardiomediastinum"),
     "mediastinal widening": ("Enlarged Cardiomediastinum",),
     "heart failure": ("Edema",),
     "pleural thickening": ("Pleural Other",),
@@ -45,21 +57,24 @@ _FINDINGS_OF = {  # a name of tables.CHEXPERT_TERMS: what it says in CheXpert's 
     "fracture": ("Fracture",),
     "device": ("Support Devices",),
 }
-_VOCABULARY = Vocabulary(
-    tables.CHEXPERT_TERMS, tables.CHEXPERT_GROUPS, tables.CHEXPERT_NORMAL_STATEMENTS, tables.CUES
+VOCABULARY = Vocabulary(
+    tables.CHEXPERT_TERMS, tables.CHEXPERT_GROUPS, tables.CHEXPERT_NORMAL_STATEMENTS, tables.CHEXPERT_CUES
 )
 
 
 def label_chexpert(report: Report | str) -> dict[str, Label]:
-    """The state of each of CHEXPERT_FINDINGS; over several mentions present wins, then uncertain."""
+    """The state of each of CHEXPERT_FINDINGS; over several mentions the `stronger` one.
+
+    A text with headings is read as a report. No Finding is PRESENT where nothing abnormal but support devices
+    is present or uncertain, else NOT_MENTIONED; of an empty report nothing is known.
+    """
     text = f"{report.findings}\n{report.impression}" if isinstance(report, Report) else report
     labels = dict.fromkeys(CHEXPERT_FINDINGS, Label.NOT_MENTIONED)
     is_normal = bool(text.strip())
-    for mention in read_findings(text, _VOCABULARY):
-        findings = _FINDINGS_OF.get(mention.name, ())
-        for name in findings:
+    for mention in read_findings(text, VOCABULARY):
+        for name in _FINDINGS_OF.get(mention.name, ()):
             labels[name] = stronger(labels[name], mention.state)
-        if mention.state is not Label.ABSENT and findings != ("Support Devices",):
+        if mention.state is not Label.ABSENT and mention.name != "device":
             is_normal = False
     if is_normal:
         labels["No Finding"] = Label.PRESENT

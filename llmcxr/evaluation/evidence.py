@@ -1,4 +1,5 @@
-"""Which sentences of a report does the image support? The model's own evidence, and what trusting it is worth.
+"""Which sentences of a report does the image support? The model's own evidence, and what trusting it is
+worth.
 
 Evidence of a sentence: log p(sentence | image) - log p(sentence), in nats, given what stands before it. The
 second term is the mean of the probability over the images of other patients, the model's own prior: the model
@@ -21,9 +22,7 @@ from llmcxr.records import Label
 class SentenceScorer(Protocol):
     """As much of CXR as is needed here."""
 
-    def score_sentences(
-        self, image: Sequence[np.ndarray], report: str
-    ) -> list[tuple[str, list[float]]]: ...
+    def score_sentences(self, image: Sequence[np.ndarray], report: str) -> list[tuple[str, list[float]]]: ...
 
 
 @dataclass(frozen=True)

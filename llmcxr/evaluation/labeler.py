@@ -105,6 +105,12 @@ def read_findings(text: str, vocabulary: Vocabulary = PHANTOM) -> tuple[Mention,
     return tuple(mentions)
 
 
+def clear_cache() -> None:
+    """Forget the sentences read so far, as a measurement of speed needs."""
+    _read_statement.cache_clear()
+    _read_answer.cache_clear()
+
+
 def find_present(text: str) -> dict[str, Mention]:
     """The findings said to be present, each once, with the side, zone and grade that any of its mentions
     gives."""
@@ -424,7 +430,7 @@ class _Context:
         self.sentence = sentence
         self.terms = _Places([item.start for item in found])
         self.denials = _CueRow(cues, "break", "denial before", "denial after")
-        self.doubts = _CueRow(cues, "break", "doubt")
+        self.doubts = _CueRow(cues, "break", "doubt", "doubt list")
         self.breaks = _CueRow(cues, "break")
 
     @cached_property
@@ -476,7 +482,9 @@ def _denied_after(item: _Found, context: _Context) -> bool:
 
 def _doubted_before(item: _Found, context: _Context) -> bool:
     cue = context.doubts.before(item.start)
-    return cue is not None and cue.kind == "doubt" and not context.commas.between(cue.end, item.start)
+    if cue is None or cue.kind == "break":
+        return False
+    return cue.kind == "doubt list" or not context.commas.between(cue.end, item.start)
 
 
 def _doubted_after(item: _Found, context: _Context) -> bool:

@@ -93,7 +93,7 @@ TERMS = (
     Term(
         "edema",
         (
-            r"(?:(?:pulmonary|interstitial|alveolar) )*(?<!subcutaneous )(?<!tissue )o?edema",
+            r"(?:(?:pulmonary|interstitial|alveolar) ){0,6}(?<!subcutaneous )(?<!tissue )o?edema",
             r"fluid overload",
         ),
         zoned=True,
@@ -135,7 +135,7 @@ MASS = r"mass(?:es)?"  # the wordings of "nodule" that call it a mass: then larg
 # devices.").
 GROUPS = (
     (
-        r"(?:acute )?(?:(?:cardio-?pulmonary|pulmonary|chest|cardiac|intrathoracic|airspace) )+"
+        r"(?:acute )?(?:(?:cardio-?pulmonary|pulmonary|chest|cardiac|intrathoracic|airspace) ){1,6}"
         r"(?:abnormalit(?:y|ies)|disease|process(?:es)?|findings?|patholog(?:y|ies))",
         ACUTE,
     ),
@@ -231,15 +231,19 @@ def _widen(finding: str, *patterns: str) -> Term:
     return replace(_KNOWN[finding], patterns=(*patterns, *_KNOWN[finding].patterns))
 
 
-_LUNG_PLACE = r"(?:lung|lobe|lobar|pulmonary|basilar|bibasilar|basal|base|apical|airspace|parenchymal|perihilar)"
-_MANY = r"(?:\w+ ){0,3}"
-_BONE = r"(?:osseous|bony|bones?|skeletal|thoracic spine|spine|spinal|vertebra[el]?|ribs?|clavicles?|shoulders?)"
-_LARGER = (
-    r"(?:enlarged|increased in size|increased|large|prominent|widened|upper limits of normal|borderline enlarged)"
-)
+_VESSELS = r"(?:vascularity|vasculature|vessels)"
 
 CHEXPERT_TERMS = (
     Term("heart failure", (r"(?:congestive )?heart failure", r"chf"), sided=False),
+    Term(
+        "cardiomediastinal enlargement",
+        (
+            rf"{_BOTH} {_STATE}(?:enlarged|prominent|widened)",
+            rf"(?:enlarged|prominent|widened|enlargement of the|prominence of the) {_BOTH}",
+            r"cardio[- ]?mediastinal (?:enlargement|widening|prominence)",
+        ),
+        sided=False,
+    ),
     _widen(
         "cardiomegaly",
         rf"{_HEART} {_STATE}(?:enlarged|prominent)",
@@ -250,6 +254,7 @@ CHEXPERT_TERMS = (
         "mediastinal widening",
         rf"{_MEDIASTINUM} {_STATE}prominent",
         rf"(?:prominent|prominence of the) (?:superior |upper )?{_MEDIASTINUM}",
+        r"paratracheal (?:prominence|fullness|thickening|widening)",
         r"mediastinal (?:prominence|fullness|mass|lymphadenopathy|adenopathy)",
     ),
     Term(
@@ -259,7 +264,8 @@ CHEXPERT_TERMS = (
             r"(?:bi)?apical (?:\w+ ){0,2}(?:pleural )?(?:thickening|caps?|capping)",
             r"thickening of the (?:\w+ )?pleura",
             r"fibrothora(?:x|ces)",
-            r"pleuro-?parenchymal (?:scarring|scars?|thickening)",
+            r"thickening of the (?:\w+ )?fissures?|fissural thickening",
+            r"pleur(?:o|al)[- ]?parenchymal (?:scarring|scars?|thickening)",
         ),
         zoned=True,
     ),
@@ -273,46 +279,50 @@ CHEXPERT_TERMS = (
         ),
         shares_place=True,
     ),
-    _widen("pneumothorax"),
+    _widen("pneumothorax", r"pleural (?:air|gas)(?: collections?)?"),
     _widen("consolidation"),
     Term(
         "calcified nodule",
         (
-            r"calcified (?:\w+ ){0,3}(?:nodules?|nodular (?:density|densities|opacity|opacities)|granulomas?)",
+            r"calcified (?:\w+ ){0,3}(?:nodules?|nodular (?:densit|opacit)(?:y|ies)|granulomas?)",
+            r"granulomatous(?: (?:lung )?(?:infections?|disease|process))?",
             r"(?:nodular )?calcified (?:density|densities|opacity|opacities|lesions?)",
-            r"granulomat?a?s?|granulomatous",
+            r"granulomat?a?s?",
         ),
         zoned=True,
     ),
     Term(
         "nodular opacity",
         (
-            r"(?:nodular|round(?:ed)?|ovoid|mass-?like) (?:\w+ )?(?:density|densities|opacity|opacities|opacification)",
+            r"(?:nodular|round(?:ed)?|ovoid|mass-?like) (?:\w+ ){0,3}"
+            r"(?:densit(?:y|ies)|opacit(?:y|ies)|opacification)",
         ),
         zoned=True,
     ),
     _widen(
         "nodule",
         r"(?:cavitary|nodular|coin|lung|pulmonary|mass) lesions?",
-        r"(?<!no )(?:nodularity|cavitation|carcinoma|neoplasm|malignancy|metastas[ei]s|metastatic disease|tumors?)",
+        r"nodularity|cavit(?:y|ies|ation)",
+        r"carcinoma|neoplasm|malignancy|metastas[ei]s|metastatic disease|tumors?",
     ),
     _widen(
         "edema",
         r"(?:pulmonary )?(?:vascular|venous|interstitial) (?:\w+ )?congestion",
-        r"pulmonary congestion",
-        r"vascular prominence|prominen(?:t|ce of the) (?:central )?(?:pulmonary )?vascula(?:r|ture)\w*",
-        r"cephalization",
+        r"(?:early|cardiac|left ventricular) failure|congestion|congested|cephalization|vascular prominence",
+        rf"(?:increased?|prominen(?:t|ce of the)|engorge(?:d|ment of the)) (?:\w+ ){{0,2}}{_VESSELS}",
+        rf"{_VESSELS} (?:\w+ ){{0,3}}(?:engorged|prominent|increased)",
+        r"indistinct(?:ness)? (?:of the )?(?:\w+ )?vascul\w+",
     ),
     _widen("atelectasis", r"subsegmental collapse"),
     Term(
         "lung opacity",
         (
             r"infiltrat(?:es?|ions?|ive)",
-            r"opacit(?:y|ies)|opacifications?|opacified",
+            r"haz(?:e|y|iness)|opacit(?:y|ies)|opacifications?|opacified",
             r"densit(?:y|ies)",
             r"(?:airspace|air space|air-space) (?:disease|process)",
-            r"(?:interstitial|reticular|reticulonodular) (?:\w+ )?(?:markings?|patterns?|changes?|prominence|thickening"
-            r"|disease|fibrosis|lung disease)",
+            r"(?:interstitial|reticular|reticulonodular) (?:\w+ )?(?:marking|pattern|change|prominence)s?",
+            r"(?:interstitial|reticular) (?:\w+ )?(?:thickening|disease|fibrosis)",
             r"(?:increased|prominent|coarsened|coarse) (?:\w+ )?(?:interstitial|interstitium|reticular)\w*",
             r"reticulations?",
             r"scar(?:ring|s)?",
@@ -325,50 +335,74 @@ CHEXPERT_TERMS = (
     _widen("pneumonia", r"infect(?:ion|ious)(?: process| disease)?"),
     Term(
         "fracture",
-        (r"fractures?|fractured",),
+        (r"(?<!catheter )(?<!lead )(?<!wire )fractures?(?! (?:line|fixation|wire|lead))",),
     ),
     Term(
         "device",
         (
             r"(?:cardiac )?pacemakers?|pacers?|pacing (?:device|leads?|wires?)|a?icd|defibrillators?",
-            r"catheters?|picc|cvc|port-?a-?cath|portacath|mediport|chemo-?port|infusion port|(?:venous )?access port",
+            r"generators?|catheters?|picc|cvc|port-?a-?cath|portacath|mediport|chemo-?port|infusion port",
+            r"(?:venous )?access port",
             r"(?:central|venous|jugular|subclavian|ij|dialysis|picc|swan[- ]ganz|arterial) (?:\w+ )?lines?",
-            r"tubes?|ett|ngt|tracheostomy|drains?|cannula",
-            r"(?:surgical |vascular |cholecystectomy |metallic |mediastinal )*(?:clips?|staples?)",
-            r"(?:sternotomy|sternal|cerclage) (?:wires?|sutures?)",
-            r"(?:prosthetic|artificial|mechanical|replacement) (?:\w+ ){0,2}valves?|valve (?:replacement|prosthesis)"
-            r"|valvular prosthesis",
-            r"stents?|hardware|arthroplasty|prosthes[ie]s|prosthetic|plates? and screws?|screws?|(?:fixation|fusion) "
-            r"(?:rods?|plates?|device)|rods?|stimulators?|leads?|implants?|medical devices?|devices?|balloon pump|iabp"
-            r"|lap-?band|gastric band|filter|coils?|suture (?:material|line)|chain sutures?",
+            r"tips? (?:\w+ ){0,6}(?:svc|vena cava|(?:cavo)?atri(?:um|al)|caval|carina|"
+            r"ventric(?:le|ular)|stomach)",
+            r"tubes?|tubing|ett|ngt|tracheostomy|drains?|cannula|shunts?|stents?|coils?|filter",
+            r"(?:(?:surgical|vascular|cholecystectomy|metallic|mediastinal) ){0,3}(?:clips?|staples?)",
+            r"(?:sternotomy|sternal|cerclage) (?:wires?|sutures?)|sutures?",
+            r"(?:prosthetic|artificial|mechanical|replacement) (?:\w+ ){0,2}valves?|valvular prosthesis",
+            r"valve (?:replacement|prosthesis)",
+            r"(?:spin(?:e|al)|cervical|lumbar|thoracic) (?:\w+ )?fusion|fusion of the (?:\w+ ){0,3}spine",
+            r"hardware|arthroplasty|(?<!breast )(?:prosthes[ie]s|implants?)|prosthetic",
+            r"screws?|plates? and screws?|rods?|(?:fixation|fusion) (?:plates?|device)",
+            r"stimulators?|leads?|(?:medical )?devices?|balloon pump|iabp|lap-?band|gastric band",
         ),
     ),
     Term(
         "other abnormality",
         (
-            r"emphysema(?:tous)?|copd|hyperinflat\w+|hyperexpan\w+|hyperaerat\w+|flatten(?:ed|ing)|bull(?:ae?|ous)|blebs?",
-            r"blunt(?:ed|ing)|elevat(?:ed|ion)|eventration",
-            r"scolio\w+|kypho\w+|degenerat\w+|osteophyt\w+|spondyl\w+|dextroscoliosis|levoscoliosis|spurring"
-            r"|osteopeni\w+|deminerali\w+|arthrit\w+|arthropathy|arthros\w+|wedging|deformit(?:y|ies)|dish",
-            r"calcifi\w+|tortuo\w+|ectati?c?\w*|unfold\w+|atheroscler\w+|aneurysm\w*|uncoil\w+",
-            r"hernia\w*",
-            r"bronchiectasis|bronchitis|bronchospasm|asthma|reactive airways? disease|small airways? disease|aspiration",
-            r"hypoinflat\w+|low lung volumes?|low volumes?|volume loss",
+            r"(?:bony|bone|soft[- ]tissue|breast|sternal|substernal|metallic) (?:mineral )?densit(?:y|ies)",
+            r"emphysema(?:tous)?|copd|bull(?:ae?|ous)|blebs?|flatten(?:ed|ing)",
+            r"hyper(?:inflat|expan|aerat|lucen)\w+|lucen(?:t|cy|cies)|cyst\w*",
+            r"(?:hypo|under)(?:inflat|aerat|ventilat)\w+|(?:low|decreased|reduced) (?:lung )?volumes?",
+            r"volume loss|(?:shallow|poor|low|decreased|suboptimal) (?:\w+ )?inspirat\w+|crowding",
+            r"bronchiectasis|bronchitis|bronchospasm|asthma|(?:reactive|small) airways? disease|aspiration",
+            r"blunt(?:ed|ing)|elevat(?:ed|ion)|eventration|hernia\w*",
+            r"(?:dextro|levo)?scolio\w+|kypho\w+|curvature|degenerat\w+|osteophyt\w+|spondyl\w+|spurs?|spurring",
+            r"osteopeni\w+|deminerali\w+|(?:osteo)?arthrit\w+|arthropathy|arthros\w+|wedging|deformit(?:y|ies)|dish",
+            r"calcifi\w+|tortuo\w+|ectati?c?\w*|unfold\w+|uncoil\w+|atheroscler\w+|aneurysm\w*",
             r"(?:lymph)?adenopathy|enlarged (?:hilar )?lymph nodes?",
-            r"prominen(?:t|ce)|thickening|pneumoperitoneum|pneumomediastinum|free (?:\w+ )?air|subcutaneous emphysema",
-            r"contusion|hematoma|hemorrhage|metal\w*|foreign bod(?:y|ies)|bullet|pericardial effusion",
-            r"mastectomy|pneumonectomy|lobectomy|resection|postsurgical|postoperative|surgical changes?|sternotomy|cabg",
-            r"sequela\w*|chronic (?:lung|changes?)|hyperlucen\w+|lucen(?:t|cy|cies)|cyst\w*|shift(?:ed)?|deviat\w+",
+            r"prominen(?:t|ce)|thickening|shift(?:ed)?|deviat\w+|sequela\w*|chronic (?:lung|changes?)",
+            r"pneumoperitoneum|pneumomediastinum|free (?:\w+ )?air|subcutaneous emphysema",
+            r"pericardial effusion|contusion|hematoma|hemorrhage|metal\w*|foreign bod(?:y|ies)|bullet",
+            r"mastectomy|pneumonectomy|lobectomy|resection",
         ),
     ),
 )
 
-_OPACITIES = {"consolidation": "lung opacity", "nodule": "nodular opacity"}
+
+def _with_opacity(findings: tuple[str, ...]) -> tuple[str, ...]:
+    """What denies a consolidation denies an opacity too ("The lungs are clear.")."""
+    return (*findings, "lung opacity") if "consolidation" in findings else findings
 
 
-def _with_opacities(findings: tuple[str, ...]) -> tuple[str, ...]:
-    return (*findings, *(wider for name, wider in _OPACITIES.items() if name in findings))
+def _with_all_devices(findings: tuple[str, ...]) -> tuple[str, ...]:
+    return ("device",) if findings == DEVICES else findings
 
 
-CHEXPERT_GROUPS = tuple((words, _with_opacities(findings)) for words, findings in GROUPS)
-CHEXPERT_NORMAL_STATEMENTS = tuple((words, _with_opacities(findings)) for words, findings in NORMAL_STATEMENTS)
+CHEXPERT_GROUPS = tuple((words, _with_all_devices(_with_opacity(findings))) for words, findings in GROUPS)
+CHEXPERT_NORMAL_STATEMENTS = tuple((words, _with_opacity(findings)) for words, findings in NORMAL_STATEMENTS)
+
+# CUES, and besides: a differential doubts every member of its list, and "compatible with" states, as
+# "consistent with" does.
+CHEXPERT_CUES = {
+    "neutral": (*CUES["neutral"], r"age[- ]indeterminate"),
+    "doubt list": (r"differential(?: diagnos[ie]s| considerations?)?(?: (?:includ\w+|for))?",),
+    "doubt": (
+        *(words.replace("|compatible with", "") for words in CUES["doubt"]),
+        r"question|correlat(?:e|ion) (?:\w+ ){0,4}(?:for|of)|(?:would be|is) (?:a|another) consideration",
+        r"(?:can ?not|difficult to|could not)(?: be)? (?:\w+ ){0,2}(?:excluded?|rule out|ruled out)",
+    ),
+    "denial after": CUES["denial after"],
+    "denial before": (*CUES["denial before"], r"(?:interval )?clearing of"),
+    "break": CUES["break"],
+}
