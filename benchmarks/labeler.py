@@ -35,7 +35,7 @@ def measure_speed(reports: list[Report]) -> float:
 
 
 if __name__ == "__main__":
-    dataset = open_dataset(sys.argv[1] if len(sys.argv) > 1 else f"phantom:{NUM_REPORTS}")
+    dataset = open_dataset(sys.argv[1] if len(sys.argv) > 1 else f"phantom:n={NUM_REPORTS}")
     rng = np.random.default_rng(0)
     reports = [dataset.texts(index, rng).report for index in range(min(len(dataset), NUM_REPORTS))]
     words = np.mean([len(f"{report.findings} {report.impression}".split()) for report in reports])

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from llmcxr.errors import UserError
 from llmcxr.files import check_writable, replacing
 from llmcxr.terminal import say
 
@@ -43,6 +44,7 @@ def add_commands(app: typer.Typer) -> None:
     }
     for part, text in about.items():
         app.command(part)(_card_command(part, text))
+    app.command("labeler")(labeler_command)
     app.command("compare")(compare_command)
 
 
@@ -106,6 +108,26 @@ def _run(
     card = {"system": system, "dataset": dataset, **card}
     _write(json_file, card)
     print(card_tables(card))
+
+
+def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) -> None:
+    """Score the rule-based CheXpert labeler against tags that people gave.
+
+    \b
+    Example:
+      llmcxr evaluate labeler openi:data/openi --json labeler.json
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.card_tables import labeler_table
+    from llmcxr.evaluation.labeler_score import score_labeler
+
+    if not dataset.startswith("openi:"):
+        raise UserError(f"expected openi:DIR, whose reports carry manual tags, found {dataset}; give that")
+    if json_file is not None:
+        check_writable(json_file)
+    result = score_labeler(open_dataset(dataset))
+    _write(json_file, result)
+    print(labeler_table(result))
 
 
 def compare_command(

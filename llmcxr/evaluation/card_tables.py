@@ -80,3 +80,25 @@ def _evidence(part: dict) -> str:
     ]
     table = markdown(["sentences ranked", "area under risk and coverage (95%)", "wrong of all"], rows)
     return f"{part['sentences']} sentences that claim a finding.\n\n{table}"
+
+
+def labeler_table(result: dict) -> str:
+    """The result of `score_labeler` as Markdown."""
+    rows = [
+        [
+            name,
+            number(one["f1"]) + interval(one["f1_interval"]),
+            number(one["precision"]),
+            number(one["recall"]),
+            str(one["support"]),
+        ]
+        for name, one in result["findings"].items()
+    ]
+    overall = number(result["micro_f1"]) + interval(result["micro_f1_interval"])
+    rows += [["**micro**", overall, "", "", ""], ["**macro**", number(result["macro_f1"]), "", "", ""]]
+    return (
+        f"{markdown(['labeler', 'F1 (95%)', 'precision', 'recall', 'n'], rows)}\n\n"
+        f"{result['n']} reports with tags, {result['left_out']} left out. Micro F1 on the held-out half"
+        f" {number(result['held_out_micro_f1'])}; {result['reports_per_second']:.0f} reports a second"
+        " on one core."
+    )

@@ -124,7 +124,7 @@ TERMS = (
         (
             r"central (?:venous )?(?:lines?|catheters?|access)",
             r"(?:jugular|subclavian|ij|port|venous|dialysis) (?:central |venous ){0,2}(?:lines?|catheters?)",
-            r"picc(?: lines?)?|cvc|port-?a-?cath|portacath|mediport",
+            r"picc(?: lines?)?|cvc|port-?a-?cath|portacath(?:eter)?|mediport",
         ),
     ),
     Term("endotracheal tube", (r"(?:endo)?tracheal tubes?", r"et tube", r"ett"), sided=False),
@@ -392,11 +392,14 @@ def _with_all_devices(findings: tuple[str, ...]) -> tuple[str, ...]:
 CHEXPERT_GROUPS = tuple((words, _with_all_devices(_with_opacity(findings))) for words, findings in GROUPS)
 CHEXPERT_NORMAL_STATEMENTS = tuple((words, _with_opacity(findings)) for words, findings in NORMAL_STATEMENTS)
 
-# CUES, and besides: a differential doubts every member of its list, and "compatible with" states, as
-# "consistent with" does.
+# CUES, and besides: a differential, or what something may represent, doubts every member of its list, and
+# "compatible with" states, as "consistent with" does.
 CHEXPERT_CUES = {
     "neutral": (*CUES["neutral"], r"age[- ]indeterminate"),
-    "doubt list": (r"differential(?: diagnos[ie]s| considerations?)?(?: (?:includ\w+|for))?",),
+    "doubt list": (
+        r"differential(?: diagnos[ie]s| considerations?)?(?: (?:includ\w+|for))?",
+        r"(?:may|might|could) (?:also |well )?(?:represent|reflect|indicate|be (?:due|secondary|related) to)",
+    ),
     "doubt": (
         *(words.replace("|compatible with", "") for words in CUES["doubt"]),
         r"question|correlat(?:e|ion) (?:\w+ ){0,4}(?:for|of)|(?:would be|is) (?:a|another) consideration",
