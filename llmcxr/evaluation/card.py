@@ -112,24 +112,24 @@ def _image(
 ) -> dict:
     said = gather(system, dataset, n, seed, parts=("drawings",), size=size)
     drawn = [image_files.fit(image, size)[0] for image in said.drawings]
+    true = [dataset.read(index, size) for index in range(n)]
     network = open_extractor(extractor)
     inputs = Inputs(
         said.patients,
-        real_features=extract(network, (dataset.read(index, size) for index in range(n))),
+        real_features=extract(network, true),
         drawn_features=extract(network, drawn),
         drawn_images=np.stack(drawn),
     )
     real = {}
     if judge is not None:
         requested = to_codes(list(map(label, said.requests)), FINDINGS)
-        truth = np.stack([dataset.read(index, size) for index in range(n)])
         inputs = replace(
             inputs,
             findings=FINDINGS,
             reference_labels=requested,
-            drawn_probabilities=_probabilities(judge, np.stack(drawn)),
+            drawn_probabilities=_probabilities(judge, inputs.drawn_images),
         )
-        real = {"drawn_probabilities": _probabilities(judge, truth)}
+        real = {"drawn_probabilities": _probabilities(judge, np.stack(true))}
     framed = {
         metric.name: frame(metric, inputs, real, seed)
         for metric in image_metrics(inputs.findings)

@@ -6,7 +6,7 @@ CHEXPERT tables of `labeler_terms`; this file says what they add up to. Where it
 
 - findings and impression are both read, not the impression alone, and indication never is;
 - "The lungs are clear" and "no acute disease" make what they cover ABSENT instead of leaving it
-NOT_MENTIONED;
+  NOT_MENTIONED;
 - pulmonary fibrosis is Lung Opacity, not Pleural Other; pleural plaques and thick fissures are Pleural Other;
 - heart failure is Edema but says nothing of the heart's size;
 - "compatible with" asserts, as "consistent with" does; "likely" and "probable" doubt.
@@ -37,7 +37,7 @@ CHEXPERT_FINDINGS = (
 
 # A name of tables.CHEXPERT_TERMS: what it says in CheXpert's words. A name that is not here is an abnormality
 # of no finding (granuloma, scoliosis, emphysema, ...): it only rules out No Finding.
-_FINDINGS_OF = {  # a name of tables.CHEXPERT_TERMS: what it says in CheXpert's words
+_FINDINGS_OF = {
     "cardiomegaly": ("Cardiomegaly",),
     "cardiomediastinal enlargement": ("Cardiomegaly", "Enlarged Cardiomediastinum"),
     "mediastinal widening": ("Enlarged Cardiomediastinum",),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from llmcxr.evaluation.systems import pictures
 from llmcxr.files import replacing
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def build_sheet(drawings: Sequence[Drawing]) -> Image.Image:
 
 def to_picture(image: np.ndarray, size: int) -> Image.Image:
     """(H, W) float in [0, 1] -> grey picture with its longer side `size` px."""
-    picture = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
+    picture = pictures.to_picture(image)
     scale = size / max(picture.size)
     return picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BICUBIC)
 
