@@ -26,12 +26,17 @@ class FactoredImageTable(nn.Module):
         self.row = nn.Parameter(torch.randn(rows, width) * 0.02)
         self.column = nn.Parameter(torch.randn(columns, width) * 0.02)
 
-    def forward(self, words: Tensor) -> Tensor:
-        """words (...) = token id - image_token_offset -> embeddings (..., D)."""
+    def forward(self, words: Tensor, is_hidden: Tensor | None = None) -> Tensor:
+        """words (...) = token id - image_token_offset -> embeddings (..., D).
+
+        Where `is_hidden`, the code is left out: of a word with position only the position is told.
+        """
+        codes = nn.functional.embedding(words % self.vocabulary.codebook_size, self.code)
+        if is_hidden is not None:
+            codes = codes.masked_fill(is_hidden[..., None], 0)
         if not self.vocabulary.has_cell_words:
-            return self.code[words]
-        cell, code = words // self.vocabulary.codebook_size, words % self.vocabulary.codebook_size
-        return nn.functional.embedding(code, self.code) + self._position(cell)
+            return codes
+        return codes + self._position(words // self.vocabulary.codebook_size)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
         """hidden (n, D) about to write cells (n,) -> scores of that cell's codes (n, K)."""
@@ -69,8 +74,10 @@ class FreeImageTable(nn.Module):
         self.vocabulary = vocabulary
         self.rows = nn.Parameter(rows)
 
-    def forward(self, words: Tensor) -> Tensor:
-        return nn.functional.embedding(words, self.rows)
+    def forward(self, words: Tensor, is_hidden: Tensor | None = None) -> Tensor:
+        """As FactoredImageTable; a hidden word's row is zero, since its position cannot be told apart."""
+        rows = nn.functional.embedding(words, self.rows)
+        return rows if is_hidden is None else rows.masked_fill(is_hidden[..., None], 0)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
         """hidden (n, D), cells (n,) -> (n, K). One matrix product per cell."""

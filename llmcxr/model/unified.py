@@ -96,18 +96,20 @@ class UnifiedModel(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
-    def embed(self, input_ids: Tensor) -> Tensor:
-        """Token ids (B, L), text or image -> embeddings (B, L, D)."""
+    def embed(self, input_ids: Tensor, is_hidden: Tensor | None = None) -> Tensor:
+        """Token ids (B, L), text or image -> embeddings (B, L, D); `is_hidden` (B, L) image words show no
+        code.
+        """
         offset = self.vocabulary.image_token_offset
         text = self.decoder.get_input_embeddings()(input_ids.clamp(max=offset - 1))
-        image = self.image_table((input_ids - offset).clamp(min=0))
+        image = self.image_table((input_ids - offset).clamp(min=0), is_hidden)
         return torch.where((input_ids >= offset)[..., None], image, text)
 
-    def hidden(self, input_ids: Tensor, **kwargs) -> Tensor:
+    def hidden(self, input_ids: Tensor, is_hidden: Tensor | None = None, **kwargs) -> Tensor:
         """Last hidden states (B, L, D). kwargs go to the decoder (attention_mask, position_ids,
         past_key_values).
         """
-        return self.decoder(inputs_embeds=self.embed(input_ids), **kwargs).last_hidden_state
+        return self.decoder(inputs_embeds=self.embed(input_ids, is_hidden), **kwargs).last_hidden_state
 
     def text_logits(self, hidden: Tensor) -> Tensor:
         """hidden (..., D) -> scores of the text words (..., V). The image rows are not multiplied."""

@@ -33,21 +33,26 @@ class ExampleConfig:
     questions_per_study: int = 3  # at most
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
     image_prefix_loss: bool = False  # the image that a reading begins with takes a loss too
+    hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are hidden
     max_length: int = 512  # longer examples are left out
 
     def __post_init__(self) -> None:
-        for name in ("condition_dropout", "summary_share", "report_as_request"):
+        for name in ("condition_dropout", "summary_share", "report_as_request", "hiding_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share between 0 and 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A prefix that all turns see, and the turns. A prefix may be empty; its image takes a loss if asked."""
+    """A prefix that all turns see, and the turns. A prefix may be empty; its image takes a loss if asked.
+
+    `hidden` are the places of the first turn's response whose code is not shown to what follows.
+    """
 
     prefix: list[int]
     turns: list[Turn]
     has_prefix_loss: bool = False
+    hidden: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prefix) + sum(len(prompt) + len(response) for prompt, response in self.turns)
@@ -56,21 +61,25 @@ class Example:
 def drawing_example(
     encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
 ) -> Example:
-    """Request -> image with codes (h, w)."""
+    """Request -> image with codes (h, w), in some drawings a random share of them hidden from the others."""
     request = (
         to_text(texts.report) if rng.random() < config.report_as_request and texts.report else texts.request
     )
     instruction = _pick(DRAW.instructions, rng)
     if rng.random() < config.condition_dropout:
         request, instruction = "", DRAW.instructions[0]
-    return Example([], [(encoder.prompt(instruction, text=request), encoder.image(codes))])
+    hidden: tuple[int, ...] = ()
+    if rng.random() < config.hiding_share:
+        is_hidden = rng.random(codes.size) < rng.random()
+        hidden = tuple(1 + np.flatnonzero(is_hidden))  # behind boi
+    return Example([], [(encoder.prompt(instruction, text=request), encoder.image(codes))], hidden=hidden)
 
 
 def exchange_requests(drawings: Sequence[Example]) -> list[Example]:
     """Every drawing's image with the next one's request."""
     following = [*drawings[1:], *drawings[:1]]
     return [
-        Example([], [(other.turns[0][0], drawing.turns[0][1])])
+        Example([], [(other.turns[0][0], drawing.turns[0][1])], hidden=drawing.hidden)
         for drawing, other in zip(drawings, following, strict=True)
     ]
 
@@ -94,7 +103,8 @@ def reading_example(
 
 
 def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> dict[str, Tensor]:
-    """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L).
+    """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L), and
+    is_hidden (B, L) bool where any code is hidden.
 
     A turn's positions go on from the prefix, and it may look at the prefix and at itself only, so a turn is
     computed as if it stood alone. Of an image response the codes take a loss; its fences are decided by the
@@ -105,6 +115,7 @@ def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> 
     labels = torch.full((len(examples), length), IGNORE_INDEX)
     position_ids = torch.zeros(len(examples), length, dtype=torch.long)
     segments = torch.full((len(examples), length), -1)  # 0 the prefix, 1.. the turns, -1 padding
+    is_hidden = torch.zeros(len(examples), length, dtype=torch.bool)
     for row, example in enumerate(examples):
         place = len(example.prefix)
         input_ids[row, :place] = torch.tensor(example.prefix)
@@ -112,6 +123,8 @@ def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> 
         segments[row, :place] = 0
         if example.has_prefix_loss:
             labels[row, :place] = torch.tensor(_targets(example.prefix, first_image_word))
+        if example.hidden:
+            is_hidden[row, place + len(example.turns[0][0]) + torch.tensor(example.hidden)] = True
         for number, (prompt, response) in enumerate(example.turns, start=1):
             stop = place + len(prompt) + len(response)
             input_ids[row, place:stop] = torch.tensor(prompt + response)
@@ -124,7 +137,7 @@ def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> 
         "labels": labels,
         "position_ids": position_ids,
         "attention_mask": _may_look(segments),
-    }
+    } | ({"is_hidden": is_hidden} if is_hidden.any() else {})
 
 
 def _targets(response: list[int], first_image_word: int) -> list[int]:

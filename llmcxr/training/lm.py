@@ -123,8 +123,8 @@ def run(config: LMRun) -> Path:
     )
     model, encoder = _build_model(config, dataset, image_tokenizer)
     examples = StepExamples(dataset, store, encoder, config)
-    responses_only = replace(config, examples=replace(config.examples, image_prefix_loss=False))
-    held_out = StepExamples(validation, validation_store, encoder, responses_only, num_items=len(validation))
+    as_predicted = replace(config, examples=replace(config.examples, image_prefix_loss=False, hiding_share=0.0))
+    held_out = StepExamples(validation, validation_store, encoder, as_predicted, num_items=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
