@@ -11,6 +11,7 @@ words are then learnt twice per study, once without a request, for little more t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,10 +35,11 @@ class ExampleConfig:
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
     image_prefix_loss: bool = False  # the image that a reading begins with takes a loss too
     hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are hidden
+    blind_share: float = 0.5  # share of studies whose request is told from a mistaken one (contrast_weight)
     max_length: int = 512  # longer examples are left out
 
     def __post_init__(self) -> None:
-        for name in ("condition_dropout", "summary_share", "report_as_request", "hiding_share"):
+        for name in ("condition_dropout", "summary_share", "report_as_request", "hiding_share", "blind_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share between 0 and 1, got {getattr(self, name)}")
 
@@ -75,13 +77,56 @@ def drawing_example(
     return Example([], [(encoder.prompt(instruction, text=request), encoder.image(codes))], hidden=hidden)
 
 
-def exchange_requests(drawings: Sequence[Example]) -> list[Example]:
-    """Every drawing's image with the next one's request."""
-    following = [*drawings[1:], *drawings[:1]]
-    return [
-        Example([], [(other.turns[0][0], drawing.turns[0][1])], hidden=drawing.hidden)
-        for drawing, other in zip(drawings, following, strict=True)
-    ]
+def blind_pair(
+    encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator
+) -> tuple[Example, Example] | None:
+    """The image with all its codes hidden, after its own request and after one that is mistaken in one word.
+
+    None where the request has no word that `mistake` knows.
+    """
+    mistaken = mistake(texts.request, rng)
+    if mistaken is None:
+        return None
+    instruction, image = _pick(DRAW.instructions, rng), encoder.image(codes)
+    hidden = tuple(range(1, codes.size + 1))
+    own, other = (
+        Example([], [(encoder.prompt(instruction, text=text), image)], hidden=hidden)
+        for text in (texts.request, mistaken)
+    )
+    return own, other
+
+
+_OTHER_WORDS = {
+    word: tuple(other for other in group if other != word)
+    for group in (
+        ("left", "right", "bilateral"),
+        ("upper", "mid", "lower"),
+        ("small", "moderate", "large"),
+        ("mild", "moderate", "severe"),
+    )
+    for word in group
+}
+_EXCHANGEABLE = re.compile(rf"\b(?:{'|'.join(_OTHER_WORDS)}|0\.\d\d)\b", re.IGNORECASE)
+_RATIOS = (0.35, 0.70)  # cardiothoracic ratios that a mistaken request may ask for
+_RATIO_STEP = 0.05  # at least this far from the true one
+
+
+def mistake(request: str, rng: np.random.Generator) -> str | None:
+    """The request with one side, zone, grade or ratio changed to another; None where it has none."""
+    places = list(_EXCHANGEABLE.finditer(request))
+    if not places:
+        return None
+    place = places[int(rng.integers(len(places)))]
+    word = place.group()
+    if word[0] == "0":
+        wrong = float(word)
+        while abs(wrong - float(word)) < _RATIO_STEP:
+            wrong = rng.uniform(*_RATIOS)
+        other = f"{wrong:.2f}"
+    else:
+        other = _pick(_OTHER_WORDS[word.lower()], rng)
+        other = other.capitalize() if word[0].isupper() else other
+    return request[: place.start()] + other + request[place.end() :]
 
 
 def reading_example(

@@ -38,9 +38,9 @@ from llmcxr.training.encoding import EncodingConfig, encode_dataset
 from llmcxr.training.examples import (
     Example,
     ExampleConfig,
+    blind_pair,
     collate,
     drawing_example,
-    exchange_requests,
     reading_example,
 )
 from llmcxr.vocabulary import add_image_words, train_text_tokenizer
@@ -64,7 +64,7 @@ class LMTrainingConfig:
     gradient_clip: float = 1.0
     image_weight: float = 1.0  # of the mean loss per image word
     text_weight: float = 1.5  # of the mean loss per text word
-    contrast_weight: float = 0.0  # of telling each drawing's own request from another's; costs a third pass
+    contrast_weight: float = 0.0  # of telling a drawing's own request from a mistaken one
     max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
     log_every: int = 50
     validate_every: int = 500
@@ -155,29 +155,34 @@ class StepExamples(TorchDataset):
     def __len__(self) -> int:
         return self.num_items
 
-    def __getitem__(self, item: int) -> tuple[Example, Example]:
+    def __getitem__(self, item: int) -> dict[str, Example]:
         rng = np.random.default_rng(np.random.SeedSequence((self.config.seed, item)))
         index, image_id = self.studies[self._shuffled(item)]
         augmentations = self.store[image_id]
         codes = augmentations[int(rng.integers(len(augmentations)))]
         texts = self.dataset.texts(index, rng)
         settings = self.config.examples
-        return (
-            drawing_example(self.encoder, codes, texts, rng, settings),
-            reading_example(self.encoder, codes, texts, rng, settings),
-        )
+        examples = {
+            "drawing": drawing_example(self.encoder, codes, texts, rng, settings),
+            "reading": reading_example(self.encoder, codes, texts, rng, settings),
+        }
+        longest = settings.max_length
+        examples = {k: one for k, one in examples.items() if len(one) <= longest and one.turns}
+        if self.config.training.contrast_weight and rng.random() < settings.blind_share:
+            pair = blind_pair(self.encoder, codes, texts, rng)
+            if pair and max(map(len, pair)) <= longest:
+                examples |= dict(zip(("blind", "mistaken"), pair, strict=True))
+        return examples
 
-    def collate(self, items: list[tuple[Example, Example]]) -> dict[str, dict[str, Tensor]]:
+    def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
+        """Keys drawing, reading, blind, mistaken, each where there is an example of it."""
         offset, pad_id = self.encoder.vocabulary.image_token_offset, self.encoder.end_ids[-1]
-        drawing, reading = zip(*items, strict=True)
+        named = {
+            name: [examples[name] for examples in items if name in examples]
+            for name in ("drawing", "reading", "blind", "mistaken")
+        }
+        batch = {name: collate(examples, offset, pad_id) for name, examples in named.items() if examples}
         longest = self.config.examples.max_length
-        batch = {}
-        for name, examples in (("drawing", drawing), ("reading", reading)):
-            kept = [example for example in examples if len(example) <= longest and example.turns]
-            if kept:
-                batch[name] = collate(kept, offset, pad_id)
-            if name == "drawing" and self.config.training.contrast_weight and len(kept) > 1:
-                batch["exchanged"] = collate(exchange_requests(kept), offset, pad_id)
         if not batch:
             raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")
         return batch
@@ -194,10 +199,12 @@ class StepExamples(TorchDataset):
 class ResponseLoss(nn.Module):
     """What the Trainer trains: the weighted mean losses of both directions, and the contrast of requests.
 
-    The contrast is -log sigmoid(log p(image | its request) - log p(image | another's request)): what all
-    images share cancels, so the little that the request decides (a side, a size) is learnt from much sooner
-    than from the likelihood, where it is some nats of hundreds. As in CCA (Chen et al. 2024), without its
-    reference model, since the likelihood is trained beside it.
+    The contrast is -log sigmoid(log p(image | its request) - log p(image | a mistaken one)): what all images
+    share cancels, so the little that the request decides (a side, a size) weighs more than in the likelihood,
+    where it is some nats of hundreds. As in CCA (Chen et al. 2024), without its reference model, since the
+    likelihood is trained beside it. The image's codes are hidden from it: seen, they tell which request is
+    the right one, and the loss is won by finding every further code of a mismatched image unlikely, which
+    helps no drawing.
     """
 
     def __init__(
@@ -209,27 +216,26 @@ class ResponseLoss(nn.Module):
         self.contrast_weight = contrast_weight
 
     def forward(
-        self, exchanged: dict[str, Tensor] | None = None, **directions: dict[str, Tensor]
+        self,
+        blind: dict[str, Tensor] | None = None,
+        mistaken: dict[str, Tensor] | None = None,
+        **directions: dict[str, Tensor],
     ) -> dict[str, Tensor]:
         sums: dict[str, Tensor] = {}
-        contrast = None
-        if exchanged is not None:
-            drawing = directions.pop("drawing")
-            own = self.model.image_log_probabilities(**drawing)
-            other = self.model.image_log_probabilities(**exchanged)
-            # equal requests (two normal films) cancel and teach nothing
-            contrast = -nn.functional.logsigmoid(own - other)
-            num_image = len(own) * self.model.vocabulary.num_cells
-            sums = {"image_nll": -own.sum(), "num_image": torch.tensor(num_image, device=own.device)}
-            sums |= {"contrast": contrast.sum(), "num_contrast": torch.tensor(len(own), device=own.device)}
         for batch in directions.values():
             for name, value in self.model.losses(**batch).items():
                 sums[name] = sums.get(name, 0) + value
         image = sums["image_nll"] / sums["num_image"].clamp(min=1)
         text = sums["text_nll"] / sums["num_text"].clamp(min=1)
         loss = self.image_weight * image + self.text_weight * text
-        if contrast is not None:
-            loss = loss + self.contrast_weight * contrast.mean()
+        if blind is not None:
+            own = self.model.image_log_probabilities(**blind)
+            other = self.model.image_log_probabilities(**mistaken)
+            contrast = -nn.functional.logsigmoid(own - other)
+            blind_nll = -own.mean() / self.model.vocabulary.num_cells
+            share = len(own) / max(1, len(directions.get("drawing", blind)["input_ids"]))
+            loss = loss + share * (self.image_weight * blind_nll + self.contrast_weight * contrast.mean())
+            sums |= {"contrast": contrast.sum(), "num_contrast": torch.tensor(len(own), device=own.device)}
         return {"loss": loss, **sums}
 
 
