@@ -21,7 +21,7 @@ from torch import Tensor
 
 from llmcxr.data import Texts
 from llmcxr.model.unified import IGNORE_INDEX
-from llmcxr.prompts import DRAW, REPORT, SUMMARY, Encoder
+from llmcxr.prompts import DRAW, DRAW_PART, REPORT, SUMMARY, Encoder
 from llmcxr.reports import to_text
 
 Turn = tuple[list[int], list[int]]  # prompt, response
@@ -35,11 +35,21 @@ class ExampleConfig:
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
     image_prefix_loss: bool = False  # the image that a reading begins with takes a loss too
     hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are hidden
-    blind_share: float = 0.5  # share of studies whose request is told from a mistaken one (contrast_weight)
+    blind_share: float = 1.0  # share of studies whose request is told from a mistaken one (contrast_weight)
+    part_share: float = 0.7  # of these, the share whose request is one sentence of the report
+    reading_share: float = 1.0  # share of studies that are also read
     max_length: int = 512  # longer examples are left out
 
     def __post_init__(self) -> None:
-        for name in ("condition_dropout", "summary_share", "report_as_request", "hiding_share", "blind_share"):
+        for name in (
+            "condition_dropout",
+            "summary_share",
+            "report_as_request",
+            "hiding_share",
+            "blind_share",
+            "part_share",
+            "reading_share",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share between 0 and 1, got {getattr(self, name)}")
 
@@ -78,20 +88,30 @@ def drawing_example(
 
 
 def blind_pair(
-    encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator
+    encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
 ) -> tuple[Example, Example] | None:
     """The image with all its codes hidden, after its own request and after one that is mistaken in one word.
 
-    None where the request has no word that `mistake` knows.
+    The request is often one sentence of the report: which word belongs to which finding is then plain, and
+    what a side or a zone means is learnt first. None where no word can be exchanged.
     """
-    mistaken = mistake(texts.request, rng)
+    text, task = texts.request, DRAW
+    if texts.report and rng.random() < config.part_share:
+        sentences = [
+            one
+            for one in _SENTENCE.findall(f"{texts.report.findings} {texts.report.impression}")
+            if _EXCHANGEABLE.search(one)
+        ]
+        if sentences:
+            text, task = _pick(sentences, rng), DRAW_PART
+    mistaken = mistake(text, rng)
     if mistaken is None:
         return None
-    instruction, image = _pick(DRAW.instructions, rng), encoder.image(codes)
+    instruction, image = _pick(task.instructions, rng), encoder.image(codes)
     hidden = tuple(range(1, codes.size + 1))
     own, other = (
-        Example([], [(encoder.prompt(instruction, text=text), image)], hidden=hidden)
-        for text in (texts.request, mistaken)
+        Example([], [(encoder.prompt(instruction, text=one), image)], hidden=hidden)
+        for one in (text, mistaken)
     )
     return own, other
 
@@ -107,6 +127,7 @@ _OTHER_WORDS = {
     for word in group
 }
 _EXCHANGEABLE = re.compile(rf"\b(?:{'|'.join(_OTHER_WORDS)}|0\.\d\d)\b", re.IGNORECASE)
+_SENTENCE = re.compile(r"[A-Z](?:[^.]|\.(?=\d))+\.")
 _RATIOS = (0.35, 0.70)  # cardiothoracic ratios that a mistaken request may ask for
 _RATIO_STEP = 0.05  # at least this far from the true one
 
@@ -116,7 +137,8 @@ def mistake(request: str, rng: np.random.Generator) -> str | None:
     places = list(_EXCHANGEABLE.finditer(request))
     if not places:
         return None
-    place = places[int(rng.integers(len(places)))]
+    sides = [place for place in places if place.group().lower() in _OTHER_WORDS["left"] + ("left",)]
+    place = _pick(sides if sides and rng.random() < 0.5 else places, rng)
     word = place.group()
     if word[0] == "0":
         wrong = float(word)

@@ -123,7 +123,10 @@ def run(config: LMRun) -> Path:
     )
     model, encoder = _build_model(config, dataset, image_tokenizer)
     examples = StepExamples(dataset, store, encoder, config)
-    as_predicted = replace(config, examples=replace(config.examples, image_prefix_loss=False, hiding_share=0.0))
+    as_predicted = replace(
+        config,
+        examples=replace(config.examples, image_prefix_loss=False, hiding_share=0.0, reading_share=1.0),
+    )
     held_out = StepExamples(validation, validation_store, encoder, as_predicted, num_items=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
@@ -166,10 +169,12 @@ class StepExamples(TorchDataset):
             "drawing": drawing_example(self.encoder, codes, texts, rng, settings),
             "reading": reading_example(self.encoder, codes, texts, rng, settings),
         }
+        if rng.random() >= settings.reading_share:
+            del examples["reading"]
         longest = settings.max_length
         examples = {k: one for k, one in examples.items() if len(one) <= longest and one.turns}
         if self.config.training.contrast_weight and rng.random() < settings.blind_share:
-            pair = blind_pair(self.encoder, codes, texts, rng)
+            pair = blind_pair(self.encoder, codes, texts, rng, settings)
             if pair and max(map(len, pair)) <= longest:
                 examples |= dict(zip(("blind", "mistaken"), pair, strict=True))
         return examples
