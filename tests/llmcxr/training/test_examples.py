@@ -9,9 +9,10 @@ from llmcxr.model.unified import IGNORE_INDEX
 from llmcxr.records import Question, Report
 from llmcxr.training.examples import (
     ExampleConfig,
+    blind_pair,
     collate,
     drawing_example,
-    exchange_requests,
+    mistake,
     reading_example,
 )
 from tests.llmcxr.model.tiny import tiny_bundle
@@ -21,7 +22,7 @@ TEXTS = Texts(
     "Large right pleural effusion.",
     (Question("Is there a pneumothorax?", "No."), Question("Which side?", "On the right.", "location")),
 )
-ALWAYS = ExampleConfig(condition_dropout=0, summary_share=1, report_as_request=0)
+ALWAYS = ExampleConfig(condition_dropout=0, summary_share=1, report_as_request=0, hiding_share=0)
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +96,51 @@ def test_the_image_before_a_reading_takes_a_loss_where_asked(bundle, codes):
     torch.testing.assert_close(without["text_nll"], with_prefix["text_nll"])
 
 
-@torch.no_grad()
-def test_exchanged_requests_keep_their_images(bundle, codes):
+def test_a_mistake_changes_one_side_zone_grade_or_ratio():
+    request = "Large nodule in the right upper zone. Cardiothoracic ratio 0.44."
     rng = np.random.default_rng(0)
-    other = Texts(TEXTS.report, "Left pneumothorax.", ())
-    first, second = (drawing_example(bundle.encoder, codes, one, rng, ALWAYS) for one in (TEXTS, other))
-    exchanged = exchange_requests([first, second])
-    assert exchanged[0].turns == [(second.turns[0][0], first.turns[0][1])]
-    assert exchanged[1].turns == [(first.turns[0][0], second.turns[0][1])]
+    wrong = {mistake(request, rng) for _ in range(200)}
+    assert "Large nodule in the left upper zone. Cardiothoracic ratio 0.44." in wrong
+    assert "Small nodule in the right upper zone. Cardiothoracic ratio 0.44." in wrong
+    assert "Large nodule in the right lower zone. Cardiothoracic ratio 0.44." in wrong
+    for text in wrong:
+        words = zip(request.split(), text.split(), strict=True)
+        changed = [(old, new) for old, new in words if old != new]
+        assert len(changed) == 1
+        if changed[0][0] == "0.44.":
+            assert abs(float(changed[0][1].rstrip(".")) - 0.44) >= 0.05
+    assert mistake("Normal chest.", rng) is None
+
+
+@torch.no_grad()
+def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes):
+    own, other = blind_pair(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    model, start = bundle.model, len(own.turns[0][0]) + 1
+    batch = batch_of(bundle, own)
+    assert batch["is_hidden"][0, start:-1].all() and batch["is_hidden"].sum() == codes.size
+    assert own.turns[0][1] == other.turns[0][1] and own.turns[0][0] != other.turns[0][0]
+
+    def before_last_code(example):
+        batch = batch_of(bundle, example)
+        batch.pop("labels")
+        return model.hidden(**batch)[0, -3]
+
+    recoded = blind_pair(bundle.encoder, 11 - codes, TEXTS, np.random.default_rng(0), ALWAYS)[0]
+    torch.testing.assert_close(before_last_code(own), before_last_code(recoded))
+    assert not torch.allclose(before_last_code(own), before_last_code(other))
+
+
+@torch.no_grad()
+def test_hidden_codes_are_still_to_be_drawn(bundle, codes):
+    often = ExampleConfig(condition_dropout=0, report_as_request=0, hiding_share=1)
+    drawings = [
+        drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(seed), often)
+        for seed in range(20)
+    ]
+    counts = [len(drawing.hidden) for drawing in drawings]
+    assert min(counts) < codes.size / 2 < max(counts) <= codes.size
+    labels = batch_of(bundle, drawings[int(np.argmax(counts))])["labels"][0]
+    assert (bundle.model.vocabulary.to_codes(labels[labels != IGNORE_INDEX].numpy()) == codes).all()
 
 
 @torch.no_grad()

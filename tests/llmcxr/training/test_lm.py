@@ -94,10 +94,11 @@ def test_a_run_goes_on_from_a_model_and_learns_to_tell_requests_apart(tokenizer_
     run(first)
     second = tiny_run(tokenizer_dir, tmp_path / "second", tmp_path, steps=30, contrast_weight=5.0)
     second.model = LMConfig(start=str(tmp_path / "first" / "compact"))
+    second.validation = second.dataset  # so few studies teach nothing about others
     run(second)
     lines = [json.loads(line) for line in (tmp_path / "second" / "metrics.jsonl").read_text().splitlines()]
     contrast = [line["contrast"] for line in lines if line["kind"] == "validation"]
-    assert contrast[-1] < contrast[0] < 1.0  # log 2 is the chance of two requests
+    assert contrast[-1] < 0.9 * contrast[0] < 1.0  # log 2 is chance
 
 
 def test_a_model_of_another_image_tokenizer_cannot_be_gone_on_from(tokenizer_dir, tmp_path):
