@@ -36,7 +36,8 @@ class ExampleConfig:
     image_prefix_loss: bool = False  # the image that a reading begins with takes a loss too
     hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are hidden
     blind_share: float = 1.0  # share of studies whose request is told from a mistaken one (contrast_weight)
-    part_share: float = 0.7  # of these, the share whose request is one sentence of the report
+    part_share: float = 0.3  # of these, the share whose request is one sentence of the report
+    all_hidden_share: float = 0.5  # of these, the share in which all codes are hidden
     reading_share: float = 1.0  # share of studies that are also read
     max_length: int = 512  # longer examples are left out
 
@@ -48,6 +49,7 @@ class ExampleConfig:
             "hiding_share",
             "blind_share",
             "part_share",
+            "all_hidden_share",
             "reading_share",
         ):
             if not 0 <= getattr(self, name) <= 1:
@@ -108,7 +110,7 @@ def blind_pair(
     if mistaken is None:
         return None
     instruction, image = _pick(task.instructions, rng), encoder.image(codes)
-    hidden = tuple(range(1, codes.size + 1))
+    hidden = tuple(range(1, codes.size + 1)) if rng.random() < config.all_hidden_share else ()
     own, other = (
         Example([], [(encoder.prompt(instruction, text=one), image)], hidden=hidden)
         for one in (text, mistaken)
