@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmcxr.errors import UserError
 from llmcxr.files import check_writable, replacing
 from llmcxr.terminal import say
+
+if TYPE_CHECKING:
+    from llmcxr.evaluation.document import Block, Sheet
 
 SystemArgument = Annotated[
     str,
@@ -28,6 +31,9 @@ ExtractorOption = Annotated[
     str, typer.Option(help="Of image features: classifier, or KIND:PATH with kind xrv, inception, rad-dino.")
 ]
 JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write everything to this file.")]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
+]
 DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")]
 
 
@@ -44,6 +50,7 @@ def add_commands(app: typer.Typer) -> None:
     }
     for part, text in about.items():
         app.command(part)(_card_command(part, text))
+    app.command("privacy")(privacy_command)
     app.command("labeler")(labeler_command)
     app.command("compare")(compare_command)
 
@@ -110,6 +117,54 @@ def _run(
     print(card_tables(card))
 
 
+def privacy_command(
+    system: SystemArgument,
+    dataset: DatasetArgument,
+    training: Annotated[
+        str,
+        typer.Option(
+            help="The system's training data, KIND:PATH,split=train, where it does not say."
+        ),
+    ] = "",
+    n: Annotated[int, typer.Option(min=1, help="Drawings, and held-out images.")] = 100,
+    num_training: Annotated[int, typer.Option(min=1, help="The first so many training images.")] = 2000,
+    requests: Annotated[
+        str, typer.Option(help="Whose requests are drawn: training (the harder test) or held-out.")
+    ] = "training",
+    reference: Annotated[
+        str, typer.Option(help="Another model, which did not see these images, for the likelihood ratio.")
+    ] = "",
+    seed: SeedOption = 0,
+    size: SizeOption = 128,
+    extractor: ExtractorOption = "classifier",
+    json_file: JsonFileOption = None,
+    html_file: HtmlOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Does a model give its training images back? Copies, near copies and membership, against real images.
+
+    DATASET holds images that the training did not see.
+
+    \b
+    Example:
+      llmcxr evaluate privacy phantom phantom:n=64,seed=1,split=test --num-training 500 --html privacy.html
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.memorisation import PrivacySettings, evaluate_privacy, open_training
+    from llmcxr.evaluation.privacy_tables import privacy_blocks
+    from llmcxr.evaluation.systems.opening import open_system
+
+    _check_files(json_file, html_file)
+    settings = PrivacySettings(n, num_training, requests, seed, size, extractor)
+    held_out, judged = open_dataset(dataset), open_system(system, device)
+    name, trained_on = open_training(training, judged)
+    other = open_system(reference, device) if reference else None
+    album: list[Sheet] = []
+    result = evaluate_privacy(judged, held_out, trained_on, settings, other, album)
+    result = {"system": system, "dataset": dataset, "training": name, "reference": reference, **result}
+    _deliver(f"{system} on {dataset}", result, privacy_blocks(result), album, json_file, html_file)
+
+
 def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) -> None:
     """Score the rule-based CheXpert labeler against tags that people gave.
 
@@ -157,6 +212,31 @@ def compare_command(
         seed=seed,
     )
     print(comparison_table((str(first), str(second)), comparisons))
+
+
+def _check_files(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None:
+            check_writable(path)
+
+
+def _deliver(
+    title: str,
+    result: dict,
+    blocks: Sequence[Block],
+    album: Sequence[Sheet],
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """JSON and page to their files, Markdown to stdout."""
+    from llmcxr.evaluation.document import Heading, to_html, to_markdown
+
+    _write(json_file, result)
+    blocks = [Heading(title, 1), *blocks]
+    if html_file is not None:
+        with replacing(html_file) as beside:
+            beside.write_text(to_html(title, [*blocks, *album]), encoding="utf-8")
+    print(to_markdown(blocks))
 
 
 def _write(path: Path | None, result: dict) -> None:

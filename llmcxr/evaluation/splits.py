@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from llmcxr.data import Dataset, StudyDataset, open_dataset
@@ -15,28 +16,34 @@ from llmcxr.errors import UserError
 from llmcxr.records import SPLITS, Study
 
 
-def check_splits(evaluated: Iterable[Study] | Dataset, trained: Iterable[Study] | Dataset) -> None:
+def check_splits(
+    evaluated: Iterable[Study] | Dataset, trained: Iterable[Study] | Dataset, n: int | None = None
+) -> None:
     """Raises UserError where an image or a patient of `evaluated` is among those of `trained`.
 
-    Ids are compared as they stand: two sources that number their patients alike by chance need other ids.
+    `n` takes the first so many of `evaluated`, all for None. Ids are compared as they stand: two sources that
+    number their patients alike by chance need other ids.
     """
     if isinstance(evaluated, PhantomDataset) and isinstance(trained, PhantomDataset):
         # a phantom is its seed and number; to compute twenty thousand of them takes half a minute
-        shared = min(len(evaluated), len(trained)) if evaluated.seed == trained.seed else 0
-        _refuse(shared, shared, len(evaluated))
+        num_judged = len(evaluated) if n is None else min(n, len(evaluated))
+        shared = min(num_judged, len(trained)) if evaluated.seed == trained.seed else 0
+        _refuse(shared, shared, num_judged)
         return
     seen_images: set[str] = set()
     seen_patients: set[str] = set()
     for study in _studies(trained):
         seen_patients.add(study.patient_id)
         seen_images |= _image_ids(study)
-    judged = list(_studies(evaluated))
+    judged = list(islice(_studies(evaluated), n))
     num_images = sum(not seen_images.isdisjoint(_image_ids(study)) for study in judged)
     num_patients = sum(study.patient_id in seen_patients for study in judged)
     _refuse(num_images, num_patients, len(judged))
 
 
-def check_training(evaluated: Iterable[Study] | Dataset, provenance: Mapping[str, Any]) -> str:
+def check_training(
+    evaluated: Iterable[Study] | Dataset, provenance: Mapping[str, Any], n: int | None = None
+) -> str:
     """`check_splits` against the dataset that a model's provenance names; what was found, as a sentence.
 
     Where the model does not name it, or its files cannot be opened here, the sentence says that nothing was
@@ -50,7 +57,7 @@ def check_training(evaluated: Iterable[Study] | Dataset, provenance: Mapping[str
     except UserError:
         kind = name.partition(":")[0]
         return f"not checked against the training data: the {kind} dataset it names cannot be opened here"
-    check_splits(evaluated, trained)
+    check_splits(evaluated, trained, n)
     return f"no evaluated image or patient is among the {len(trained)} studies of the training data"
 
 
