@@ -14,7 +14,9 @@ from llmcxr.files import check_writable, replacing
 from llmcxr.terminal import say
 
 if TYPE_CHECKING:
+    from llmcxr.data import Dataset
     from llmcxr.evaluation.document import Block, Sheet
+    from llmcxr.model.classifier import Classifier
 
 SystemArgument = Annotated[
     str,
@@ -34,6 +36,7 @@ JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write 
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
 ]
+GridOption = Annotated[str, typer.Option(help="Numbers with commas between.")]
 DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")]
 
 
@@ -51,6 +54,7 @@ def add_commands(app: typer.Typer) -> None:
     for part, text in about.items():
         app.command(part)(_card_command(part, text))
     app.command("privacy")(privacy_command)
+    app.command("sweep")(sweep_command)
     app.command("labeler")(labeler_command)
     app.command("compare")(compare_command)
 
@@ -122,9 +126,7 @@ def privacy_command(
     dataset: DatasetArgument,
     training: Annotated[
         str,
-        typer.Option(
-            help="The system's training data, KIND:PATH,split=train, where it does not say."
-        ),
+        typer.Option(help="The system's training data, KIND:PATH,split=train, where it does not say."),
     ] = "",
     n: Annotated[int, typer.Option(min=1, help="Drawings, and held-out images.")] = 100,
     num_training: Annotated[int, typer.Option(min=1, help="The first so many training images.")] = 2000,
@@ -163,6 +165,63 @@ def privacy_command(
     result = evaluate_privacy(judged, held_out, trained_on, settings, other, album)
     result = {"system": system, "dataset": dataset, "training": name, "reference": reference, **result}
     _deliver(f"{system} on {dataset}", result, privacy_blocks(result), album, json_file, html_file)
+
+
+def sweep_command(
+    system: SystemArgument,
+    dataset: DatasetArgument,
+    task: Annotated[str, typer.Option(help="reading, drawing or both.")] = "both",
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="A wording that asks for the report; repeatable.")
+    ] = None,
+    temperatures: GridOption = "0,0.7",
+    top_p: GridOption = "0.9,1",
+    guidance: GridOption = "1,2,3",
+    draw_temperatures: GridOption = "0.7,1",
+    top_k: GridOption = "0,64",
+    n: Annotated[int, typer.Option(min=1, help="The first so many studies.")] = 32,
+    seed: SeedOption = 0,
+    size: SizeOption = 128,
+    extractor: ExtractorOption = "classifier",
+    out: Annotated[Path, typer.Option(help="The picture of heat maps, a PNG.")] = Path("sweep.png"),
+    json_file: JsonFileOption = None,
+    html_file: HtmlOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Scores over a grid of settings: prompt, temperature, top-p; guidance, temperature, top-k.
+
+    Grids are lists with commas. Without --prompt the wordings of the training are tried.
+
+    \b
+    Example:
+      llmcxr evaluate sweep phantom phantom:n=32,seed=2,split=validate --guidance 1,2,4 --out sweep.png
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.sweep import TASKS, SweepSettings, sweep
+    from llmcxr.evaluation.sweep_picture import check_plotting, draw_sweep, sweep_blocks
+    from llmcxr.evaluation.systems.opening import open_system
+    from llmcxr.prompts import REPORT
+
+    check_plotting()
+    _check_files(out, json_file, html_file)
+    studies = open_dataset(dataset)
+    settings = SweepSettings(
+        _clip_n(n, dataset, studies),
+        seed,
+        size,
+        extractor,
+        TASKS if task == "both" else (task,),
+        tuple(prompt or REPORT.instructions),
+        _parse_grid("--temperatures", temperatures, float),
+        _parse_grid("--top-p", top_p, float),
+        _parse_grid("--guidance", guidance, float),
+        _parse_grid("--draw-temperatures", draw_temperatures, float),
+        _parse_grid("--top-k", top_k, int),
+    )
+    result = sweep(open_system(system, device), studies, settings, _open_judge(dataset))
+    result = {"system": system, "dataset": dataset, **result}
+    _deliver(f"Sweep of {system} on {dataset}", result, sweep_blocks(result), [], json_file, html_file)
+    say(f"heat maps: {draw_sweep(result, out)}")
 
 
 def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) -> None:
@@ -212,6 +271,31 @@ def compare_command(
         seed=seed,
     )
     print(comparison_table((str(first), str(second)), comparisons))
+
+
+def _parse_grid(option: str, text: str, kind: type) -> tuple:
+    """ "0,0.7" -> (0.0, 0.7)."""
+    try:
+        values = tuple(kind(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        values = ()
+    if not values:
+        noun = "whole numbers" if kind is int else "numbers"
+        raise UserError(f"{option}: expected {noun} with commas between, found {text!r}; correct it")
+    return values
+
+
+def _clip_n(n: int, name: str, studies: Dataset) -> int:
+    if n > len(studies):
+        say(f"{name} has {len(studies)} studies; all of them are judged")
+    return min(n, len(studies))
+
+
+def _open_judge(dataset: str) -> Classifier | None:
+    """The independent classifier, which knows phantoms alone."""
+    from llmcxr.evaluation.phantom import load_evaluator
+
+    return load_evaluator() if dataset.startswith("phantom:") else None
 
 
 def _check_files(*paths: Path | None) -> None:

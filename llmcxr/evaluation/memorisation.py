@@ -25,9 +25,9 @@ from llmcxr.evaluation.systems import Predictions, System
 
 BATCH = 64
 REQUESTS = ("training", "held-out")
-PLAIN = "log p(image | request)"
-OWN_REFERENCE = "log p(image | request) - log p(image)"
-OTHER_REFERENCE = "log p(image | request) - the reference's"
+PLAIN = "log p(image given request)"
+OWN_REFERENCE = "log p(image given request) - log p(image)"
+OTHER_REFERENCE = "log p(image given request) - the reference's"
 
 
 @dataclass(frozen=True)

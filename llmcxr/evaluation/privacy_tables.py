@@ -42,12 +42,13 @@ def _space(title: str, space: dict) -> list[Block]:
         rows.append(_quantiles(f"real: {name}", real, real["drawings_below_p5"]))
         is_near = real["drawings_below_p5"]["interval"][0] > BASELINE_QUANTILE
         verdicts.append(
-            f"**nearer to training images than real images are ({name})**"
+            f"**Against real images ({name}), drawings lie too near to training images**: they copy, or they "
+            "are more alike than real images are; look at the closest pairs."
             if is_near
-            else f"no nearer to training images than real images are, beyond chance ({name})"
+            else f"Against real images ({name}), drawings are no nearer to training images than chance explains."
         )
     header = ["distance", *QUANTILES, "n", "drawings below p5 of it (95%)"]
-    return [Table(header, rows, f"In {title}"), Paragraph(f"Drawings are {'; '.join(verdicts)}.")]
+    return [Table(header, rows, f"In {title}"), Paragraph(" ".join(verdicts))]
 
 
 def _quantiles(name: str, found: dict, below: dict | None) -> list[str]:

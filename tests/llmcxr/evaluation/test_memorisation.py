@@ -60,11 +60,13 @@ def test_a_model_that_keeps_its_images_is_caught(training, held_out):
     assert card["code_space"]["closest"][0] == {"drawing": 0, "training": 0, "distance": 0}
     assert card["feature_space"]["nearest"]["median"] == pytest.approx(0, abs=1e-6)
     assert {name: one["auc"] for name, one in card["membership"].items()} == {
-        "log p(image | request)": 1,
-        "log p(image | request) - log p(image)": 1,
+        "log p(image given request)": 1,
+        "log p(image given request) - log p(image)": 1,
     }
     text = to_markdown(privacy_blocks({"training": "phantom", **card}))
-    assert "Exact copies, by all codes: 6 of 6" in text and "**nearer to training images" in text
+    assert (
+        "Exact copies, by all codes: 6 of 6" in text and "drawings lie too near to training images**" in text
+    )
     assert [len(sheet.pictures) for sheet in album] == [12, 12]
     np.testing.assert_array_equal(album[0].pictures[0].image, album[0].pictures[1].image)
 
@@ -77,7 +79,7 @@ def test_drawings_of_held_out_images_are_no_copies(training, held_out):
     baseline = card["code_space"]["baselines"]["held out"]
     assert baseline["median"] == card["code_space"]["nearest"]["median"]  # they are the held-out images
     assert card["membership"][OTHER_REFERENCE]["auc"] == 0.5  # the reference is as good
-    assert "no nearer" in to_markdown(privacy_blocks({"training": "phantom", **card}))
+    assert "no nearer to training" in to_markdown(privacy_blocks({"training": "phantom", **card}))
 
 
 class PictureOnly:
