@@ -36,6 +36,26 @@ JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write 
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
 ]
+SeedsOption = Annotated[
+    str,
+    typer.Option(
+        "--seeds",
+        "--seed",
+        help="With commas between: each writes and draws anew; the first also words and resamples.",
+    ),
+]
+TrainingOption = Annotated[
+    str, typer.Option(help="The system's training data, KIND:PATH,split=train, or unknown.")
+]
+MetricOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        help="Of reports, by paths of weights; repeatable: chexbert:FILE,bert=DIR; radgraph:DIR; "
+        "ratescore:DIR,synonyms=DIR; green:DIR; bertscore:DIR,layer=N,baseline=FILE; "
+        "radcliq:RADGRAPH_DIR,distilroberta=DIR,baseline=FILE,chexbert=FILE,bert=DIR.",
+    ),
+]
 GridOption = Annotated[str, typer.Option(help="Numbers with commas between.")]
 DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")]
 
@@ -64,61 +84,46 @@ def _card_command(part: str | None, about: str):
         system: SystemArgument,
         dataset: DatasetArgument,
         n: NumOption = 200,
-        seed: SeedOption = 0,
+        seeds: SeedsOption = "0",
         size: SizeOption = 128,
         extractor: ExtractorOption = "classifier",
+        training: TrainingOption = "",
+        metric: MetricOption = None,
         json_file: JsonFileOption = None,
+        html_file: HtmlOption = None,
         device: DeviceOption = "auto",
     ) -> None:
-        from llmcxr.evaluation.card import PARTS
+        from llmcxr.data import open_dataset
+        from llmcxr.evaluation.card import evaluate_card
+        from llmcxr.evaluation.card_parts import PARTS
+        from llmcxr.evaluation.card_tables import card_blocks
+        from llmcxr.evaluation.interview import CardSettings
+        from llmcxr.evaluation.report_metrics.opening import open_metrics
+        from llmcxr.evaluation.systems.opening import open_system, pick_device
 
-        _run((part,) if part else PARTS, system, dataset, n, seed, size, extractor, json_file, device)
+        _check_files(json_file, html_file)
+        studies = open_dataset(dataset)
+        album: list[Sheet] = []
+        card = evaluate_card(
+            open_system(system, device),
+            studies,
+            CardSettings(
+                _clip_n(n, dataset, studies), _parse_grid("--seeds", seeds, int), size, extractor, training
+            ),
+            (part,) if part else tuple(PARTS),
+            judge=_open_judge(dataset),
+            metrics=open_metrics(metric or (), pick_device(device)),
+            album=album,
+            announce=lambda name: say(f"{name} ..."),
+        )
+        card = {"system": system, "dataset": dataset, "metric_options": metric or [], **card}
+        _deliver(f"{system} on {dataset}", card, card_blocks(card), album, json_file, html_file)
 
     example = (
         f"llmcxr evaluate {part or 'card'} phantom phantom:n=64,seed=1,split=test --n 64 --json card.json"
     )
     command.__doc__ = f"{about}\n\n\b\nExample:\n  {example}\n"
     return command
-
-
-def _run(
-    parts: Sequence[str],
-    system: str,
-    dataset: str,
-    n: int,
-    seed: int,
-    size: int,
-    extractor: str,
-    json_file: Path | None,
-    device: str,
-) -> None:
-    from llmcxr.data import open_dataset
-    from llmcxr.evaluation.card import evaluate_card
-    from llmcxr.evaluation.card_tables import card_tables
-    from llmcxr.evaluation.phantom import load_evaluator
-    from llmcxr.evaluation.systems.opening import open_system
-
-    if json_file is not None:
-        check_writable(json_file)
-    studies = open_dataset(dataset)
-    if n > len(studies):
-        say(f"{dataset} has {len(studies)} studies; all of them are judged")
-        n = len(studies)
-    judge = load_evaluator() if dataset.startswith("phantom:") else None
-    card = evaluate_card(
-        open_system(system, device),
-        studies,
-        n,
-        seed,
-        parts,
-        size=size,
-        extractor=extractor,
-        judge=judge,
-        announce=lambda part: say(f"{part} ..."),
-    )
-    card = {"system": system, "dataset": dataset, **card}
-    _write(json_file, card)
-    print(card_tables(card))
 
 
 def privacy_command(

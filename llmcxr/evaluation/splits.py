@@ -6,7 +6,7 @@ A model that saw the patient, on this image or on another, knows more than it co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,8 @@ from llmcxr.data import Dataset, StudyDataset, open_dataset
 from llmcxr.data.phantom import PhantomDataset
 from llmcxr.errors import UserError
 from llmcxr.records import SPLITS, Study
+
+UNKNOWN = "unknown"  # in place of the training data's name
 
 
 def check_splits(
@@ -42,23 +44,35 @@ def check_splits(
 
 
 def check_training(
-    evaluated: Iterable[Study] | Dataset, provenance: Mapping[str, Any], n: int | None = None
+    evaluated: Sequence[Study] | Dataset,
+    provenance: Mapping[str, Any],
+    n: int | None = None,
+    training: str = "",
 ) -> str:
-    """`check_splits` against the dataset that a model's provenance names; what was found, as a sentence.
+    """`check_splits` of the first `n` studies against the training data; what was found, as a sentence.
 
-    Where the model does not name it, or its files cannot be opened here, the sentence says that nothing was
-    checked: evaluation goes on, but its result should carry it.
+    `training` names the training data; "" takes what the model's provenance names, and UNKNOWN leaves the
+    check out. Where a model names none, or its files cannot be opened here, the sentence says that nothing
+    was checked; the studies must then be of one split at least. Raises UserError for what training saw, and
+    for several splits that cannot be checked.
     """
-    name = str(provenance.get("dataset", ""))
+    if training == UNKNOWN:
+        return "not checked against the training data, which are unknown"
+    name = training or str(provenance.get("dataset", ""))
+    try:
+        trained = open_dataset(name) if name else None
+    except UserError:
+        if training:
+            raise
+        trained = None
+    if trained is not None:
+        check_splits(evaluated, trained, n)
+        return f"no evaluated image or patient is among the {len(trained)} studies of the training data"
+    check_one_split(islice(_studies(evaluated), n))
     if not name:
         return "not checked against the training data: the model does not say what it was trained on"
-    try:
-        trained = open_dataset(name)
-    except UserError:
-        kind = name.partition(":")[0]
-        return f"not checked against the training data: the {kind} dataset it names cannot be opened here"
-    check_splits(evaluated, trained, n)
-    return f"no evaluated image or patient is among the {len(trained)} studies of the training data"
+    kind = name.partition(":")[0]
+    return f"not checked against the training data: the {kind} dataset it names cannot be opened here"
 
 
 def check_one_split(studies: Iterable[Study]) -> str:
@@ -66,7 +80,10 @@ def check_one_split(studies: Iterable[Study]) -> str:
     counts = Counter(study.split for study in studies)
     if len(counts) != 1:
         found = ", ".join(f"{counts[split]} of {split}" for split in SPLITS if split in counts) or "none"
-        raise UserError(f"expected studies of one split, found {found}; choose one, such as split=test")
+        raise UserError(
+            f"expected studies of one split, found {found}; choose one, such as split=test, or name the "
+            f"training data (--training KIND:PATH,split=train, or --training {UNKNOWN})"
+        )
     return next(iter(counts))
 
 
