@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 SystemArgument = Annotated[
     str,
     typer.Argument(
-        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, openai:URL,model=NAME.",
+        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, openai:URL,model=NAME, "
+        "prior:DATASET (what its words say most often, without looking).",
         metavar="SYSTEM",
     ),
 ]
@@ -202,6 +203,7 @@ def sweep_command(
       llmcxr evaluate sweep phantom phantom:n=32,seed=2,split=validate --guidance 1,2,4 --out sweep.png
     """
     from llmcxr.data import open_dataset
+    from llmcxr.evaluation.document import Plot
     from llmcxr.evaluation.sweep import TASKS, SweepSettings, sweep
     from llmcxr.evaluation.sweep_picture import check_plotting, draw_sweep, sweep_blocks
     from llmcxr.evaluation.systems.opening import open_system
@@ -225,8 +227,9 @@ def sweep_command(
     )
     result = sweep(open_system(system, device), studies, settings, _open_judge(dataset))
     result = {"system": system, "dataset": dataset, **result}
-    _deliver(f"Sweep of {system} on {dataset}", result, sweep_blocks(result), [], json_file, html_file)
-    say(f"heat maps: {draw_sweep(result, out)}")
+    maps = Plot("Heat maps", draw_sweep(result, out).read_bytes())
+    _deliver(f"Sweep of {system} on {dataset}", result, sweep_blocks(result), [maps], json_file, html_file)
+    say(f"heat maps: {out}")
 
 
 def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) -> None:
@@ -313,7 +316,7 @@ def _deliver(
     title: str,
     result: dict,
     blocks: Sequence[Block],
-    album: Sequence[Sheet],
+    figures: Sequence[Block],
     json_file: Path | None,
     html_file: Path | None,
 ) -> None:
@@ -324,7 +327,7 @@ def _deliver(
     blocks = [Heading(title, 1), *blocks]
     if html_file is not None:
         with replacing(html_file) as beside:
-            beside.write_text(to_html(title, [*blocks, *album]), encoding="utf-8")
+            beside.write_text(to_html(title, [*blocks, *figures]), encoding="utf-8")
     print(to_markdown(blocks))
 
 

@@ -39,6 +39,7 @@ details { margin: .6rem 0; } summary { cursor: pointer; color: #1f5fa8; }
 figure { margin: 0; background: #fff; border: 1px solid #d6dbe0; border-radius: 6px; padding: .5rem; }
 figure img { width: 100%; image-rendering: auto; border-radius: 3px; }
 figcaption { font-size: .8rem; } .badge { color: #be2d28; font-weight: 600; }
+.plot { max-width: 100%; }
 svg { background: #fff; border: 1px solid #d6dbe0; border-radius: 6px; font: 11px system-ui, sans-serif; }
 """
 
@@ -99,7 +100,15 @@ class Sheet:
     pictures: Sequence[Picture]
 
 
-Block = Heading | Paragraph | Table | Bars | Curves | Sheet
+@dataclass(frozen=True)
+class Plot:
+    """A PNG file's bytes."""
+
+    title: str
+    png: bytes = field(repr=False)
+
+
+Block = Heading | Paragraph | Table | Bars | Curves | Sheet | Plot
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:
@@ -218,6 +227,11 @@ def _sheet(block: Sheet) -> str:
     return f'<h3>{escape(block.title)}</h3><div class="sheet">{"".join(figures)}</div>'
 
 
+def _plot(block: Plot) -> str:
+    data, title = base64.b64encode(block.png).decode(), escape(block.title, quote=True)
+    return f'<h3>{title}</h3><img class="plot" alt="{title}" src="data:image/png;base64,{data}">'
+
+
 def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
     return (
         f'<h3>{escape(title)}</h3><svg role="img" aria-label="{escape(title, quote=True)}" width="{width}" '
@@ -236,4 +250,5 @@ _WRITERS = {
     Bars: _bars,
     Curves: _curves,
     Sheet: _sheet,
+    Plot: _plot,
 }

@@ -160,7 +160,8 @@ def _value(point: dict, name: str) -> float | None:
 
 
 def _named(metrics: Iterable[Metric], names: Sequence[str]) -> list[Metric]:
-    return [metric for metric in metrics if metric.name in names]
+    by_name = {metric.name: metric for metric in metrics}
+    return [by_name[name] for name in names]
 
 
 def _check_adjustable(system: Any, task: str) -> None:

@@ -14,6 +14,7 @@ from llmcxr.evaluation.document import (
     Heading,
     Paragraph,
     Picture,
+    Plot,
     Sheet,
     Table,
     to_html,
@@ -65,6 +66,13 @@ def test_pictures_are_inlined_and_marked_in_the_file():
     )
     assert real.size == (192, 96) and "synthetic" not in real.info
     assert "not a radiograph of a patient" in drawn.info["synthetic"]
+
+
+def test_a_plot_is_inlined_as_it_is():
+    assert f"data:image/png;base64,{base64.b64encode(b'png').decode()}" in to_html(
+        "t", [Plot("maps", b"png")]
+    )
+    assert to_markdown([Plot("maps", b"png")]) == "\n"
 
 
 def test_a_long_table_is_folded_on_the_page():
