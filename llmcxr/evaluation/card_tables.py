@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from llmcxr.evaluation.chexpert import CHEXPERT_FINDINGS
 from llmcxr.evaluation.document import Bars, Block, Curves, Heading, Paragraph, Table
-from llmcxr.evaluation.report_metrics.label_f1 import BothDefinite, OmissionNegative
+from llmcxr.evaluation.report_metrics.label_f1 import AVERAGES, BothDefinite, OmissionNegative
 from llmcxr.evaluation.tables import interval, markdown, number
 
 CONVENTIONS = {
@@ -17,13 +17,22 @@ CONVENTIONS = {
     "both definite": BothDefinite().name,
 }
 SHOWN_CONVENTION = OmissionNegative("positive").name  # of precision, recall and the bars
-SETTINGS = ("n", "seeds", "size", "extractor", "training_check", "llmcxr_version")
+OTHER_MEASURES = ("precision", "recall", "balanced accuracy")
+AVERAGED = [(scope, average) for scope in ("all 14", "CheXpert 5") for average in AVERAGES]
+SETTINGS = {
+    "n": "studies",
+    "seeds": "seeds",
+    "size": "px",
+    "extractor": "features by",
+    "llmcxr_version": "llmcxr",
+}
 
 
 def card_blocks(card: dict) -> list[Block]:
     """Settings, then every part under its title. Scores that are undefined are left to the JSON."""
-    settings = ", ".join(f"{name.replace('_', ' ')} {_plain(card[name])}" for name in SETTINGS)
-    blocks: list[Block] = [Paragraph(f"Settings: {settings}.")]
+    settings = ", ".join(f"{title} {_plain(card[name])}" for name, title in SETTINGS.items())
+    checked = card["training_check"]
+    blocks: list[Block] = [Paragraph(f"With {settings}. {checked[0].upper()}{checked[1:]}.")]
     for name, part in card["parts"].items():
         title, write = WRITERS[name]
         blocks.append(Heading(title))
@@ -32,14 +41,13 @@ def card_blocks(card: dict) -> list[Block]:
 
 
 def _report(part: dict) -> list[Block]:
-    whole = [one for one in part["scores"] if not _is_of_finding(one["name"])]
+    words = [one for one in part["scores"] if not _is_of_labels(one["name"])]
     counts = f"{part['distinct_reports']} different reports, {part['empty_reports']} empty."
-    return [*_scores(whole), Paragraph(counts), *_by_label(part), *_seeds(part)]
+    return [*_scores(words), Paragraph(counts), *_by_label(part), *_seeds(part)]
 
 
 def _cycle(part: dict) -> list[Block]:
-    whole = [one for one in part["scores"] if not _is_of_finding(one["name"])]
-    return [*_scores(whole), *_by_label(part), *_seeds(part)]
+    return [*_by_label(part), *_seeds(part)]
 
 
 def _questions(part: dict) -> list[Block]:
@@ -162,29 +170,34 @@ def _scores(scores: Sequence[dict], title: str = "") -> list[Block]:
 
 
 def _by_label(part: dict) -> list[Block]:
-    """A row a finding: F1 under each convention, never mixed, and precision and recall under the first."""
+    """F1 under each convention, never mixed; the other columns are under the convention that they name."""
     found = {one["name"]: one for one in part["scores"]}
 
-    def cell(measure: str, finding: str, convention: str) -> str:
-        one = found[f"{measure}, {finding} [{convention}]"]
-        return number(one["value"]) + interval(one["interval"])
+    def cells(average: str, scope: str) -> list[str]:
+        names = [f"{average}F1, {scope} [{convention}]" for convention in CONVENTIONS.values()]
+        names += [f"{average}{measure}, {scope} [{SHOWN_CONVENTION}]" for measure in OTHER_MEASURES]
+        names.append(f"coverage, {scope} [{BothDefinite().name}]")
+        scores = [found[name] for name in names]
+        return [number(one["value"]) + interval(one["interval"]) for one in scores]
 
-    rows = [
-        [
-            finding,
-            str(part["support"][finding]),
-            *(cell("F1", finding, convention) for convention in CONVENTIONS.values()),
-            *(cell(measure, finding, SHOWN_CONVENTION) for measure in ("precision", "recall")),
-        ]
-        for finding in CHEXPERT_FINDINGS
-    ]
+    together = [[f"{scope}, {average}", *cells(f"{average} ", scope)] for scope, average in AVERAGED]
+    support = part["support"]
+    each = [[finding, str(support[finding]), *cells("", finding)] for finding in CHEXPERT_FINDINGS]
     bars = []
     for finding in CHEXPERT_FINDINGS:
         one = found[f"F1, {finding} [{SHOWN_CONVENTION}]"]
         if one["value"] is not None:
-            bars.append((finding, one["value"], one["interval"], part["support"][finding]))
-    header = ["finding", "n", *(f"F1 [{name}]" for name in CONVENTIONS), "precision", "recall"]
-    return [Table(header, rows, "By finding"), Bars(f"F1 [{SHOWN_CONVENTION}]", bars)]
+            bars.append((finding, one["value"], one["interval"], support[finding]))
+    columns = [
+        *(f"F1 [{name}]" for name in CONVENTIONS),
+        *(f"{measure} [uncertain positive]" for measure in OTHER_MEASURES),
+        "coverage [both definite]",
+    ]
+    return [
+        Table(["findings", *columns], together, "Findings together"),
+        Table(["finding", "n", *columns], each, "By finding"),
+        Bars(f"F1 [{SHOWN_CONVENTION}]", bars),
+    ]
 
 
 def _seeds(part: dict) -> list[Block]:
@@ -195,19 +208,27 @@ def _seeds(part: dict) -> list[Block]:
             one["name"],
             number(one["mean"]) + interval(one["interval"]),
             number(one["deviation"]),
-            f"{number(one['low'])}-{number(one['high'])}",
+            f"{number(one['low'])} to {number(one['high'])}",
             str(len(one["values"])),
         ]
         for one in part["seeds"]
-        if one["mean"] is not None and not _is_of_finding(one["name"]) and ": " not in one["name"]
+        if one["mean"] is not None and _is_told_over_seeds(one["name"])
     ]
     header = ["metric", "mean over seeds (95% over patients)", "deviation over seeds", "range", "seeds"]
     return [Table(header, rows, "Over seeds")]
 
 
-def _is_of_finding(name: str) -> bool:
-    """Whether a label metric is of one finding, and so stands in the table by finding."""
-    return any(f", {finding} [" in name for finding in CHEXPERT_FINDINGS)
+def _is_of_labels(name: str) -> bool:
+    """Whether a metric compares labels by one of the conventions: those of our labeler, not CheXbert's."""
+    is_label = any(name.endswith(f"[{convention}]") for convention in CONVENTIONS.values())
+    return is_label and not name.startswith("CheXbert")
+
+
+def _is_told_over_seeds(name: str) -> bool:
+    """Of the label metrics F1 of all findings together, and of the drawings' no single finding: else JSON."""
+    if _is_of_labels(name):
+        return any(name.startswith(f"{average} F1, {scope}") for scope, average in AVERAGED)
+    return ": " not in name
 
 
 def _plain(value: object) -> str:

@@ -71,7 +71,9 @@ def test_a_text_prior_fails_the_audit_and_its_missing_parts_say_why(dataset):
     assert [one["name"] for one in done["questions"]["elixr"]][-1] == "ELIXR-style, all"
     text = to_markdown([*card_blocks(card)])
     assert "does not show that it looks" in text and "Left out: a prior: system" in text
-    assert "not checked against the training data" in text and "always the more frequent" in text
+    assert "| all 14, micro | 0." in text and "| No Finding | " in text
+    assert "| F1, " not in text and "| micro F1, all 14 [omission" not in text.partition("## Questions")[0]
+    assert "Not checked against the training data" in text and "always the more frequent" in text
     json.dumps(card)
 
 
