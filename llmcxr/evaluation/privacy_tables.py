@@ -45,7 +45,7 @@ def _space(title: str, space: dict) -> list[Block]:
             f"**Against real images ({name}), drawings lie too near to training images**: they copy, or they "
             "are more alike than real images are; look at the closest pairs."
             if is_near
-            else f"Against real images ({name}), drawings lie no nearer to training images than chance allows."
+            else f"Against real images ({name}), drawings lie no nearer to training images than by chance."
         )
     header = ["distance", *QUANTILES, "n", "drawings below p5 of it (95%)"]
     return [Table(header, rows, f"In {title}"), Paragraph(" ".join(verdicts))]
