@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,16 @@ from llmcxr.errors import UserError
 from llmcxr.files import check_writable, replacing
 from llmcxr.terminal import say
 
+if TYPE_CHECKING:
+    from llmcxr.data import Dataset
+    from llmcxr.evaluation.document import Block, Sheet
+    from llmcxr.model.classifier import Classifier
+
 SystemArgument = Annotated[
     str,
     typer.Argument(
-        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, openai:URL,model=NAME.",
+        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, openai:URL,model=NAME, "
+        "prior:DATASET (what its words say most often, without looking).",
         metavar="SYSTEM",
     ),
 ]
@@ -28,6 +34,30 @@ ExtractorOption = Annotated[
     str, typer.Option(help="Of image features: classifier, or KIND:PATH with kind xrv, inception, rad-dino.")
 ]
 JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write everything to this file.")]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
+]
+SeedsOption = Annotated[
+    str,
+    typer.Option(
+        "--seeds",
+        "--seed",
+        help="With commas between: each writes and draws anew; the first also words and resamples.",
+    ),
+]
+TrainingOption = Annotated[
+    str, typer.Option(help="The system's training data, KIND:PATH,split=train, or unknown.")
+]
+MetricOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        help="Of reports, by paths of weights; repeatable: chexbert:FILE,bert=DIR; radgraph:DIR; "
+        "ratescore:DIR,synonyms=DIR; green:DIR; bertscore:DIR,layer=N,baseline=FILE; "
+        "radcliq:RADGRAPH_DIR,distilroberta=DIR,baseline=FILE,chexbert=FILE,bert=DIR.",
+    ),
+]
+GridOption = Annotated[str, typer.Option(help="Numbers with commas between.")]
 DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")]
 
 
@@ -44,6 +74,8 @@ def add_commands(app: typer.Typer) -> None:
     }
     for part, text in about.items():
         app.command(part)(_card_command(part, text))
+    app.command("privacy")(privacy_command)
+    app.command("sweep")(sweep_command)
     app.command("labeler")(labeler_command)
     app.command("compare")(compare_command)
 
@@ -53,15 +85,40 @@ def _card_command(part: str | None, about: str):
         system: SystemArgument,
         dataset: DatasetArgument,
         n: NumOption = 200,
-        seed: SeedOption = 0,
+        seeds: SeedsOption = "0",
         size: SizeOption = 128,
         extractor: ExtractorOption = "classifier",
+        training: TrainingOption = "",
+        metric: MetricOption = None,
         json_file: JsonFileOption = None,
+        html_file: HtmlOption = None,
         device: DeviceOption = "auto",
     ) -> None:
-        from llmcxr.evaluation.card import PARTS
+        from llmcxr.data import open_dataset
+        from llmcxr.evaluation.card import evaluate_card
+        from llmcxr.evaluation.card_parts import PARTS
+        from llmcxr.evaluation.card_tables import card_blocks
+        from llmcxr.evaluation.interview import CardSettings
+        from llmcxr.evaluation.report_metrics.opening import open_metrics
+        from llmcxr.evaluation.systems.opening import open_system, pick_device
 
-        _run((part,) if part else PARTS, system, dataset, n, seed, size, extractor, json_file, device)
+        _check_files(json_file, html_file)
+        studies = open_dataset(dataset)
+        album: list[Sheet] = []
+        card = evaluate_card(
+            open_system(system, device),
+            studies,
+            CardSettings(
+                _clip_n(n, dataset, studies), _parse_grid("--seeds", seeds, int), size, extractor, training
+            ),
+            (part,) if part else tuple(PARTS),
+            judge=_open_judge(dataset),
+            metrics=open_metrics(metric or (), pick_device(device)),
+            album=album,
+            announce=lambda name: say(f"{name} ..."),
+        )
+        card = {"system": system, "dataset": dataset, "metric_options": metric or [], **card}
+        _deliver(f"{system} on {dataset}", card, card_blocks(card), album, json_file, html_file)
 
     example = (
         f"llmcxr evaluate {part or 'card'} phantom phantom:n=64,seed=1,split=test --n 64 --json card.json"
@@ -70,44 +127,109 @@ def _card_command(part: str | None, about: str):
     return command
 
 
-def _run(
-    parts: Sequence[str],
-    system: str,
-    dataset: str,
-    n: int,
-    seed: int,
-    size: int,
-    extractor: str,
-    json_file: Path | None,
-    device: str,
+def privacy_command(
+    system: SystemArgument,
+    dataset: DatasetArgument,
+    training: Annotated[
+        str,
+        typer.Option(help="The system's training data, KIND:PATH,split=train, where it does not say."),
+    ] = "",
+    n: Annotated[int, typer.Option(min=1, help="Drawings, and held-out images.")] = 100,
+    num_training: Annotated[int, typer.Option(min=1, help="The first so many training images.")] = 2000,
+    requests: Annotated[
+        str, typer.Option(help="Whose requests are drawn: training (the harder test) or held-out.")
+    ] = "training",
+    reference: Annotated[
+        str, typer.Option(help="Another model, which did not see these images, for the likelihood ratio.")
+    ] = "",
+    seed: SeedOption = 0,
+    size: SizeOption = 128,
+    extractor: ExtractorOption = "classifier",
+    json_file: JsonFileOption = None,
+    html_file: HtmlOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
+    """Does a model give its training images back? Copies, near copies and membership, against real images.
+
+    DATASET holds images that the training did not see.
+
+    \b
+    Example:
+      llmcxr evaluate privacy phantom phantom:n=64,seed=1,split=test --num-training 500 --html privacy.html
+    """
     from llmcxr.data import open_dataset
-    from llmcxr.evaluation.card import evaluate_card
-    from llmcxr.evaluation.card_tables import card_tables
-    from llmcxr.evaluation.phantom import load_evaluator
+    from llmcxr.evaluation.memorisation import PrivacySettings, evaluate_privacy, open_training
+    from llmcxr.evaluation.privacy_tables import privacy_blocks
     from llmcxr.evaluation.systems.opening import open_system
 
-    if json_file is not None:
-        check_writable(json_file)
+    _check_files(json_file, html_file)
+    settings = PrivacySettings(n, num_training, requests, seed, size, extractor)
+    held_out, judged = open_dataset(dataset), open_system(system, device)
+    name, trained_on = open_training(training, judged)
+    other = open_system(reference, device) if reference else None
+    album: list[Sheet] = []
+    result = evaluate_privacy(judged, held_out, trained_on, settings, other, album)
+    result = {"system": system, "dataset": dataset, "training": name, "reference": reference, **result}
+    _deliver(f"{system} on {dataset}", result, privacy_blocks(result), album, json_file, html_file)
+
+
+def sweep_command(
+    system: SystemArgument,
+    dataset: DatasetArgument,
+    task: Annotated[str, typer.Option(help="reading, drawing or both.")] = "both",
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="A wording that asks for the report; repeatable.")
+    ] = None,
+    temperatures: GridOption = "0,0.7",
+    top_p: GridOption = "0.9,1",
+    guidance: GridOption = "1,2,3",
+    draw_temperatures: GridOption = "0.7,1",
+    top_k: GridOption = "0,64",
+    n: Annotated[int, typer.Option(min=1, help="The first so many studies.")] = 32,
+    seed: SeedOption = 0,
+    size: SizeOption = 128,
+    extractor: ExtractorOption = "classifier",
+    out: Annotated[Path, typer.Option(help="The picture of heat maps, a PNG.")] = Path("sweep.png"),
+    json_file: JsonFileOption = None,
+    html_file: HtmlOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Scores over a grid of settings: prompt, temperature, top-p; guidance, temperature, top-k.
+
+    Grids are lists with commas. Without --prompt the wordings of the training are tried.
+
+    \b
+    Example:
+      llmcxr evaluate sweep phantom phantom:n=32,seed=2,split=validate --guidance 1,2,4 --out sweep.png
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.document import Plot
+    from llmcxr.evaluation.sweep import TASKS, SweepSettings, sweep
+    from llmcxr.evaluation.sweep_picture import check_plotting, draw_sweep, sweep_blocks
+    from llmcxr.evaluation.systems.opening import open_system
+    from llmcxr.prompts import REPORT
+
+    check_plotting()
+    _check_files(out, json_file, html_file)
     studies = open_dataset(dataset)
-    if n > len(studies):
-        say(f"{dataset} has {len(studies)} studies; all of them are judged")
-        n = len(studies)
-    judge = load_evaluator() if dataset.startswith("phantom:") else None
-    card = evaluate_card(
-        open_system(system, device),
-        studies,
-        n,
+    settings = SweepSettings(
+        _clip_n(n, dataset, studies),
         seed,
-        parts,
-        size=size,
-        extractor=extractor,
-        judge=judge,
-        announce=lambda part: say(f"{part} ..."),
+        size,
+        extractor,
+        TASKS if task == "both" else (task,),
+        tuple(prompt or REPORT.instructions),
+        _parse_grid("--temperatures", temperatures, float),
+        _parse_grid("--top-p", top_p, float),
+        _parse_grid("--guidance", guidance, float),
+        _parse_grid("--draw-temperatures", draw_temperatures, float),
+        _parse_grid("--top-k", top_k, int),
     )
-    card = {"system": system, "dataset": dataset, **card}
-    _write(json_file, card)
-    print(card_tables(card))
+    result = sweep(open_system(system, device), studies, settings, _open_judge(dataset))
+    result = {"system": system, "dataset": dataset, **result}
+    maps = Plot("Heat maps", draw_sweep(result, out).read_bytes())
+    _deliver(f"Sweep of {system} on {dataset}", result, sweep_blocks(result), [maps], json_file, html_file)
+    say(f"heat maps: {out}")
 
 
 def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) -> None:
@@ -157,6 +279,56 @@ def compare_command(
         seed=seed,
     )
     print(comparison_table((str(first), str(second)), comparisons))
+
+
+def _parse_grid(option: str, text: str, kind: type) -> tuple:
+    """ "0,0.7" -> (0.0, 0.7)."""
+    try:
+        values = tuple(kind(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        values = ()
+    if not values:
+        noun = "whole numbers" if kind is int else "numbers"
+        raise UserError(f"{option}: expected {noun} with commas between, found {text!r}; correct it")
+    return values
+
+
+def _clip_n(n: int, name: str, studies: Dataset) -> int:
+    if n > len(studies):
+        say(f"{name} has {len(studies)} studies; all of them are judged")
+    return min(n, len(studies))
+
+
+def _open_judge(dataset: str) -> Classifier | None:
+    """The independent classifier, which knows phantoms alone."""
+    from llmcxr.evaluation.phantom import load_evaluator
+
+    return load_evaluator() if dataset.startswith("phantom:") else None
+
+
+def _check_files(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None:
+            check_writable(path)
+
+
+def _deliver(
+    title: str,
+    result: dict,
+    blocks: Sequence[Block],
+    figures: Sequence[Block],
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """JSON and page to their files, Markdown to stdout."""
+    from llmcxr.evaluation.document import Heading, to_html, to_markdown
+
+    _write(json_file, result)
+    blocks = [Heading(title, 1), *blocks]
+    if html_file is not None:
+        with replacing(html_file) as beside:
+            beside.write_text(to_html(title, [*blocks, *figures]), encoding="utf-8")
+    print(to_markdown(blocks))
 
 
 def _write(path: Path | None, result: dict) -> None:

@@ -41,12 +41,14 @@ def audit(
     patients: Sequence[str],
     resamples: int = 500,
     seed: int = 0,
+    texts: Sequence[str] | None = None,
 ) -> list[Reliance]:
     """`ask` gives a text for each image; `rows_of` a metric's rows (N, ...) for those texts.
 
-    One result per tampering and metric. Raises UserError where images cannot be swapped between patients.
+    `texts` are what `ask` gave for the true images, where they were asked about before. One result
+    per tampering and metric. Raises UserError where images cannot be swapped between patients.
     """
-    texts = ask(images)
+    texts = ask(images) if texts is None else texts
     results = []
     for name, tampered in tamperings(images, patients, seed).items():
         other_texts = ask(tampered)

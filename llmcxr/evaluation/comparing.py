@@ -88,15 +88,16 @@ def compare_files(
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """One metric over several trainings of one system. `low` and `high` are the range over the seeds.
+    """One metric over several seeds, of training or of sampling; `low` and `high` are their range.
 
-    The interval says how far the mean over these seeds would move with other patients; the range says how
-    far a single training is from another. Neither holds the other.
+    The interval says how far the mean over these seeds would move with other patients; deviation (of a single
+    seed, n - 1 in the denominator) and range say how far one seed is from another. Neither holds the other.
     """
 
     name: str
     values: tuple[float | None, ...]  # one per seed
     mean: float | None = None
+    deviation: float | None = None
     low: float | None = None
     high: float | None = None
     interval: tuple[float, float] | None = None
@@ -114,20 +115,6 @@ def summarise_seeds(metrics: Iterable[Metric], runs: Sequence[Inputs], seed: int
     return [_summarise(metric, runs, seed) for metric in metrics if all(_has(run, metric) for run in runs)]
 
 
-def seeds_table(summaries: Sequence[SeedSummary]) -> str:
-    """Markdown: a row a metric, with the mean and its interval over patients beside the range over seeds."""
-    rows = [
-        [
-            one.name,
-            number(one.mean) + interval(one.interval),
-            "-" if one.mean is None else f"{number(one.low)}-{number(one.high)}",
-            str(len(one.values)),
-        ]
-        for one in summaries
-    ]
-    return markdown(["metric", "mean (95% over patients)", "range over seeds", "seeds"], rows)
-
-
 def _summarise(metric: Metric, runs: Sequence[Inputs], seed: int) -> SeedSummary:
     rows = [metric.rows(run) for run in runs]
     values = tuple(metric.value(one) for one in rows)
@@ -141,7 +128,10 @@ def _summarise(metric: Metric, runs: Sequence[Inputs], seed: int) -> SeedSummary
     bounds = None
     if metric.resamples:
         bounds = bootstrap(mean_over_seeds, runs[0].patients, metric.resamples, seed=seed)
-    return SeedSummary(metric.name, values, float(np.mean(values)), min(values), max(values), bounds)
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return SeedSummary(
+        metric.name, values, float(np.mean(values)), deviation, min(values), max(values), bounds
+    )
 
 
 def _has(inputs: Inputs, metric: Metric) -> bool:

@@ -3,22 +3,20 @@ fonts."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from llmcxr.evaluation.answers import is_right
-from llmcxr.evaluation.demo_sheet import NOTICE, to_picture
+from llmcxr.evaluation.demo_sheet import NOTICE
+from llmcxr.evaluation.document import inline_image
+from llmcxr.evaluation.question_metrics.matchers import is_right
 from llmcxr.files import replacing
 
 if TYPE_CHECKING:
     from llmcxr.evaluation.demo import Drawing, Reading
 
+IMAGE = 256  # px
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #181c21; background: #f1f3f5; margin: 0 auto;
        max-width: 1180px; padding: 1.5rem; }
@@ -71,7 +69,7 @@ def _drawing(drawing: Drawing) -> str:
         for check in drawing.checks
     )
     return (
-        f'<div class="card">{_image(drawing.image, "synthetic: " + drawing.prompt)}<div>'
+        f'<div class="card">{inline_image(drawing.image, "synthetic: " + drawing.prompt, IMAGE)}<div>'
         f'<p class="prompt">{escape(drawing.prompt)}</p>'
         f'<p class="small">The model\'s own report of its drawing</p><p>{escape(drawing.report)}</p>'
         f"<table><tr><th></th><th>requested</th><th>measured</th></tr>{rows}</table></div></div>"
@@ -86,7 +84,7 @@ def _reading(reading: Reading) -> str:
         for question, answer in reading.answered
     )
     return (
-        f'<div class="card">{_image(reading.image, "synthetic phantom")}<div>'
+        f'<div class="card">{inline_image(reading.image, "synthetic phantom", IMAGE)}<div>'
         f'<p class="small">The model\'s report</p><p>{escape(reading.report)}</p>'
         f'<p class="small">What is in the phantom</p><p>{escape(reading.truth)}</p>'
         f"<table><tr><th></th><th>question</th><th>answer</th><th>truth</th></tr>{rows}</table></div></div>"
@@ -114,10 +112,3 @@ def _number(value: float | None) -> str:
 
 def _mark(is_met: bool) -> str:
     return '<span class="yes">&#10003;</span>' if is_met else '<span class="no">&#10007;</span>'
-
-
-def _image(image: np.ndarray, description: str) -> str:
-    stored = io.BytesIO()
-    to_picture(image, 256).save(stored, "PNG", optimize=True)
-    data = base64.b64encode(stored.getvalue()).decode()
-    return f'<img alt="{escape(description, quote=True)}" src="data:image/png;base64,{data}">'

@@ -1,9 +1,12 @@
 """Which sentences of a report does the image support? The model's own evidence, and what trusting it is
 worth.
 
-Evidence of a sentence: log p(sentence | image) - log p(sentence), in nats, given what stands before it. The
-second term is the mean of the probability over the images of other patients, the model's own prior: the model
-never saw a prompt without an image, so leaving the image out would measure that instead.
+Evidence of a sentence, in nats, each term given the sentences before it:
+
+    log p(sentence | image) - log mean over other patients' images of p(sentence | other image)
+
+The second term is the model's own prior. It is not p(sentence | no image): the model never saw a prompt
+without an image, and would be measured at what it never learnt.
 """
 
 from __future__ import annotations

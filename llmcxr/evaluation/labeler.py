@@ -11,12 +11,12 @@ mass.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from llmcxr.evaluation import labeler_terms as tables
+from llmcxr.evaluation.labeler_cues import Context, Cue, denied_before, judge, keep_outside
 from llmcxr.records import Label, Report
 from llmcxr.reports import parse_sections
 
@@ -56,9 +56,9 @@ class Vocabulary:
         matches = ((findings, pattern.search(sentence)) for pattern, findings in self._normal)
         return [(findings, match) for findings, match in matches if match]
 
-    def find_cues(self, sentence: str) -> list[_Cue]:
+    def find_cues(self, sentence: str) -> list[Cue]:
         return [
-            _Cue(cue.lastgroup.replace("_", " "), cue[0], *cue.span()) for cue in self._cue.finditer(sentence)
+            Cue(cue.lastgroup.replace("_", " "), cue[0], *cue.span()) for cue in self._cue.finditer(sentence)
         ]
 
     @cached_property
@@ -175,8 +175,6 @@ _SIDE = _compile_named({side: (words,) for side, words in tables.SIDES.items()})
 _ZONE = _compile_named({zone: (words,) for zone, words in tables.ZONES.items()})
 _GRADE = _compile_named({grade: (words,) for grade, words in tables.GRADES.items()})
 _MASS = re.compile(_alternatives((tables.MASS,)))
-_DENIED_INSIDE = re.compile(r"\b(?:not|no longer)\b")
-_DOUBTED_INSIDE = re.compile(r"\bborderline\b")
 _BOUNDARY = re.compile(
     r"[,;:/]|\b(?:and|or|nor|with|without|but|plus|no|there (?:is|are)|(?:is|are) (?:seen|present|noted))\b"
 )
@@ -185,10 +183,6 @@ _POST_END = re.compile(r"[,;:]|\b(?:with|without|but|no|and (?!right|left|lower|
 _CONJUNCTION = re.compile(r"\s*(?:,|/|and|or|,\s*and|,\s*or)\s*")
 _GRADE_AFTER = re.compile(r"\b(?:is|are|appears?|remains?|measures?)\s+(?:\w+ )?(?P<grade>\w[\w-]*)")
 _PLACE_WORDS = {"in", "on", "at", "the", "side", "sided", "zone", "lung", "lobe", "and"}
-_OR = re.compile(r"\b(?:or|nor)\b")
-_SEPARATOR = re.compile(r",|\band\b")
-_PLURAL = re.compile(r"(?:are|were|have)\b")
-_STATES_DOUBT = re.compile(r"\b(?:is|are|be|remains?|was|were)\s*$")
 
 
 @dataclass(frozen=True)
@@ -210,14 +204,6 @@ class _Found:
         yield Mention(self.term.finding, state, self.side, self.zone, grade)
         if is_mass:
             yield Mention("mass", state, self.side, self.zone, self.grade)
-
-
-@dataclass(frozen=True)
-class _Cue:
-    kind: str  # a key of tables.CUES
-    text: str
-    start: int
-    end: int
 
 
 def _select_text(text: str) -> str:
@@ -251,10 +237,10 @@ def _read_statement(sentence: str, vocabulary: Vocabulary) -> tuple[Mention, ...
     groups = vocabulary.find_groups(sentence)
     if not found and not normal and not groups:
         return ()
-    context = _Context(sentence, found, _keep_outside(vocabulary.find_cues(sentence), found, normal))
-    mentions = [mention for item in found for mention in item.say(_judge(item, context))]
+    context = Context(sentence, found, keep_outside(vocabulary.find_cues(sentence), found, normal))
+    mentions = [mention for item in found for mention in item.say(judge(item, context))]
     for findings, group in groups:
-        if _denied_before(group.start(), group.end(), False, context):
+        if denied_before(group.start(), group.end(), False, context):
             mentions += [Mention(name, Label.ABSENT) for name in findings]
     mentions += [Mention(name, Label.ABSENT) for findings, _ in normal for name in findings]
     return tuple(dict.fromkeys(mentions))
@@ -379,124 +365,3 @@ def _take_place(item: _Found, other: _Found) -> _Found:
     if item.side or item.zone:
         return item
     return replace(item, side=other.side, zone=other.zone if item.term.zoned else "")
-
-
-def _keep_outside(
-    cues: list[_Cue], found: list[_Found], normal: list[tuple[tuple[str, ...], re.Match[str]]]
-) -> list[_Cue]:
-    """The cues that are no part of a term: the "not" of "the heart is not enlarged" denies nothing else."""
-    starts = [item.start for item in found]
-
-    def is_inside(cue: _Cue) -> bool:
-        nearest = bisect_right(starts, cue.start) - 1
-        if nearest >= 0 and cue.end <= found[nearest].end:
-            return True
-        return any(match.start() <= cue.start and cue.end <= match.end() for _, match in normal)
-
-    return [cue for cue in cues if not is_inside(cue)]
-
-
-class _Places:
-    """Places of one sort in a sentence, in order; finds those between two positions without a walk."""
-
-    def __init__(self, starts: list[int]) -> None:
-        self.starts = starts
-
-    def between(self, start: int, end: int) -> bool:
-        return bisect_left(self.starts, start) < bisect_left(self.starts, end)
-
-
-class _CueRow:
-    """Those cues of a sentence that are of certain kinds."""
-
-    def __init__(self, cues: list[_Cue], *kinds: str) -> None:
-        self.cues = [cue for cue in cues if cue.kind in kinds]
-        self.starts = [cue.start for cue in self.cues]
-        self.ends = [cue.end for cue in self.cues]
-
-    def before(self, position: int) -> _Cue | None:
-        index = bisect_right(self.ends, position)
-        return self.cues[index - 1] if index else None
-
-    def after(self, position: int) -> _Cue | None:
-        index = bisect_left(self.starts, position)
-        return self.cues[index] if index < len(self.cues) else None
-
-
-class _Context:
-    """A sentence with its terms and cues, indexed once so that each term is judged in logarithmic time."""
-
-    def __init__(self, sentence: str, found: list[_Found], cues: list[_Cue]) -> None:
-        self.sentence = sentence
-        self.terms = _Places([item.start for item in found])
-        self.denials = _CueRow(cues, "break", "denial before", "denial after")
-        self.doubts = _CueRow(cues, "break", "doubt", "doubt list")
-        self.breaks = _CueRow(cues, "break")
-
-    @cached_property
-    def ors(self) -> _Places:
-        return _Places([match.start() for match in _OR.finditer(self.sentence)])
-
-    @cached_property
-    def separators(self) -> _Places:
-        return _Places([match.start() for match in _SEPARATOR.finditer(self.sentence)])
-
-    @cached_property
-    def commas(self) -> _Places:
-        return _Places([match.start() for match in re.finditer(",", self.sentence)])
-
-
-def _judge(item: _Found, context: _Context) -> Label:
-    if _DENIED_INSIDE.search(item.text):
-        return Label.ABSENT
-    is_specific = bool(item.side or item.zone or item.grade in ("small", "moderate"))
-    if _denied_before(item.start, item.end, is_specific, context) or _denied_after(item, context):
-        return Label.ABSENT
-    if _DOUBTED_INSIDE.search(item.text) or _doubted_before(item, context) or _doubted_after(item, context):
-        return Label.UNCERTAIN
-    return Label.PRESENT
-
-
-def _denied_before(start: int, end: int, is_specific: bool, context: _Context) -> bool:
-    """Is there a "no" before, and does it reach this far?
-
-    It reaches over a list ("no effusion, nodule or pneumothorax"), but not to a later member that has its own
-    description ("no effusion, nodule in the left upper zone") unless an "or" ties it to the list.
-    """
-    cue = context.denials.before(start)
-    if cue is None or cue.kind != "denial before":
-        return False
-    if not is_specific or not context.separators.between(cue.end, start):
-        return True
-    ahead = context.breaks.after(end)
-    return context.ors.between(cue.end, ahead.start if ahead else len(context.sentence))
-
-
-def _denied_after(item: _Found, context: _Context) -> bool:
-    cue = context.denials.after(item.end)
-    if cue is None or cue.kind != "denial after":
-        return False
-    others = context.terms.between(item.end, cue.start)
-    return not others or bool(_PLURAL.match(cue.text)) or context.ors.between(item.end, cue.start)
-
-
-def _doubted_before(item: _Found, context: _Context) -> bool:
-    cue = context.doubts.before(item.start)
-    if cue is None or cue.kind == "break":
-        return False
-    return cue.kind == "doubt list" or not context.commas.between(cue.end, item.start)
-
-
-def _doubted_after(item: _Found, context: _Context) -> bool:
-    cue = context.doubts.after(item.end)
-    if cue is None or cue.kind != "doubt":
-        return False
-    nearby = max(0, cue.start - 20)  # room for the longest verb
-    states = (
-        "exclude" in cue.text
-        or "ruled" in cue.text
-        or _STATES_DOUBT.search(context.sentence, nearby, cue.start)
-    )
-    others = context.terms.between(item.end, cue.start)
-    leads_on = context.terms.between(cue.end, len(context.sentence))
-    return bool(states) and not others and not leads_on

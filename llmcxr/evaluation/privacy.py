@@ -25,6 +25,7 @@ from llmcxr.evaluation.intervals import bootstrap
 FALSE_POSITIVES = 0.01  # at which the membership attack is quoted
 BASELINE_QUANTILE = 0.05  # of the real distances: a drawing below it is suspiciously near
 CHUNK = 1024
+CLOSEST = 6  # pairs that are told one by one
 QUANTILES = {"minimum": 0.0, "p1": 0.01, "p5": 0.05, "median": 0.5}
 
 
@@ -186,8 +187,9 @@ def membership(likelihoods: Likelihoods, seed: int = 0) -> dict:
 
 
 def _space(nearest: Nearest, real: dict[str, np.ndarray]) -> dict:
-    """{nearest: quantiles over drawings, closest: {drawing, training}, baselines: name -> quantiles and the
-    share of drawings nearer than the 5% nearest of the real distances and than their median, n each}.
+    """{nearest: quantiles over drawings, closest: the CLOSEST nearest {drawing, training, distance},
+    baselines: name -> quantiles and the share of drawings nearer than the 5% nearest of the real distances
+    and than their median, n each}.
     """
 
     def compare(distances: np.ndarray) -> dict:
@@ -198,10 +200,13 @@ def _space(nearest: Nearest, real: dict[str, np.ndarray]) -> dict:
             "drawings_below_median": _rate(nearest.distance < middle, "drawings"),
         }
 
-    closest = int(nearest.distance.argmin())
+    closest = np.argsort(nearest.distance, kind="stable")[:CLOSEST]
     return {
         "nearest": _quantiles(nearest.distance),
-        "closest": {"drawing": closest, "training": int(nearest.row[closest])},
+        "closest": [
+            {"drawing": int(row), "training": int(nearest.row[row]), "distance": float(nearest.distance[row])}
+            for row in closest
+        ],
         "baselines": {name: compare(distances) for name, distances in real.items()},
     }
 

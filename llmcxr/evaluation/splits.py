@@ -6,7 +6,8 @@ A model that saw the patient, on this image or on another, knows more than it co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from llmcxr.data import Dataset, StudyDataset, open_dataset
@@ -14,44 +15,64 @@ from llmcxr.data.phantom import PhantomDataset
 from llmcxr.errors import UserError
 from llmcxr.records import SPLITS, Study
 
+UNKNOWN = "unknown"  # in place of the training data's name
 
-def check_splits(evaluated: Iterable[Study] | Dataset, trained: Iterable[Study] | Dataset) -> None:
+
+def check_splits(
+    evaluated: Iterable[Study] | Dataset, trained: Iterable[Study] | Dataset, n: int | None = None
+) -> None:
     """Raises UserError where an image or a patient of `evaluated` is among those of `trained`.
 
-    Ids are compared as they stand: two sources that number their patients alike by chance need other ids.
+    `n` takes the first so many of `evaluated`, all for None. Ids are compared as they stand: two sources that
+    number their patients alike by chance need other ids.
     """
     if isinstance(evaluated, PhantomDataset) and isinstance(trained, PhantomDataset):
         # a phantom is its seed and number; to compute twenty thousand of them takes half a minute
-        shared = min(len(evaluated), len(trained)) if evaluated.seed == trained.seed else 0
-        _refuse(shared, shared, len(evaluated))
+        num_judged = len(evaluated) if n is None else min(n, len(evaluated))
+        shared = min(num_judged, len(trained)) if evaluated.seed == trained.seed else 0
+        _refuse(shared, shared, num_judged)
         return
     seen_images: set[str] = set()
     seen_patients: set[str] = set()
     for study in _studies(trained):
         seen_patients.add(study.patient_id)
         seen_images |= _image_ids(study)
-    judged = list(_studies(evaluated))
+    judged = list(islice(_studies(evaluated), n))
     num_images = sum(not seen_images.isdisjoint(_image_ids(study)) for study in judged)
     num_patients = sum(study.patient_id in seen_patients for study in judged)
     _refuse(num_images, num_patients, len(judged))
 
 
-def check_training(evaluated: Iterable[Study] | Dataset, provenance: Mapping[str, Any]) -> str:
-    """`check_splits` against the dataset that a model's provenance names; what was found, as a sentence.
+def check_training(
+    evaluated: Sequence[Study] | Dataset,
+    provenance: Mapping[str, Any],
+    n: int | None = None,
+    training: str = "",
+) -> str:
+    """`check_splits` of the first `n` studies against the training data; what was found, as a sentence.
 
-    Where the model does not name it, or its files cannot be opened here, the sentence says that nothing was
-    checked: evaluation goes on, but its result should carry it.
+    `training` names the training data; "" takes what the model's provenance names, and UNKNOWN leaves the
+    check out. Where a model names none, or its files cannot be opened here, the sentence says that nothing
+    was checked; the studies must then be of one split at least. Raises UserError for what training saw, and
+    for several splits that cannot be checked.
     """
-    name = str(provenance.get("dataset", ""))
+    if training == UNKNOWN:
+        return "not checked against the training data, which are unknown"
+    name = training or str(provenance.get("dataset", ""))
+    try:
+        trained = open_dataset(name) if name else None
+    except UserError:
+        if training:
+            raise
+        trained = None
+    if trained is not None:
+        check_splits(evaluated, trained, n)
+        return f"no evaluated image or patient is among the {len(trained)} studies of the training data"
+    check_one_split(islice(_studies(evaluated), n))
     if not name:
         return "not checked against the training data: the model does not say what it was trained on"
-    try:
-        trained = open_dataset(name)
-    except UserError:
-        kind = name.partition(":")[0]
-        return f"not checked against the training data: the {kind} dataset it names cannot be opened here"
-    check_splits(evaluated, trained)
-    return f"no evaluated image or patient is among the {len(trained)} studies of the training data"
+    kind = name.partition(":")[0]
+    return f"not checked against the training data: the {kind} dataset it names cannot be opened here"
 
 
 def check_one_split(studies: Iterable[Study]) -> str:
@@ -59,7 +80,10 @@ def check_one_split(studies: Iterable[Study]) -> str:
     counts = Counter(study.split for study in studies)
     if len(counts) != 1:
         found = ", ".join(f"{counts[split]} of {split}" for split in SPLITS if split in counts) or "none"
-        raise UserError(f"expected studies of one split, found {found}; choose one, such as split=test")
+        raise UserError(
+            f"expected studies of one split, found {found}; choose one, such as split=test, or name the "
+            f"training data (--training KIND:PATH,split=train, or --training {UNKNOWN})"
+        )
     return next(iter(counts))
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from llmcxr.cli import app
+from llmcxr.cli import app, main
 from llmcxr.errors import UserError
 
 PHANTOMS = "phantom:n=4,seed=1,split=test"
@@ -36,9 +36,49 @@ def test_a_file_against_itself_is_no_better(tmp_path):
     assert "| BLEU-1 |" in done.output and "1.000 |" in done.output  # p
 
 
+def test_a_page_that_opens_offline(tmp_path):
+    out = tmp_path / "card.html"
+    done = CliRunner().invoke(
+        app, ["evaluate", "report", "prior:phantom:n=3,seed=5", PHANTOMS, "--n", "4", "--html", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    page = out.read_text()
+    assert "not a medical device" in page and "<svg" in page
+    assert "http" not in page and "src=" not in page.replace('src="data:', "")
+
+
+def write_reports(path, ids):
+    path.write_text("\n".join(["id,report", *[f"{one},No pneumothorax." for one in ids]]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([0, 1, 2], "none for 1 of 4"),
+        ([0, 1, 2, 3, 9], "1 for others"),
+        ([0, 1, 2, 3, 3], "1 duplicates"),
+    ],
+)
+def test_a_file_that_is_not_of_these_studies_ends_the_program(tmp_path, ids, message, capsys):
+    write_reports(tmp_path / "said.csv", [f"phantom-1-{one}" for one in ids])
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "report", f"file:{tmp_path / 'said.csv'}", PHANTOMS])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert message in said.err and "Traceback" not in said.err and not said.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["report", "phantom", "phantom:n=4,seed=0"], "4 have an image"),  # its training data
+        (["report", "phantom", PHANTOMS, "--training", PHANTOMS], "4 have an image"),
+        (["report", "phantom", PHANTOMS, "--seeds", "0,x"], "--seeds: expected whole numbers"),
+        (["report", "phantom", PHANTOMS, "--metric", "green:nowhere"], "nowhere"),
+        (["sweep", "prior:phantom:n=2,seed=5", PHANTOMS, "--task", "reading"], "can be set for reading"),
+        (["sweep", "phantom", PHANTOMS, "--top-p", "most"], "--top-p: expected numbers"),
+        (["privacy", "prior:phantom:n=2,seed=1", PHANTOMS], "2 have an image"),
+        (["privacy", "phantom", PHANTOMS, "--requests", "all"], "training or held-out"),
         (["report", "nowhere", PHANTOMS], "no directory"),
         (["report", "file:nowhere.csv", PHANTOMS], "nowhere.csv"),
         (["labeler", PHANTOMS], "openi:DIR"),

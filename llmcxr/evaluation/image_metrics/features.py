@@ -86,21 +86,24 @@ def extract(
     images: Dataset | Iterable[np.ndarray],
     size: int | None = None,
     batch: int = 64,
+    total: int | None = None,
 ) -> np.ndarray:
     """Features (N, D) float32 of every image in order, with no more than `batch` images in memory.
 
     `images` is a dataset, read at `size` x `size` pixels, or anything that yields (H, W) float arrays in
-    [0, 1], letterboxed to `size` if given. Raises ValueError for images that give NaN features.
+    [0, 1], letterboxed to `size` if given; `total` is for the progress bar where `images` has no length.
+    Raises UserError for images that give NaN features: the network is the user's.
     """
     features = []
-    with progress(f"features: {extractor.name.partition(':')[0]}", length_hint(images)) as advance:
+    with progress(f"features: {extractor.name.partition(':')[0]}", total or length_hint(images)) as advance:
         for chunk in _batches(images, size, batch):
             features.append(extractor(np.stack(chunk)))
             if broken := np.flatnonzero(~np.isfinite(features[-1]).all(1)).tolist():
                 first = sum(map(len, features[:-1])) + broken[0]
-                raise ValueError(
-                    f"{len(broken)} of a batch of {len(chunk)} images have NaN or infinite features, "
-                    f"the first is image {first}"
+                raise UserError(
+                    f"{extractor.name}: expected finite features, found {len(broken)} of a batch of "
+                    f"{len(chunk)} images with NaN or infinite features, the first is image {first}; "
+                    "check the network's weights"
                 )
             advance(len(chunk))
     if not features:

@@ -15,11 +15,15 @@ from llmcxr.evaluation.image_metrics.feature_metric import checked
 CHUNK = 1024  # images whose features are held in double precision at a time
 
 
+class FewImagesWarning(UserWarning):
+    """There are fewer images than feature dimensions."""
+
+
 def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float | None:
     """|m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½) of features (N, D) and (M, D); None for fewer than 2 images.
 
-    Warns where there are fewer images than dimensions: the covariances are then singular and the distance
-    says more of the number of images than of the images.
+    Warns (FewImagesWarning) where there are fewer images than dimensions: the covariances are then singular
+    and the distance says more of the number of images than of the images.
     """
     real, drawn = checked(real, drawn)
     fewest, dimension = min(len(real), len(drawn)), real.shape[1]
@@ -29,6 +33,7 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float | None:
         warnings.warn(
             f"Fréchet distance of {fewest} images in {dimension} feature dimensions: the covariance is "
             "singular; use more images or fewer dimensions",
+            FewImagesWarning,
             stacklevel=2,
         )
     mean_real, covariance_real = gaussian(real)

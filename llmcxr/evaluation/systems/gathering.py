@@ -78,12 +78,16 @@ def gather(
     parts: Sequence[str] = ("reports", "answers"),
     size: int | None = 128,
     best_of: int = 1,
+    system_seed: int | None = None,
+    pixels: Sequence[np.ndarray] | None = None,
 ) -> Gathered:
     """Have `system` report, answer or draw (`parts`, of PARTS) for the first `n` studies.
 
     size: the side in pixels at which images are given; None gives them at their own. 128 is the phantom
-    model's; other people's models want the size that they were made for. Raises UserError where the system
-    has no such part or a file's predictions are not of these studies.
+    model's; other people's models want the size that they were made for. `seed` words the studies, and the
+    system writes and draws by `system_seed`, the same for None. `pixels` are the images, where they were read
+    before. Raises UserError where the system has no such part or a file's predictions are not of these
+    studies.
     """
     if unknown := set(parts) - set(PARTS):
         raise ValueError(f"expected parts of {PARTS}, got {', '.join(sorted(unknown))}")
@@ -99,8 +103,10 @@ def gather(
         said = _look_up(system, ids, asked_of, questions, parts)
     else:
         is_shown = "reports" in parts or "answers" in parts
-        pixels = [dataset.read(index, size) for index in range(n)] if is_shown else []
-        said = _ask(system, pixels, asked_of, questions, texts, parts, seed, best_of)
+        if is_shown and pixels is None:
+            pixels = [dataset.read(index, size) for index in range(n)]
+        own_seed = seed if system_seed is None else system_seed
+        said = _ask(system, pixels or [], asked_of, questions, texts, parts, own_seed, best_of)
     return Gathered(
         ids=ids,
         patients=[study.patient_id for study in studies],

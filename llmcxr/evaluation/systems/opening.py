@@ -5,6 +5,7 @@
     file:PREDICTIONS.csv           what a model wrote or drew earlier, also .jsonl
     hf:DIRECTORY                   an image-text model of transformers
     openai:URL,model=NAME          an OpenAI-compatible endpoint; key_env=VARIABLE holds its key
+    prior:DATASET                  no model: what a dataset's words say most often, whatever the image
 
 Knows the kinds' names, not how they work.
 """
@@ -24,8 +25,12 @@ KINDS = {  # kind: the keys that it takes
     "file": (),
     "hf": (),
     "openai": ("model", "key_env"),
+    "prior": (),  # keys are its dataset's
 }
-FORMS = "phantom, a model directory, file:PATH, hf:DIRECTORY, openai:URL,model=NAME[,key_env=VARIABLE]"
+FORMS = (
+    "phantom, a model directory, file:PATH, hf:DIRECTORY, openai:URL,model=NAME[,key_env=VARIABLE], "
+    "prior:DATASET"
+)
 
 
 def open_system(name: str, device: str = "auto") -> System:
@@ -41,16 +46,20 @@ def open_system(name: str, device: str = "auto") -> System:
     if kind == "hf":
         from llmcxr.evaluation.systems.hugging_face import HuggingFaceSystem
 
-        return HuggingFaceSystem.from_pretrained(place, _pick_device(device))
+        return HuggingFaceSystem.from_pretrained(place, pick_device(device))
     if kind == "openai":
         from llmcxr.evaluation.systems.openai_endpoint import OpenAIEndpoint
 
         if not settings.get("model"):
             raise UserError(f"expected openai:URL,model=NAME, found no model in {name!r}; name it")
         return OpenAIEndpoint(place, **settings)
+    if kind == "prior":
+        from llmcxr.evaluation.systems.text_prior import TextPrior
+
+        return TextPrior.learn(place)
     from llmcxr import CXR
 
-    return CXR.from_pretrained(place, _pick_device(device))
+    return CXR.from_pretrained(place, pick_device(device))
 
 
 def _parse(name: str) -> tuple[str, str, dict[str, str]]:
@@ -77,7 +86,8 @@ def _parse(name: str) -> tuple[str, str, dict[str, str]]:
     return kind, place, settings
 
 
-def _pick_device(name: str) -> str:
+def pick_device(name: str) -> str:
+    """ "auto" -> "cuda" where a GPU is, else "cpu". Raises UserError for one that is not there."""
     import torch
 
     has_cuda = torch.cuda.is_available()

@@ -1,21 +1,22 @@
-import pytest
+from llmcxr.evaluation.answers import evaluate_answers
+from llmcxr.evaluation.question_metrics.matchers import read_yes_no
+from llmcxr.evaluation.systems import gather
+from tests.llmcxr.evaluation.fakes import ConstantPredictor, NumberedPhantoms, PerfectPredictor
 
-from llmcxr.evaluation.answers import is_right
+N = 6
+DATASET = NumberedPhantoms(N)
 
 
-@pytest.mark.parametrize(
-    ("answer", "reference", "kind", "right"),
-    [
-        ("Yes, on the right.", "Yes.", "presence", True),
-        ("No.", "Yes.", "presence", False),
-        ("", "No.", "presence", False),
-        ("0.53.", "0.51.", "measurement", True),
-        ("0.55", "0.51.", "measurement", False),
-        ("enlarged", "0.51.", "measurement", False),
-        ("in the right lower zone", "In the right lower zone.", "location", True),
-        ("In the left lower zone.", "In the right lower zone.", "location", False),
-        ("pa", "PA.", "view", True),
-    ],
-)
-def test_is_right(answer, reference, kind, right):
-    assert is_right(answer, reference, kind) is right
+def test_no_to_everything_is_right_where_no_is():
+    questions = gather(ConstantPredictor(), DATASET, N, parts=()).questions
+    presence = [question for question in questions if question.kind == "presence"]
+    scores = evaluate_answers(ConstantPredictor(), DATASET, N)
+    said_no = sum(read_yes_no(question.answer) is False for question in presence)
+    assert scores["kinds"]["presence"] == {"accuracy": said_no / len(presence), "support": len(presence)}
+    assert scores["kinds"]["view"]["accuracy"] == 0
+    assert (scores["n"], scores["support"]) == (N, len(questions))
+
+
+def test_who_knows_is_right_everywhere():
+    scores = evaluate_answers(PerfectPredictor(DATASET), DATASET, N)
+    assert scores["accuracy"] == 1 and {one["accuracy"] for one in scores["kinds"].values()} == {1}

@@ -57,6 +57,27 @@ def test_against_what_a_model_says_of_its_training():
         check_training(held_out, {"dataset": "phantom:n=20000,seed=1"})
 
 
+def test_the_training_data_that_a_user_names():
+    seen = [study("secret-ann", "i1", "test")]
+    mixed = [study("cid", "i3", "test"), study("dora", "i4", "train")]
+    with pytest.raises(UserError, match="choose one, such as split=test, or name the training data"):
+        check_training(mixed, {})
+    assert check_training(mixed, {}, n=1).startswith("not checked")
+    assert check_training(mixed, {}, training="unknown").endswith("which are unknown")
+    assert check_training(mixed, {}, training="phantom:n=2").startswith("no evaluated image")
+    with pytest.raises(UserError, match=r"nowhere\.csv"):  # unlike what a model names, it must be there
+        check_training(seen, {}, training="folder:nowhere.csv")
+
+
+def test_the_first_studies_alone_are_checked():
+    both = [study("cid", "i3"), study("secret-ann", "i1")]
+    check_splits(both, TRAINED, n=1)
+    with pytest.raises(UserError, match="of 2 evaluated"):
+        check_splits(both, TRAINED, n=2)
+    with pytest.raises(UserError, match="of 3 evaluated studies 3 have"):
+        check_splits(open_dataset("phantom:n=9,seed=4"), open_dataset("phantom:n=9,seed=4"), n=3)
+
+
 def test_one_split():
     assert check_one_split([study("a", "1", "test"), study("b", "2", "test")]) == "test"
     with pytest.raises(UserError, match="found 1 of train, 2 of test"):

@@ -83,7 +83,7 @@ def test_no_more_than_a_batch_is_held(classifier):
 def test_nan_names_the_image(classifier):
     images = noise(10)
     images[7, 0, 0] = np.nan
-    with pytest.raises(ValueError, match=r"1 of a batch of 4 images .* the first is image 7"):
+    with pytest.raises(UserError, match=r"1 of a batch of 4 images .* the first is image 7"):
         extract(open_extractor(f"classifier:{classifier}"), images, batch=4)
 
 

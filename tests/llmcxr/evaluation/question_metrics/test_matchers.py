@@ -85,3 +85,21 @@ def test_a_measurement_without_a_number_is_compared_by_words():
 )
 def test_read_yes_no(text, said):
     assert read_yes_no(text) is said
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "kind", "right"),
+    [
+        ("Yes, on the right.", "Yes.", "presence", True),
+        ("No.", "Yes.", "presence", False),
+        ("", "No.", "presence", False),
+        ("0.53.", "0.51.", "measurement", True),
+        ("0.55", "0.51.", "measurement", False),
+        ("enlarged", "0.51.", "measurement", False),
+        ("in the right lower zone", "In the right lower zone.", "location", True),
+        ("In the left lower zone.", "In the right lower zone.", "location", False),
+        ("pa", "PA.", "view", True),
+    ],
+)
+def test_is_right(answer, reference, kind, right):
+    assert is_right(answer, reference, kind) is right

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from llmcxr.errors import UserError
-from llmcxr.evaluation.answers import evaluate_answers
 from llmcxr.evaluation.question_metrics.kinds import score_kinds
 from llmcxr.evaluation.systems import Predictions, gather
 from tests.llmcxr.evaluation.fakes import ConstantPredictor, NumberedPhantoms, PerfectPredictor, number_of
@@ -28,12 +27,6 @@ def test_a_predictor_and_the_file_of_what_it_said_give_the_same(tmp_path):
     assert said.ids == [str(i) for i in range(N)] and said.patients[2] == "patient 2"
     assert len(said.answers) == len(said.questions) == len(said.asked_of) > N
     assert all(one.value == 1 for one in score_kinds(said.question_inputs()))
-
-
-def test_the_questions_are_those_of_evaluate_answers():
-    scores = score_kinds(gather(ConstantPredictor(), DATASET, N, parts=["answers"]).question_inputs())
-    known = evaluate_answers(ConstantPredictor(), DATASET, N)
-    assert scores[-1].value == known["accuracy"] and scores[-1].n == known["support"]
 
 
 def test_inputs_for_metrics_of_reports():

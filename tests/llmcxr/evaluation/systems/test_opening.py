@@ -23,6 +23,10 @@ def test_the_embedded_model():
     assert open_system("phantom", device="cpu").name == "phantom"
 
 
+def test_a_prior_keeps_the_keys_of_its_dataset():
+    assert open_system("prior:phantom:n=2,seed=5").provenance == {"dataset": "phantom:n=2,seed=5"}
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

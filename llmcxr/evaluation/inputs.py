@@ -1,0 +1,71 @@
+"""From what a system wrote and drew to what metrics take. Knows no metric and asks no system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from llmcxr import images as image_files
+from llmcxr.data.phantom.case import FINDINGS
+from llmcxr.evaluation.chexpert import CHEXPERT_FINDINGS, label_chexpert
+from llmcxr.evaluation.image_metrics.features import FeatureExtractor, extract
+from llmcxr.evaluation.label_codes import to_codes
+from llmcxr.evaluation.labeler import label
+from llmcxr.evaluation.metric import Inputs
+from llmcxr.model.classifier import Classifier
+
+
+def label_inputs(patients: Sequence[str], references: Sequence[str], candidates: Sequence[str]) -> Inputs:
+    """For metrics of reports: the texts, and the CheXpert labels of both sides by our labeler."""
+    return Inputs(
+        patients,
+        references,
+        candidates,
+        CHEXPERT_FINDINGS,
+        *(_chexpert_codes(texts) for texts in (references, candidates)),
+    )
+
+
+def drawing_inputs(
+    patients: Sequence[str],
+    requests: Sequence[str],
+    drawings: Sequence[np.ndarray],
+    real_features: np.ndarray,
+    network: FeatureExtractor,
+    size: int,
+    judge: Classifier | None,
+) -> Inputs:
+    """For metrics of drawings, letterboxed to `size` px, with the labels that the requests ask for.
+
+    With a judge, of the phantom's findings, the labels are those and its probabilities are there; without
+    one they are CheXpert's, for the breakdown by finding alone.
+    """
+    drawn = np.stack([image_files.fit(image, size)[0] for image in drawings])
+    inputs = Inputs(
+        patients,
+        findings=CHEXPERT_FINDINGS,
+        reference_labels=_chexpert_codes(requests) if judge is None else None,
+        real_features=real_features,
+        drawn_features=extract(network, drawn),
+        drawn_images=drawn,
+    )
+    if judge is None:
+        return inputs
+    return replace(
+        inputs,
+        findings=FINDINGS,
+        reference_labels=to_codes(list(map(label, requests)), FINDINGS),
+        drawn_probabilities=probabilities(judge, drawn),
+    )
+
+
+def probabilities(judge: Classifier, pixels: np.ndarray) -> np.ndarray:
+    """(N, findings of the phantom) of images (N, H, W)."""
+    readings = judge.predict(pixels)
+    return np.array([[reading.findings[name].probability for name in FINDINGS] for reading in readings])
+
+
+def _chexpert_codes(texts: Sequence[str]) -> np.ndarray:
+    return to_codes(list(map(label_chexpert, texts)), CHEXPERT_FINDINGS)
