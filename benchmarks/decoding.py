@@ -4,8 +4,8 @@
 
 The plain ways load the exported directory with plain transformers. Drawing: `generate` with guidance and each
 step's words restricted to its cell by a prefix function, and `generate` as LLM-CXR calls it, unguided and
-unrestricted (its grids are whole by luck only, LLM-CXR draws again until one is; the share is printed). Reading:
-greedy `generate`. The same prompts, as many words, the same threads, in this run.
+unrestricted: its grids are whole by luck only (LLM-CXR draws again until one is), the share is printed.
+Reading: greedy `generate`. The same prompts, as many words, the same threads, in this run.
 """
 
 from __future__ import annotations
