@@ -7,11 +7,14 @@ other turn, exactly as at prediction. Loss falls on responses only (LLM-CXR, sec
 requests is dropped, so that the model also learns the image without its text, which guidance needs (Ho &
 Salimans 2022). With `image_prefix_loss` the image that a reading begins with takes a loss too: the same image
 words are then learnt twice per study, once without a request, for little more time.
+
+What a request decides of an image, a side or a zone, is some nats of the hundreds that the image has. So that
+it counts, codes already drawn are hidden from some drawings, which then must look at the request; images are
+told from mistaken requests (`contrast_pair`); and, once reading is learnt, `reading_share` saves time for both.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +26,7 @@ from llmcxr.data import Texts
 from llmcxr.model.unified import IGNORE_INDEX
 from llmcxr.prompts import DRAW, DRAW_PART, REPORT, SUMMARY, Encoder
 from llmcxr.reports import to_text
+from llmcxr.training.mistakes import mistake, sentences_to_mistake
 
 Turn = tuple[list[int], list[int]]  # prompt, response
 
@@ -35,9 +39,8 @@ class ExampleConfig:
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
     image_prefix_loss: bool = False  # the image that a reading begins with takes a loss too
     hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are hidden
-    blind_share: float = 1.0  # share of studies whose request is told from a mistaken one (contrast_weight)
-    part_share: float = 0.3  # of these, the share whose request is one sentence of the report
-    all_hidden_share: float = 0.5  # of these, the share in which all codes are hidden
+    sentence_share: float = 0.3  # share of contrasts (training.contrast_weight) about one sentence
+    all_hidden_share: float = 0.5  # share of contrasts in which all codes are hidden
     reading_share: float = 1.0  # share of studies that are also read
     max_length: int = 512  # longer examples are left out
 
@@ -47,8 +50,7 @@ class ExampleConfig:
             "summary_share",
             "report_as_request",
             "hiding_share",
-            "blind_share",
-            "part_share",
+            "sentence_share",
             "all_hidden_share",
             "reading_share",
         ):
@@ -89,21 +91,17 @@ def drawing_example(
     return Example([], [(encoder.prompt(instruction, text=request), encoder.image(codes))], hidden=hidden)
 
 
-def blind_pair(
+def contrast_pair(
     encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
 ) -> tuple[Example, Example] | None:
-    """The image with all its codes hidden, after its own request and after one that is mistaken in one word.
+    """The image after its own request and after one that is mistaken in a word, or None.
 
-    The request is often one sentence of the report: which word belongs to which finding is then plain, and
-    what a side or a zone means is learnt first. None where no word can be exchanged.
+    In part of them all codes are hidden: what the request decides must then be known from its words alone.
+    In part the request is one sentence of the report, where it is plain which word belongs to which finding.
     """
     text, task = texts.request, DRAW
-    if texts.report and rng.random() < config.part_share:
-        sentences = [
-            one
-            for one in _SENTENCE.findall(f"{texts.report.findings} {texts.report.impression}")
-            if _EXCHANGEABLE.search(one)
-        ]
+    if texts.report and rng.random() < config.sentence_share:
+        sentences = sentences_to_mistake(f"{texts.report.findings} {texts.report.impression}")
         if sentences:
             text, task = _pick(sentences, rng), DRAW_PART
     mistaken = mistake(text, rng)
@@ -116,41 +114,6 @@ def blind_pair(
         for one in (text, mistaken)
     )
     return own, other
-
-
-_OTHER_WORDS = {
-    word: tuple(other for other in group if other != word)
-    for group in (
-        ("left", "right", "bilateral"),
-        ("upper", "mid", "lower"),
-        ("small", "moderate", "large"),
-        ("mild", "moderate", "severe"),
-    )
-    for word in group
-}
-_EXCHANGEABLE = re.compile(rf"\b(?:{'|'.join(_OTHER_WORDS)}|0\.\d\d)\b", re.IGNORECASE)
-_SENTENCE = re.compile(r"[A-Z](?:[^.]|\.(?=\d))+\.")
-_RATIOS = (0.35, 0.70)  # cardiothoracic ratios that a mistaken request may ask for
-_RATIO_STEP = 0.05  # at least this far from the true one
-
-
-def mistake(request: str, rng: np.random.Generator) -> str | None:
-    """The request with one side, zone, grade or ratio changed to another; None where it has none."""
-    places = list(_EXCHANGEABLE.finditer(request))
-    if not places:
-        return None
-    sides = [place for place in places if place.group().lower() in _OTHER_WORDS["left"] + ("left",)]
-    place = _pick(sides if sides and rng.random() < 0.5 else places, rng)
-    word = place.group()
-    if word[0] == "0":
-        wrong = float(word)
-        while abs(wrong - float(word)) < _RATIO_STEP:
-            wrong = rng.uniform(*_RATIOS)
-        other = f"{wrong:.2f}"
-    else:
-        other = _pick(_OTHER_WORDS[word.lower()], rng)
-        other = other.capitalize() if word[0].isupper() else other
-    return request[: place.start()] + other + request[place.end() :]
 
 
 def reading_example(

@@ -38,8 +38,8 @@ from llmcxr.training.encoding import EncodingConfig, encode_dataset
 from llmcxr.training.examples import (
     Example,
     ExampleConfig,
-    blind_pair,
     collate,
+    contrast_pair,
     drawing_example,
     reading_example,
 )
@@ -173,18 +173,18 @@ class StepExamples(TorchDataset):
             del examples["reading"]
         longest = settings.max_length
         examples = {k: one for k, one in examples.items() if len(one) <= longest and one.turns}
-        if self.config.training.contrast_weight and rng.random() < settings.blind_share:
-            pair = blind_pair(self.encoder, codes, texts, rng, settings)
+        if self.config.training.contrast_weight:
+            pair = contrast_pair(self.encoder, codes, texts, rng, settings)
             if pair and max(map(len, pair)) <= longest:
-                examples |= dict(zip(("blind", "mistaken"), pair, strict=True))
+                examples |= dict(zip(("own", "mistaken"), pair, strict=True))
         return examples
 
     def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
-        """Keys drawing, reading, blind, mistaken, each where there is an example of it."""
+        """Keys drawing, reading, own, mistaken, each where there is an example of it."""
         offset, pad_id = self.encoder.vocabulary.image_token_offset, self.encoder.end_ids[-1]
         named = {
             name: [examples[name] for examples in items if name in examples]
-            for name in ("drawing", "reading", "blind", "mistaken")
+            for name in ("drawing", "reading", "own", "mistaken")
         }
         batch = {name: collate(examples, offset, pad_id) for name, examples in named.items() if examples}
         longest = self.config.examples.max_length
@@ -207,9 +207,8 @@ class ResponseLoss(nn.Module):
     The contrast is -log sigmoid(log p(image | its request) - log p(image | a mistaken one)): what all images
     share cancels, so the little that the request decides (a side, a size) weighs more than in the likelihood,
     where it is some nats of hundreds. As in CCA (Chen et al. 2024), without its reference model, since the
-    likelihood is trained beside it. The image's codes are hidden from it: seen, they tell which request is
-    the right one, and the loss is won by finding every further code of a mismatched image unlikely, which
-    helps no drawing.
+    likelihood is trained beside it. Mistaken means one word changed: against another study's request, which
+    differs in much more, the contrast is won without knowing any side.
     """
 
     def __init__(
@@ -222,7 +221,7 @@ class ResponseLoss(nn.Module):
 
     def forward(
         self,
-        blind: dict[str, Tensor] | None = None,
+        own: dict[str, Tensor] | None = None,
         mistaken: dict[str, Tensor] | None = None,
         **directions: dict[str, Tensor],
     ) -> dict[str, Tensor]:
@@ -233,14 +232,17 @@ class ResponseLoss(nn.Module):
         image = sums["image_nll"] / sums["num_image"].clamp(min=1)
         text = sums["text_nll"] / sums["num_text"].clamp(min=1)
         loss = self.image_weight * image + self.text_weight * text
-        if blind is not None:
-            own = self.model.image_log_probabilities(**blind)
-            other = self.model.image_log_probabilities(**mistaken)
-            contrast = -nn.functional.logsigmoid(own - other)
-            blind_nll = -own.mean() / self.model.vocabulary.num_cells
-            share = len(own) / max(1, len(directions.get("drawing", blind)["input_ids"]))
-            loss = loss + share * (self.image_weight * blind_nll + self.contrast_weight * contrast.mean())
-            sums |= {"contrast": contrast.sum(), "num_contrast": torch.tensor(len(own), device=own.device)}
+        if own is not None:
+            right = self.model.image_log_probabilities(**own)
+            wrong = self.model.image_log_probabilities(**mistaken)
+            contrast = -nn.functional.logsigmoid(right - wrong)
+            nll = -right.mean() / self.model.vocabulary.num_cells
+            share = len(right) / max(1, len(directions.get("drawing", own)["input_ids"]))
+            loss = loss + share * (self.image_weight * nll + self.contrast_weight * contrast.mean())
+            sums |= {
+                "contrast": contrast.sum(),
+                "num_contrast": torch.tensor(len(right), device=right.device),
+            }
         return {"loss": loss, **sums}
 
 

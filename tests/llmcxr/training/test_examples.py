@@ -9,10 +9,9 @@ from llmcxr.model.unified import IGNORE_INDEX
 from llmcxr.records import Question, Report
 from llmcxr.training.examples import (
     ExampleConfig,
-    blind_pair,
     collate,
+    contrast_pair,
     drawing_example,
-    mistake,
     reading_example,
 )
 from tests.llmcxr.model.tiny import tiny_bundle
@@ -23,6 +22,7 @@ TEXTS = Texts(
     (Question("Is there a pneumothorax?", "No."), Question("Which side?", "On the right.", "location")),
 )
 ALWAYS = ExampleConfig(condition_dropout=0, summary_share=1, report_as_request=0, hiding_share=0)
+BLIND = ExampleConfig(all_hidden_share=1)
 
 
 @pytest.fixture(scope="module")
@@ -96,25 +96,9 @@ def test_the_image_before_a_reading_takes_a_loss_where_asked(bundle, codes):
     torch.testing.assert_close(without["text_nll"], with_prefix["text_nll"])
 
 
-def test_a_mistake_changes_one_side_zone_grade_or_ratio():
-    request = "Large nodule in the right upper zone. Cardiothoracic ratio 0.44."
-    rng = np.random.default_rng(0)
-    wrong = {mistake(request, rng) for _ in range(200)}
-    assert "Large nodule in the left upper zone. Cardiothoracic ratio 0.44." in wrong
-    assert "Small nodule in the right upper zone. Cardiothoracic ratio 0.44." in wrong
-    assert "Large nodule in the right lower zone. Cardiothoracic ratio 0.44." in wrong
-    for text in wrong:
-        words = zip(request.split(), text.split(), strict=True)
-        changed = [(old, new) for old, new in words if old != new]
-        assert len(changed) == 1
-        if changed[0][0] == "0.44.":
-            assert abs(float(changed[0][1].rstrip(".")) - 0.44) >= 0.05
-    assert mistake("Normal chest.", rng) is None
-
-
 @torch.no_grad()
 def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes):
-    own, other = blind_pair(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    own, other = contrast_pair(bundle.encoder, codes, TEXTS, np.random.default_rng(0), BLIND)
     model, start = bundle.model, len(own.turns[0][0]) + 1
     batch = batch_of(bundle, own)
     assert batch["is_hidden"][0, start:-1].all() and batch["is_hidden"].sum() == codes.size
@@ -125,7 +109,7 @@ def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes
         batch.pop("labels")
         return model.hidden(**batch)[0, -3]
 
-    recoded = blind_pair(bundle.encoder, 11 - codes, TEXTS, np.random.default_rng(0), ALWAYS)[0]
+    recoded = contrast_pair(bundle.encoder, 11 - codes, TEXTS, np.random.default_rng(0), BLIND)[0]
     torch.testing.assert_close(before_last_code(own), before_last_code(recoded))
     assert not torch.allclose(before_last_code(own), before_last_code(other))
 
