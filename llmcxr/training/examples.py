@@ -10,7 +10,7 @@ words are then learnt twice per study, once without a request, for little more t
 
 What a request decides of an image, a side or a zone, is some nats of the hundreds that the image has. So that
 it counts, codes already drawn are hidden from some drawings, which then must look at the request; images are
-told from mistaken requests (`contrast_pair`); and, once reading is learnt, `reading_share` saves time for both.
+told from mistaken requests (`contrast_pair`); and, once reading is learnt, `reading_share` gives both time.
 """
 
 from __future__ import annotations
