@@ -33,9 +33,9 @@ class _Inert:
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """The state dict in a file of torch.save: a state dict itself, a Lightning checkpoint that has one under
-    `state_dict`, or a whole pickled module. In float32 where it holds floats.
+    `state_dict`, or a whole pickled module (of torch 1.6 or later). In float32 where it holds floats.
 
-    Raises ValueError naming the file where there is none.
+    Raises ValueError naming the file where there is none, and where reading it would mean running what it names.
     """
     path = Path(path)
     if not path.is_file():
@@ -44,7 +44,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         content = _read(path)
     except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError) as error:
         raise ValueError(
-            f"{path}: expected a checkpoint written by torch.save, found {str(error).splitlines()[0]}"
+            f"{path}: expected a checkpoint written by torch.save, found {_reason(error)}"
         ) from error
     if isinstance(content, _Inert):
         content = dict(_tensors_of_module(content))
@@ -63,6 +63,18 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         name: value.detach().float() if value.is_floating_point() else value
         for name, value in tensors.items()
     }
+
+
+def _reason(error: Exception) -> str:
+    """One line of torch's message, without its advice to load the file with weights_only=False."""
+    text = str(error).rpartition("WeightsUnpickler error:")[2].strip() or type(error).__name__
+    reason = text.splitlines()[0]
+    if "persistent_load of storage" in reason:
+        reason += (
+            " (a whole module in the format of torch before 1.6, which can be read by running it alone; if you "
+            "trust it, save the state_dict() of it)"
+        )
+    return reason
 
 
 def _read(path: Path) -> Any:

@@ -46,7 +46,7 @@ def test_losses_by_hand() -> None:
 
 def test_running_means_by_hand() -> None:
     # Two latents (0.6, 0.8) and (-0.6, 0.8) take (0, 1); with a decay of one half the mean of code 1 is
-    # (0, 1) / 2 + (0, 1.6) / 2, the others' only shrink: no direction changes. A third, (1, 0.02), turns code 0.
+    # (0, 1) / 2 + (0, 1.6) / 2, the others' only shrink: no direction changes.
     quantizer = with_vectors(*AXES, **PLAIN, ema_decay=0.5).train()
     quantizer(latents_of([0.6, 0.8], [-0.6, 0.8]))
     torch.testing.assert_close(quantizer.means, torch.tensor([[0.5, 0.0], [0.0, 1.3], [-0.5, 0.0]]))
