@@ -35,7 +35,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """The state dict in a file of torch.save: a state dict itself, a Lightning checkpoint that has one under
     `state_dict`, or a whole pickled module (of torch 1.6 or later). In float32 where it holds floats.
 
-    Raises ValueError naming the file where there is none, and where reading it would mean running what it names.
+    Raises ValueError naming the file where there is none, and where reading would mean running what it names.
     """
     path = Path(path)
     if not path.is_file():
@@ -67,12 +67,13 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 def _reason(error: Exception) -> str:
     """One line of torch's message, without its advice to load the file with weights_only=False."""
-    text = str(error).rpartition("WeightsUnpickler error:")[2].strip() or type(error).__name__
-    reason = text.splitlines()[0]
+    paragraphs = [part.strip() for part in str(error).split("\n\n") if part.strip()] or [type(error).__name__]
+    is_torchs = paragraphs[0].startswith("Weights only load failed") and len(paragraphs) > 1
+    reason = paragraphs[1 if is_torchs else 0].splitlines()[0]
     if "persistent_load of storage" in reason:
         reason += (
-            " (a whole module in the format of torch before 1.6, which can be read by running it alone; if you "
-            "trust it, save the state_dict() of it)"
+            " (a whole module in the format of torch before 1.6, which can be read by running it alone; if "
+            "you trust it, save the state_dict() of it)"
         )
     return reason
 

@@ -74,9 +74,7 @@ def test_nothing_that_a_checkpoint_names_is_run(tmp_path: Path) -> None:
     torch.save({"state_dict": WEIGHTS, "x": Malicious(str(kept), shutil.rmtree)}, tmp_path / "bad.ckpt")
     assert same(read_tensors(tmp_path / "bad.ckpt"), WEIGHTS)
     torch.save({"state_dict": WEIGHTS, "x": Malicious(str(kept), os.rmdir)}, tmp_path / "worse.ckpt")
-    with pytest.raises(
-        ValueError, match=r"worse.ckpt: expected a checkpoint written by torch.save, found .*rmdir"
-    ):
+    with pytest.raises(ValueError, match=r"worse.ckpt: expected a checkpoint .*, found .*rmdir"):
         read_tensors(tmp_path / "worse.ckpt")
     assert kept.is_dir()
 

@@ -76,10 +76,31 @@ def test_a_run_goes_on_and_refuses_other_settings(films: Path) -> None:
 
 
 def test_a_feature_loss_and_its_teacher_go_together(films: Path) -> None:
-    with pytest.raises(UserError, match="needs a teacher"):
-        run_of(films, training=TrainingConfig(losses=LossConfig(feature=1)))
+    for losses in (LossConfig(feature=1), LossConfig(clinical=100)):
+        with pytest.raises(UserError, match="needs a teacher"):
+            run_of(films, training=TrainingConfig(losses=losses))
     with pytest.raises(UserError, match="serves nothing else"):
         run_of(films, teacher="runs/teacher/classifier")
+
+
+def test_a_classifier_of_any_size_is_a_teacher_of_both_losses(films: Path) -> None:
+    from llmcxr.model.classifier import Classifier, ClassifierConfig
+
+    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "teacher")
+    losses = LossConfig(feature=0.1, clinical=100.0)
+    training = TrainingConfig(model=TINY, losses=losses, steps=1, batch_size=2, log_every=1)
+    config = run_of(films, teacher=str(films.parent / "teacher"), training=training)
+    run(config)
+    first = json.loads((Path(config.run_dir) / "metrics.jsonl").read_text().splitlines()[0])
+    assert first["feature"] > 0 and first["clinical"] > 0
+
+
+def test_wrong_weights_of_a_teacher_are_said_with_the_file(films: Path) -> None:
+    torch.save({"features.conv0.weight": torch.zeros(1)}, films.parent / "wrong.pt")
+    training = TrainingConfig(model=TINY, losses=LossConfig(clinical=100.0))
+    config = run_of(films, teacher=f"xrv:{films.parent / 'wrong.pt'}", training=training)
+    with pytest.raises(UserError, match=r"wrong.pt: expected the weights of a torchxrayvision DenseNet-121"):
+        run(config)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
