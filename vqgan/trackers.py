@@ -53,7 +53,7 @@ class WandbTracker:
             import wandb
         except ImportError as error:
             raise ValueError(
-                f"wandb is {mode!r}, but the package is not installed: pip install wandb"
+                f"wandb is {mode!r}, but the package is not installed: pip install llmcxr[wandb]"
             ) from error
         self._wandb = wandb
         place = run_dir.resolve()

@@ -69,5 +69,7 @@ def test_wandb_gets_the_mode_the_config_and_the_values(
 
 def test_a_missing_wandb_is_said_with_what_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ValueError, match="wandb is 'online', but the package is not installed: pip install"):
+    with pytest.raises(
+        ValueError, match="wandb is 'online', but the package is not installed: pip install llmcxr"
+    ):
         open_trackers(tmp_path, 0, tensorboard=False, wandb="online", config={})

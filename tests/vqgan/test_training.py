@@ -1,10 +1,12 @@
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch.utils.data import Dataset
 
@@ -130,6 +132,15 @@ def test_a_checkpoint_holds_what_the_codebook_remembers(tmp_path: Path) -> None:
     assert "quantizer.vectors" in saved and "quantizer.means" not in saved
 
 
+@pytest.fixture
+def any_precision() -> Iterator[None]:
+    """accelerate keeps the precision of a process's first run for all that follow."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.usefixtures("any_precision")
 @pytest.mark.parametrize(
     "settings",
     [

@@ -55,8 +55,10 @@ def test_running_means_by_hand() -> None:
     turned = torch.tensor([0.25 + 0.4, 0.3])
     torch.testing.assert_close(quantizer.vectors[0], turned / turned.norm())
     before = quantizer.vectors.clone()
+    with torch.no_grad():
+        quantizer(latents_of([0.8, 0.6]))
     quantizer.eval()(latents_of([0.8, 0.6]))
-    assert torch.equal(quantizer.vectors, before)  # evaluation teaches nothing
+    assert torch.equal(quantizer.vectors, before)  # neither encoding nor evaluation teaches
 
 
 @pytest.mark.parametrize("update", ["ema", "gradient"])
@@ -115,7 +117,8 @@ def test_codes_and_vectors_round_trip(size: int, dim: int, seed: int) -> None:
     quantizer = VQ(VQConfig(codebook_size=size, codebook_dim=dim)).eval()
     codes = torch.randint(size, (2, 3, 2))
     quantized = quantizer.codes_to_quantized(codes)
-    assert torch.equal(quantizer(3 * quantized).codes, codes)
+    # two vectors may be so near that either is the nearest, within a float's precision
+    torch.testing.assert_close(quantizer(3 * quantized).quantized, quantized, atol=1e-3, rtol=0)
     assert torch.equal(quantizer.codebook()[codes].movedim(-1, 1), quantized)
 
 
