@@ -1,8 +1,8 @@
 """Read files that torch.save wrote before torch 1.6, also whole modules, without running what they name.
 
 torch itself reads whole modules of that age by running their pickle alone. Here a name in the pickle gives
-one of the functions below, or an inert class. Four pickles stand in such a file (a magic number, a version, the
-machine, the object), then one of the storages' keys and the storages' bytes in their order.
+one of the functions below, or an inert class. Four pickles stand in such a file (a magic number, a version,
+the machine, the object), then one of the storages' keys, then the storages' bytes in the order of the keys.
 """
 
 from __future__ import annotations

@@ -49,12 +49,8 @@ class WandbTracker:
     """A run in `run_dir`/wandb; offline it is sent later, by wandb sync, or never."""
 
     def __init__(self, run_dir: Path, mode: str, config: Mapping[str, Any]) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise ValueError(
-                f"wandb is {mode!r}, but the package is not installed: pip install llmcxr[wandb]"
-            ) from error
+        import wandb
+
         self._wandb = wandb
         place = run_dir.resolve()
         self._run = wandb.init(
@@ -75,6 +71,11 @@ class WandbTracker:
 
     def close(self) -> None:
         self._run.finish()
+
+
+def check_installed(wandb: str) -> None:
+    if wandb and find_spec("wandb") is None:
+        raise ValueError(f"wandb is {wandb!r}, but the package is not installed: pip install llmcxr[wandb]")
 
 
 def open_trackers(

@@ -38,7 +38,7 @@ from vqgan.model import VQGAN
 from vqgan.muon import MuonAdamW
 from vqgan.run_directory import RunDirectory
 from vqgan.sheets import draw_sheet, write_sheet
-from vqgan.trackers import WANDB_MODES, Tracker, open_trackers
+from vqgan.trackers import WANDB_MODES, Tracker, check_installed, open_trackers
 
 SHEET_IMAGES = 8
 
@@ -51,6 +51,7 @@ class TrainingConfig:
     losses: LossConfig = field(default_factory=LossConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    start_from: str = ""  # an image tokenizer directory of the same `model`, whose weights to begin with
     steps: int = 5000
     batch_size: int = 16  # over all processes together
     learning_rate: float = 2.5e-3  # of AdamW
@@ -92,6 +93,10 @@ MAY_CHANGE = {
 NOT_OF_THE_LOSS = {"discriminator", "psnr", "usage"}  # of what a step reports
 
 
+class SetupError(ValueError):
+    """What a run needs is missing or does not fit; nothing has been trained or written."""
+
+
 @dataclass(frozen=True)
 class TrainingResult:
     step: int
@@ -118,7 +123,8 @@ def train(
     seed: int = 0,
     device: str = "auto",
 ) -> TrainingResult:
-    """Train, or go on where `run_dir` stands; raises ResumeError where it holds a run of other settings.
+    """Train, or go on where `run_dir` stands; raises ResumeError where it holds a run of other settings, and
+    SetupError for settings, files and packages that a run cannot begin with.
 
     The datasets yield {"image": (1, H, W) float32 in [0, 1]} and optionally "weight": (1, H, W) in 0..1,
     where small things are. `feature_network` is needed when losses.feature or losses.clinical is above 0; it
@@ -126,8 +132,13 @@ def train(
     """
     if device not in ("auto", "cpu"):
         raise ValueError(f"device must be 'auto' or 'cpu', got {device!r}")
-    check_feature_network(config.losses, feature_network)
-    return _Trainer(config, dataset, Path(run_dir), feature_network, validation, seed, device).run()
+    try:
+        check_feature_network(config.losses, feature_network)
+        check_installed(config.wandb)
+        trainer = _Trainer(config, dataset, Path(run_dir), feature_network, validation, seed, device)
+    except ValueError as error:
+        raise SetupError(str(error)) from error
+    return trainer.run()
 
 
 class _Progress:
@@ -202,7 +213,7 @@ class _Trainer:
         config = self.config
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            model = VQGAN(config.model)
+            model = self._build_tokenizer()
             discriminator = MultiScaleDiscriminator(
                 config.discriminator.channels, config.discriminator.num_layers, config.discriminator.scales
             )
@@ -228,6 +239,15 @@ class _Trainer:
         self.accelerator.register_for_checkpointing(self.progress)
         if self._bare_model.quantizer.statistics:
             self.accelerator.register_for_checkpointing(_Statistics(self._bare_model.quantizer))
+
+    def _build_tokenizer(self) -> VQGAN:
+        model, start = VQGAN(self.config.model), self.config.start_from
+        if start:
+            begun = VQGAN.from_pretrained(start)
+            if begun.config != self.config.model:
+                raise ValueError(f"start_from {start} is {begun.config}, but model is {self.config.model}")
+            model.load_state_dict(begun.state_dict())
+        return model
 
     def _build_optimizer(self, model: VQGAN) -> MuonAdamW:
         config = self.config

@@ -21,7 +21,7 @@ from llmcxr.training.image_cache import cached_images
 from vqgan.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
 from vqgan.run_directory import ResumeError
-from vqgan.training import TrainingConfig, train
+from vqgan.training import SetupError, TrainingConfig, train
 
 if TYPE_CHECKING:
     from llmcxr.model.classifier import Classifier
@@ -72,7 +72,8 @@ def run(config: TokenizerRun) -> Path:
     """Train, or go on where `config.run_dir` stands; returns the image tokenizer directory.
 
     A piece that `training.max_minutes` ended has saved its state: call again to go on. Raises UserError for a
-    dataset that cannot be opened, or a run directory that holds a run of other settings.
+    dataset that cannot be opened, files or packages that are missing, or a run directory that holds a run of
+    other settings.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -88,7 +89,7 @@ def run(config: TokenizerRun) -> Path:
             seed=config.seed,
             device=config.device,
         )
-    except ResumeError as error:
+    except (ResumeError, SetupError) as error:
         raise UserError(str(error)) from error
     return result.model_dir
 

@@ -242,6 +242,16 @@ def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
     assert prints[0] == prints[1] != prints[2]
 
 
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    first = train_blobs(tmp_path / "first", replace(CONFIG, steps=1))
+    still = replace(CONFIG, steps=1, learning_rate=0, muon_learning_rate=0, start_from=str(first.model_dir))
+    train_blobs(tmp_path / "second", still, seed=1)
+    assert fingerprint_of(tmp_path / "second") == fingerprint_of(tmp_path / "first")
+    other = replace(still, model=replace(CONFIG.model, levels=(5, 3)))
+    with pytest.raises(ValueError, match=r"start_from .*levels=\(5, 5\).*, but model is .*levels=\(5, 3\)"):
+        train_blobs(tmp_path / "third", other)
+
+
 def test_a_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
     train_blobs(tmp_path, replace(CONFIG, steps=2))
     with pytest.raises(ResumeError, match="batch_size = 4, now batch_size = 2 is asked for"):
