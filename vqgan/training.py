@@ -202,12 +202,12 @@ class _Trainer:
         self.dataset = dataset
         self.validation = validation
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=config.mixed_precision)
-        self.directory = RunDirectory(run_dir)
         self.progress = _Progress()
         self.perceptual = self._load_perceptual(config.losses)
         self.feature_network = self._freeze(feature_network)
         self._build_models()
         self.trackers: list[Tracker] = []
+        self.directory = RunDirectory(run_dir)  # last, so that nothing is written where the rest fails
 
     def _build_models(self) -> None:
         config = self.config

@@ -250,6 +250,7 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
     other = replace(still, model=replace(CONFIG.model, levels=(5, 3)))
     with pytest.raises(ValueError, match=r"start_from .*levels=\(5, 5\).*, but model is .*levels=\(5, 3\)"):
         train_blobs(tmp_path / "third", other)
+    assert not (tmp_path / "third").exists()
 
 
 def test_a_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
