@@ -1,9 +1,11 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import distributed
 
 from vqgan.vq import VQ, VQConfig, entropy_penalty
 
@@ -148,6 +150,34 @@ def test_the_same_codes_and_vectors_as_vector_quantize_pytorch() -> None:
     output = ours.eval()(latents)
     assert torch.equal(output.codes.flatten(1), indices)
     torch.testing.assert_close(output.quantized.movedim(1, -1).flatten(1, 2), quantized)
+
+
+def _learn(rank: int, processes: int, directory: Path, revive_after: int) -> None:
+    """Three steps on this process's share of the batches; its vectors go to a file."""
+    if processes > 1:
+        distributed.init_process_group(
+            "gloo", init_method=f"file://{directory}/rendezvous", rank=rank, world_size=processes
+        )
+    torch.manual_seed(0)
+    config = VQConfig(codebook_size=16, codebook_dim=3, ema_decay=0.5, entropy=0, revive_after=revive_after)
+    quantizer = VQ(config).train()
+    for step in range(3):
+        latents = torch.randn(4, 3, 2, 2, generator=torch.Generator().manual_seed(step))
+        quantizer(latents[rank::processes])
+    torch.save(quantizer.vectors, directory / f"{processes}-{rank}.pt")
+    if processes > 1:
+        distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("revive_after", [0, 1])
+def test_processes_learn_one_codebook(tmp_path: Path, revive_after: int) -> None:
+    torch.multiprocessing.spawn(_learn, (2, tmp_path, revive_after), nprocs=2)
+    one, other = (torch.load(tmp_path / f"2-{rank}.pt") for rank in (0, 1))
+    assert torch.equal(one, other)
+    if not revive_after:  # revived codes are drawn from the first process's latents
+        _learn(0, 1, tmp_path, revive_after)
+        torch.testing.assert_close(one, torch.load(tmp_path / "1-0.pt"))
 
 
 def test_bfloat16_autocast_does_not_change_the_codes() -> None:
