@@ -110,6 +110,9 @@ def image_command(
         int, typer.Option(min=1, help="Draw this many for each, keep the one whose reading fits best.")
     ] = 1,
     guidance: Annotated[float, typer.Option(min=0, help="How closely to follow the text; 1 is plain.")] = 2.0,
+    side_guidance: Annotated[
+        float, typer.Option(min=0, help="How strongly to keep left and right apart; 0 is off.")
+    ] = 1.0,
     temperature: Annotated[float, typer.Option(min=0, help="0 draws the likeliest, more varies.")] = 0.8,
     top_k: Annotated[int, typer.Option(min=0, help="Choose among this many codes; 0 is all.")] = 0,
     top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among this much probability.")] = 1.0,
@@ -130,7 +133,8 @@ def image_command(
 
     drawings.check_output(out)
     cxr = _load(model, device)
-    settings = {"guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    settings = {"guidance": guidance, "side_guidance": side_guidance, "temperature": temperature}
+    settings |= {"top_k": top_k, "top_p": top_p}
     drawn = []
     with progress("drawing", n) as advance:
         for start, count in _pieces(n, max(1, BATCH // best_of)):

@@ -47,6 +47,8 @@ _HEADING = re.compile(
 )
 _BANNER = re.compile(r"^\s*(?:final|wet read|preliminary|radiology)?\s*report\s*:?\s*$", re.I | re.M)
 _REMOVED = re.compile(r"\[\*\*.*?\*\*\]|_{2,}|(?<![A-Za-z])(?:[Xx]-)?X{3,}(?:-X{3,})*")
+_SIDE = re.compile(r"\b(?:left|right)\b", re.IGNORECASE)
+_OTHER_SIDE = {"left": ("right", "Right"), "right": ("left", "Left")}
 _TIDY = (
     (re.compile(r"\(\s*\)|\[\s*\]|\"\s*\""), ""),
     (re.compile(r"\s+"), " "),
@@ -80,6 +82,11 @@ def to_text(report: Report, sections: Sequence[str] = ("findings", "impression")
     """The named sections under their headings, a line each; sections that are empty are left out."""
     written = ((name, getattr(report, name)) for name in sections)
     return "\n".join(f"{name.upper()}: {text}" for name, text in written if text)
+
+
+def exchange_sides(text: str) -> str:
+    """The text with left and right exchanged, each with the capitals it had."""
+    return _SIDE.sub(lambda side: _OTHER_SIDE[side[0].lower()][side[0][0].isupper()], text)
 
 
 def clean(text: str) -> str:

@@ -1,12 +1,12 @@
 """Decode token ids with a KV cache. Knows nothing of text, pixels or prompts.
 
 Legend: B batch, L prompt, N cells, K codes. Guidance (Ho & Salimans 2022, on logits as in Chameleon and
-LlamaGen) runs the conditional and the unconditional rows in one batch of 2B.
+LlamaGen) runs the conditional and the unconditional rows, and those of opposite prompts, in one batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,30 +58,44 @@ def generate_images(
     sampling: Sampling,
     guidance: float = 1.0,
     unconditional: Sequence[int] = (),
+    opposition: float = 0.0,
+    opposites: Mapping[int, Sequence[int]] | None = None,
 ) -> ImageGeneration:
     """Write one image per prompt: exactly N codes each, only the rows of the cell at hand are scored.
 
     guidance 1 is the plain model; other values need `unconditional`, the prompt without its condition.
+    opposition leads away from `opposites`, prompts by the row that they are the opposite of:
+    logits = without + guidance * (own - without) + opposition * (own - opposite), the last in log p.
     """
     boi = [model.vocabulary.boi_id]
-    conditional = [[*prompt, *boi] for prompt in prompts]
+    num = len(prompts)
     is_guided = guidance != 1.0
-    rows = _Rows(model, conditional + [[*unconditional, *boi]] * (len(prompts) if is_guided else 0))
+    opposed = dict(opposites or {}) if opposition else {}
+    copies = list(range(num)) * (2 if is_guided else 1) + list(opposed)  # the row whose code each row takes
+    all_prompts = [*prompts, *([unconditional] * num if is_guided else []), *opposed.values()]
+    rows = _Rows(model, [[*prompt, *boi] for prompt in all_prompts])
+    copies = torch.tensor(copies, device=model.device)
+    opposed_rows = torch.tensor([*opposed], device=model.device, dtype=torch.long)
     streams = RowStreams(seeds)
     codes, log_probability = [], torch.zeros(len(prompts), device=model.device)
     for cell in range(model.vocabulary.num_cells):
         logits = model.image_logits(
             rows.last, torch.full((len(rows.last),), cell, device=model.device)
         ).float()
+        own, rest = logits[:num], logits[num:]
+        logits = own
         if is_guided:
-            with_text, without = logits.chunk(2)
-            logits = without + guidance * (with_text - without)
+            without, rest = rest[:num], rest[num:]
+            logits = without + guidance * (own - without)
+        if opposed:
+            away = own[opposed_rows].log_softmax(-1) - rest.log_softmax(-1)
+            logits = logits.index_add(0, opposed_rows, away, alpha=opposition)
         code = sample(logits, sampling, streams)
         log_probability += logits.log_softmax(-1).gather(1, code[:, None])[:, 0]
         codes.append(code)
         if cell + 1 < model.vocabulary.num_cells:
             word = code + model.vocabulary.word_range(cell)[0]
-            rows.step(torch.cat([word, word]) if is_guided else word)
+            rows.step(word[copies])
     return ImageGeneration(torch.stack(codes, 1), log_probability)
 
 

@@ -28,7 +28,7 @@ from llmcxr.errors import UserError
 from llmcxr.model.directory import Bundle, load, save
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
 from llmcxr.prompts import DRAW, REPORT, SUMMARY
-from llmcxr.reports import parse_sections
+from llmcxr.reports import exchange_sides, parse_sections
 
 EMBEDDED = ("phantom",)  # names of models that ship with the package
 MAX_REPORT_WORDS = 256
@@ -170,13 +170,15 @@ class CXR:
         seed: int = 0,
         best_of: int = 1,
         guidance: float = 2.0,
+        side_guidance: float = 1.0,
         temperature: float = 0.8,
         top_k: int = 0,
         top_p: float = 1.0,
     ):
         """Draw a radiograph that shows what the text says.
 
-        n: drawings of each text, with seeds seed .. seed+n-1. best_of: draw as many candidates and keep the
+        guidance: how closely to follow the text, 1 is plain. side_guidance: how strongly to lead away from
+        the same text with left and right exchanged, 0 is off. n: drawings of each text, with seeds seed .. seed+n-1. best_of: draw as many candidates and keep the
         one whose own reading makes the text likeliest, log p(text | image). Returns a DrawResult for one text
         and n=1, else a list, the n drawings of each text together. The same text, seed and settings give the
         same image whatever else is drawn.
@@ -188,13 +190,14 @@ class CXR:
             raise UserError(f"best-of must be 1 or more, got {best_of}")
         for one in texts:
             self._check_text(one, "prompt")
-        settings = {"guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+        settings = {"guidance": guidance, "side_guidance": side_guidance, "temperature": temperature}
+        settings |= {"top_k": top_k, "top_p": top_p}
         sampling = Sampling(temperature, top_k, top_p)
         wanted = [(one, seed + i) for one in texts for i in range(n)]
         results = []
         for batch in _batches(wanted, max(1, BATCH_ROWS // (2 * best_of))):
             candidates = [(one, _candidate_seed(s, k)) for one, s in batch for k in range(best_of)]
-            codes, log_probabilities = self._draw_codes(candidates, sampling, guidance)
+            codes, log_probabilities = self._draw_codes(candidates, sampling, guidance, side_guidance)
             reading = self._score(codes, [one for one, _ in candidates]) if best_of > 1 else None
             kept = _best(reading, len(batch), best_of)
             pixels = self._decode([codes[k] for k in kept])
@@ -272,11 +275,12 @@ class CXR:
         return written
 
     def _draw_codes(
-        self, candidates, sampling: Sampling, guidance: float
+        self, candidates, sampling: Sampling, guidance: float, side_guidance: float
     ) -> tuple[list[np.ndarray], list[float]]:
         codes, log_probabilities = [], []
         for batch in _batches(candidates, BATCH_ROWS):
             prompts = [self.encoder.prompt(DRAW.instructions[0], text=text) for text, _ in batch]
+            exchanged = {row: exchange_sides(text) for row, (text, _) in enumerate(batch)}
             generation = engine.generate_images(
                 self.model,
                 prompts,
@@ -284,6 +288,12 @@ class CXR:
                 sampling,
                 guidance,
                 unconditional=self.encoder.prompt(DRAW.instructions[0], text=""),
+                opposition=side_guidance,
+                opposites={
+                    row: self.encoder.prompt(DRAW.instructions[0], text=text)
+                    for row, text in exchanged.items()
+                    if text != batch[row][0]
+                },
             )
             codes += list(generation.codes.cpu().numpy().reshape(-1, *self.model.vocabulary.grid))
             log_probabilities += generation.log_probabilities.tolist()

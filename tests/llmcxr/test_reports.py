@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcxr.records import Label, Report
-from llmcxr.reports import FINDING_OF_NIH_LABEL, clean, describe_labels, parse_sections, to_text
+from llmcxr.reports import (
+    FINDING_OF_NIH_LABEL,
+    clean,
+    describe_labels,
+    exchange_sides,
+    parse_sections,
+    to_text,
+)
 
 WORDS = ("the", "lungs", "are", "clear", "no", "effusion", "mild", "edema", "0.53")
 SECTION_TEXT = st.lists(st.sampled_from(WORDS)).map(" ".join)
@@ -107,3 +114,9 @@ def test_describe_labels_varies_with_rng():
 
 def test_fourteen_nih_labels():
     assert len(FINDING_OF_NIH_LABEL) == 14
+
+
+def test_sides_are_exchanged_with_their_capitals():
+    text = "Left pacemaker; nodule in the right upper zone, upright film."
+    assert exchange_sides(text) == "Right pacemaker; nodule in the left upper zone, upright film."
+    assert exchange_sides(exchange_sides(text)) == text

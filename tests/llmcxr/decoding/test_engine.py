@@ -43,6 +43,23 @@ def test_guidance_mixes_the_two_logits(bundle):
     assert int(drawn.codes[0, 0]) == int((without + 3 * (conditional - without)).argmax())
 
 
+def test_opposition_leads_away_from_the_opposite_prompt(bundle):
+    model, prompt = bundle.model, prompts_of(bundle)[2]
+    null = bundle.encoder.prompt("Draw:", text="")
+    other = bundle.encoder.prompt("Draw:", text="Large left pleural effusion with cardiomegaly.")
+    drawn = engine.generate_images(model, [prompt] * 2, [0, 0], GREEDY, 2.0, null, 3.0, {1: other})
+    boi, cell = model.vocabulary.boi_id, torch.tensor([0])
+
+    def logits(words):
+        return model.image_logits(model.hidden(torch.tensor([[*words, boi]]))[:, -1], cell)
+
+    guided = 2 * logits(prompt) - logits(null)
+    away = logits(prompt).log_softmax(-1) - logits(other).log_softmax(-1)
+    assert int(drawn.codes[0, 0]) == int(guided.argmax())
+    assert int(drawn.codes[1, 0]) == int((guided + 3 * away).argmax())
+    assert not torch.equal(drawn.codes[0], drawn.codes[1])
+
+
 def test_a_row_does_not_depend_on_its_batch(bundle):
     prompts, sampling = prompts_of(bundle), Sampling(1.0)
     null = bundle.encoder.prompt("Draw:", text="")

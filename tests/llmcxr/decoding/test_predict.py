@@ -103,7 +103,7 @@ def test_the_sentences_of_a_report_share_its_log_probability(cxr, pictures):
 
 
 def test_an_image_scores_as_it_was_drawn(cxr):
-    drawn = cxr.draw(["Large right pleural effusion."], guidance=1.0, temperature=1.0)
+    drawn = cxr.draw(["Large right pleural effusion."], guidance=1.0, side_guidance=0.0, temperature=1.0)
     prompt = cxr.encoder.prompt("Draw:", text=drawn[0].text)
     codes = torch.from_numpy(drawn[0].codes.reshape(1, -1))
     scored = engine.score_images(cxr.model, [prompt], codes)
