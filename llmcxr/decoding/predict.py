@@ -178,10 +178,10 @@ class CXR:
         """Draw a radiograph that shows what the text says.
 
         guidance: how closely to follow the text, 1 is plain. side_guidance: how strongly to lead away from
-        the same text with left and right exchanged, 0 is off. n: drawings of each text, with seeds seed .. seed+n-1. best_of: draw as many candidates and keep the
-        one whose own reading makes the text likeliest, log p(text | image). Returns a DrawResult for one text
-        and n=1, else a list, the n drawings of each text together. The same text, seed and settings give the
-        same image whatever else is drawn.
+        the same text with left and right exchanged, 0 is off. n: drawings of each text, with seeds seed ..
+        seed+n-1. best_of: draw as many candidates and keep the one whose own reading makes the text
+        likeliest, log p(text | image). Returns a DrawResult for one text and n=1, else a list, the n drawings
+        of each text together. The same text, seed and settings give the same image whatever else is drawn.
         """
         texts, is_list = _as_list(text)
         if n < 1:
