@@ -269,27 +269,45 @@ def curves_command(
 @app.command("encode")
 def encode_command(
     dataset: Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")],
-    tokenizer: Annotated[Path, typer.Argument(help="An image tokenizer directory.", metavar="TOKENIZER")],
+    tokenizer: Annotated[
+        str,
+        typer.Argument(
+            help="An image tokenizer or model directory, or 'cxr' or 'phantom'.", metavar="TOKENIZER"
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="The code store to write.", metavar="OUT")],
+    codings: Annotated[
+        int, typer.Option(min=1, help="Of each image: the first as it is, the others shifted, turned, ...")
+    ] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Threads that read files; 0 is one per core.")] = 0,
     cache_dir: Annotated[Path, typer.Option(help="Where computed images are kept.")] = Path("runs/cache"),
     device: DeviceOption = "auto",
 ) -> None:
     """Turn a dataset's radiographs into codes, once, so that training reads integers.
 
-    The same command goes on where an interrupted one stopped. Radiographs that cannot be read are left out
-    and listed in rejected.jsonl beside the store.
+    The same command goes on where an interrupted one stopped. Radiographs that cannot be read are left out,
+    listed with the reason in OUT/rejected.jsonl, and counted at the end; the exit code is then 1. Under
+    accelerate launch each process encodes its part.
 
     \b
-    Example:
-      llmcxr encode nih:data/nih runs/tokenizer-nih/model runs/nih-codes
+    Examples:
+      llmcxr encode nih:data/nih cxr runs/nih-codes
+      llmcxr encode nih:data/nih runs/tokenizer-nih/model runs/nih-codes --codings 4
+      accelerate launch --num_processes 4 -m llmcxr encode nih:data/nih cxr runs/nih-codes
     """
     from llmcxr.model.directory import load_image_tokenizer
-    from llmcxr.training.encoding import encode_dataset
+    from llmcxr.training.encoding import EncodingConfig, encode_dataset, find_ranks
 
-    image_tokenizer = load_image_tokenizer(tokenizer)
-    store = encode_dataset(dataset, image_tokenizer.to(_device(device)), out, cache_dir)
+    ranks = find_ranks()  # gives each process its own GPU, before the tokenizer goes to one
+    image_tokenizer = load_image_tokenizer(tokenizer).to(_device(device))
+    store = encode_dataset(dataset, image_tokenizer, out, cache_dir, EncodingConfig(codings), ranks, workers)
+    if ranks.index:
+        return
     say(f"{len(store)} radiographs as codes on a {'x'.join(map(str, store.metadata.grid))} grid")
     print(out)
+    if store.rejected:
+        say(f"{len(store.rejected)} were left out; see {out / 'rejected.jsonl'}")
+        raise typer.Exit(1)
 
 
 @app.command("export")

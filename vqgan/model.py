@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vqgan import storage
 from vqgan.fsq import FSQ
 from vqgan.layers import Decoder, Encoder, Stride
+from vqgan.shipped import find_directory
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,12 @@ class VQGAN(nn.Module):
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> VQGAN:
-        """Raises ValueError, naming the file, where one is missing, altered or of another shape."""
-        config, weights = storage.read_directory(Path(directory), VQGANConfig)
+        """A directory, or the name of a tokenizer that ships with the package (`vqgan.shipped`: "cxr").
+
+        Raises ValueError, naming the file, where one is missing, altered or of another shape.
+        """
+        directory = find_directory(directory)
+        config, weights = storage.read_directory(directory, VQGANConfig)
         model = cls(config)
-        storage.load_weights(model, weights, Path(directory))
+        storage.load_weights(model, weights, directory)
         return model.eval()
