@@ -6,6 +6,7 @@
 >>> images = tokenizer.decode(codes)
 """
 
-from vqgan.model import VQGAN, VQGANConfig, VQGANOutput
+from vqgan.config import VQGANConfig
+from vqgan.model import VQGAN, VQGANOutput
 
 __all__ = ["VQGAN", "VQGANConfig", "VQGANOutput"]

@@ -29,6 +29,8 @@ class FSQ(nn.Module):
     code = sum over d of digit[d] * product(levels[:d]), so the first channel varies fastest.
     """
 
+    statistics = ()
+
     def __init__(self, levels: Sequence[int]) -> None:
         super().__init__()
         levels = tuple(levels)

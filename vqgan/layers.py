@@ -7,7 +7,7 @@ B batch, C channels, H W pixels, h w latent grid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -15,6 +15,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Stride = tuple[int, int]  # rows, columns
+
+
+@dataclass(frozen=True)
+class NetworkShape:
+    """What an encoder and the decoder that mirrors it have in common.
+
+    `strides` lead from the stem's resolution (`patch` pixels per position) to the latent grid;
+    `channels` has one entry per level, so one more than `strides`.
+    """
+
+    patch: int
+    channels: tuple[int, ...]
+    strides: tuple[Stride, ...]
+    level_blocks: int
+    grid_blocks: int
+    grid: tuple[int, int]
+    num_heads: int
+    codebook_dim: int
+    refine_channels: int  # of the decoder alone
 
 
 class ResidualBlock(nn.Module):
@@ -79,32 +98,24 @@ class Upsample(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, 1, H, W) in [0, 1] -> latents (B, D, h, w).
+    """Images (B, 1, H, W) in [0, 1] -> latents (B, D, h, w)."""
 
-    `strides` lead from the stem's resolution (`patch` pixels per position) to the latent grid;
-    `channels` has one entry per level, so one more than `strides`.
-    """
-
-    def __init__(
-        self,
-        patch: int,
-        channels: Sequence[int],
-        strides: Sequence[Stride],
-        level_blocks: int,
-        grid_blocks: int,
-        grid: tuple[int, int],
-        num_heads: int,
-        codebook_dim: int,
-    ) -> None:
+    def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
+        patch, channels = shape.patch, shape.channels
         self.unshuffle = nn.PixelUnshuffle(patch)
         layers: list[nn.Module] = [nn.Conv2d(patch * patch, channels[0], 3, padding=1)]
-        for stride, narrow, wide in zip(strides, channels[:-1], channels[1:], strict=True):
-            layers += [ResidualBlock(narrow) for _ in range(level_blocks)]
+        for stride, narrow, wide in zip(shape.strides, channels[:-1], channels[1:], strict=True):
+            layers += [ResidualBlock(narrow) for _ in range(shape.level_blocks)]
             layers.append(nn.Conv2d(narrow, wide, 3, stride=stride, padding=1))
-        layers += _grid_layers(channels[-1], grid_blocks, grid, num_heads)
-        layers += [_norm(channels[-1]), nn.SiLU(), nn.Conv2d(channels[-1], codebook_dim, 1)]
+        layers += _grid_layers(shape)
+        layers += [_norm(channels[-1]), nn.SiLU(), nn.Conv2d(channels[-1], shape.codebook_dim, 1)]
         self.layers = nn.Sequential(*layers)
+
+    @property
+    def outer_layers(self) -> tuple[nn.Module, ...]:
+        """The first and the last, which optimizers treat apart."""
+        return self.layers[0], self.layers[-1]
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(self.unshuffle(2 * images - 1))
@@ -115,41 +126,41 @@ class Decoder(nn.Module):
     mirrored.
     """
 
-    def __init__(
-        self,
-        patch: int,
-        channels: Sequence[int],
-        strides: Sequence[Stride],
-        level_blocks: int,
-        grid_blocks: int,
-        grid: tuple[int, int],
-        num_heads: int,
-        codebook_dim: int,
-        refine_channels: int,
-    ) -> None:
+    def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(codebook_dim, channels[-1], 1)]
-        layers += _grid_layers(channels[-1], grid_blocks, grid, num_heads)
-        for stride, narrow, wide in zip(strides[::-1], channels[-2::-1], channels[:0:-1], strict=True):
+        patch, channels = shape.patch, shape.channels
+        layers: list[nn.Module] = [nn.Conv2d(shape.codebook_dim, channels[-1], 1)]
+        layers += _grid_layers(shape)
+        for stride, narrow, wide in zip(shape.strides[::-1], channels[-2::-1], channels[:0:-1], strict=True):
             layers.append(Upsample(wide, narrow, stride))
-            layers += [ResidualBlock(narrow) for _ in range(level_blocks)]
-        layers += [_norm(channels[0]), nn.SiLU(), Upsample(channels[0], refine_channels, (patch, patch), 3)]
+            layers += [ResidualBlock(narrow) for _ in range(shape.level_blocks)]
+        layers += [
+            _norm(channels[0]),
+            nn.SiLU(),
+            Upsample(channels[0], shape.refine_channels, (patch, patch), 3),
+        ]
         self.layers = nn.Sequential(*layers)
-        self.refine = nn.Conv2d(refine_channels, 1, 3, padding=1)
+        self.refine = nn.Conv2d(shape.refine_channels, 1, 3, padding=1)
 
     @property
     def last_layer(self) -> nn.Parameter:
         """The weight at which adversarial and reconstruction gradients are compared."""
         return self.refine.weight
 
+    @property
+    def outer_layers(self) -> tuple[nn.Module, ...]:
+        """The first and the last, which optimizers treat apart."""
+        return self.layers[0], self.refine
+
     def forward(self, quantized: Tensor) -> Tensor:
         return (self.refine(F.silu(self.layers(quantized))) + 1) / 2
 
 
-def _grid_layers(channels: int, blocks: int, grid: tuple[int, int], num_heads: int) -> list[nn.Module]:
+def _grid_layers(shape: NetworkShape) -> list[nn.Module]:
     """Residual blocks at the latent grid with the attention layer after the first."""
-    layers: list[nn.Module] = [ResidualBlock(channels) for _ in range(blocks)]
-    layers.insert(1, GridAttention(channels, grid, num_heads))
+    channels = shape.channels[-1]
+    layers: list[nn.Module] = [ResidualBlock(channels) for _ in range(shape.grid_blocks)]
+    layers.insert(1, GridAttention(channels, shape.grid, shape.num_heads))
     return layers
 
 

@@ -5,7 +5,6 @@ Legend: B batch, H W pixels, h w latent grid, D codebook_dim, K codebook_size.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,66 +12,26 @@ import torch
 from torch import Tensor, nn
 
 from vqgan import storage
+from vqgan.config import VQGANConfig
 from vqgan.fsq import FSQ
-from vqgan.layers import Decoder, Encoder, Stride
+from vqgan.layers import Decoder, Encoder
+from vqgan.quantizer import Quantizer
 from vqgan.shipped import find_directory
+from vqgan.simvq import SimVQ
+from vqgan.taming.networks import TamingDecoder, TamingEncoder
+from vqgan.taming.quantizer import TamingQuantizer
+from vqgan.vq import VQ
 
 
-@dataclass(frozen=True)
-class VQGANConfig:
-    """Images of `image_size` px square in cells of `cell_height` x `cell_width` pixels, one code per cell."""
-
-    image_size: int = 128
-    cell_height: int = 8  # ribs run across: rows need finer cells than columns
-    cell_width: int = 16
-    levels: tuple[int, ...] = (8, 5, 5, 5)  # FSQ levels; codebook_size is their product
-    patch: int = 4  # side of the square of pixels that the stem folds into channels
-    stem_channels: int = 32  # channels at the stem's resolution; they grow geometrically to grid_channels
-    grid_channels: int = 96
-    level_blocks: int = 1  # residual blocks at each resolution above the grid's
-    grid_blocks: int = 2
-    num_heads: int = 4
-    refine_channels: int = 4  # full-resolution channels before the last convolution
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "levels", tuple(self.levels))
-        for name in ("cell_height", "cell_width"):
-            cell = getattr(self, name)
-            if cell < 1 or self.image_size % cell:
-                raise ValueError(f"{name} {cell} does not divide image_size {self.image_size}")
-            ratio = cell / self.patch
-            if ratio < 1 or not math.log2(ratio).is_integer():
-                raise ValueError(f"{name} {cell} must be patch {self.patch} times a power of two")
-        for name in ("stem_channels", "grid_channels"):
-            if getattr(self, name) < 8 or getattr(self, name) % 8:
-                raise ValueError(f"{name} must be a multiple of 8, got {getattr(self, name)}")
-        for name in ("grid_blocks", "refine_channels", "num_heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of codes."""
-        return self.image_size // self.cell_height, self.image_size // self.cell_width
-
-    @property
-    def codebook_size(self) -> int:
-        return math.prod(self.levels)
-
-    @property
-    def strides(self) -> list[Stride]:
-        """The steps from the stem's resolution to the grid's, e.g. (2, 2), (1, 2) for cells of 8 x 16 px."""
-        rows = int(math.log2(self.cell_height // self.patch))
-        columns = int(math.log2(self.cell_width // self.patch))
-        return [(2 if step < rows else 1, 2 if step < columns else 1) for step in range(max(rows, columns))]
-
-    @property
-    def channels(self) -> list[int]:
-        """Channels of each level from stem to grid, multiples of 8."""
-        if not self.strides:
-            return [self.grid_channels]
-        growth = (self.grid_channels / self.stem_channels) ** (1 / len(self.strides))
-        return [8 * round(self.stem_channels * growth**level / 8) for level in range(len(self.strides) + 1)]
+def build_quantizer(config: VQGANConfig) -> Quantizer:
+    match config.quantizer:
+        case "vq":
+            return VQ(config.vq)
+        case "simvq":
+            return SimVQ(config.simvq)
+        case "taming":
+            return TamingQuantizer(config.taming_codebook)
+    return FSQ(config.levels)
 
 
 @dataclass
@@ -88,19 +47,15 @@ class VQGAN(nn.Module):
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         self.config = config
-        self.quantizer = FSQ(config.levels)
-        shape = dict(
-            patch=config.patch,
-            channels=config.channels,
-            strides=config.strides,
-            level_blocks=config.level_blocks,
-            grid_blocks=config.grid_blocks,
-            grid=config.grid,
-            num_heads=config.num_heads,
-            codebook_dim=self.quantizer.codebook_dim,
-        )
-        self.encoder = Encoder(**shape)
-        self.decoder = Decoder(**shape, refine_channels=config.refine_channels)
+        self.quantizer = build_quantizer(config)
+        dim = self.quantizer.codebook_dim
+        if config.architecture == "taming":
+            self.encoder = TamingEncoder(config.taming, config.image_size, dim)
+            self.decoder = TamingDecoder(config.taming, config.image_size, dim)
+        else:
+            shape = config.cxr_shape(dim)
+            self.encoder = Encoder(shape)
+            self.decoder = Decoder(shape)
 
     def forward(self, images: Tensor) -> VQGANOutput:
         self._check_images(images)
@@ -110,15 +65,14 @@ class VQGAN(nn.Module):
 
     def inner_weights(self) -> list[nn.Parameter]:
         """The kernels and matrices between the first and the last layer of the encoder and of the decoder."""
-        first_and_last = (
-            *(self.encoder.layers[0].parameters()),
-            *(self.encoder.layers[-1].parameters()),
-            *(self.decoder.layers[0].parameters()),
-            *(self.decoder.refine.parameters()),
-        )
-        outer = {id(parameter) for parameter in first_and_last}
-        layers = [module for module in self.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-        return [layer.weight for layer in layers if id(layer.weight) not in outer]
+        networks = (self.encoder, self.decoder)
+        outer = {layer for network in networks for layer in network.outer_layers}
+        return [
+            layer.weight
+            for network in networks
+            for layer in network.modules()
+            if isinstance(layer, nn.Conv2d | nn.Linear) and layer not in outer
+        ]
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:

@@ -6,9 +6,13 @@ Legend: B batch, D codebook_dim, h w latent grid, K codebook_size.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import wraps
+from typing import Any, Protocol
 
+import torch
+from einops import rearrange
 from torch import Tensor
 
 
@@ -24,6 +28,7 @@ class Quantizer(Protocol):
 
     codebook_size: int
     codebook_dim: int
+    statistics: tuple[str, ...]  # buffers that a training run needs to go on and a trained tokenizer does not
 
     def __call__(self, latents: Tensor) -> QuantizerOutput:
         """latents (B, D, h, w) -> their nearest codes."""
@@ -36,3 +41,37 @@ class Quantizer(Protocol):
     def codebook(self) -> Tensor:
         """(K, D) float32: the vector of each code, so that neighbours in it are similar in the image."""
         ...
+
+
+def straight_through(latents: Tensor, quantized: Tensor) -> Tensor:
+    """The quantized latents, with the gradient of the identity (Bengio et al. 2013)."""
+    return latents + (quantized - latents).detach()
+
+
+def nearest(latents: Tensor, vectors: Tensor) -> Tensor:
+    """latents (B, D, h, w), vectors (K, D) -> the codes (B, h, w) of least Euclidean distance."""
+    cells = rearrange(latents, "b d h w -> b h w d")
+    # |z - e|^2 = |z|^2 + |e|^2 - 2 z.e, and |z|^2 is the same for every code
+    return (vectors.square().sum(1) - 2 * cells @ vectors.T).argmin(-1)
+
+
+def check_codebook(codebook_size: int, codebook_dim: int) -> None:
+    for name, value in (("codebook_size", codebook_size), ("codebook_dim", codebook_dim)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def check_channels(latents: Tensor, codebook_dim: int) -> None:
+    if latents.ndim != 4 or latents.shape[1] != codebook_dim:
+        raise ValueError(f"expected latents of shape (B, {codebook_dim}, h, w), got {tuple(latents.shape)}")
+
+
+def in_float32(forward: Callable[[Any, Tensor], QuantizerOutput]) -> Callable[[Any, Tensor], QuantizerOutput]:
+    """Compute distances in float32 also under autocast, which would give near codes at random."""
+
+    @wraps(forward)
+    def full(self: Any, latents: Tensor) -> QuantizerOutput:
+        with torch.autocast(latents.device.type, enabled=False):
+            return forward(self, latents.float())
+
+    return full

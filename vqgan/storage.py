@@ -10,9 +10,8 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -22,12 +21,20 @@ FORMAT = "vqgan-1"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 
-Config = TypeVar("Config")
+
+class StoredConfig(Protocol):
+    def to_dict(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self: ...
 
 
-def fingerprint(config: Any, weights: Mapping[str, Tensor]) -> str:
+Config = TypeVar("Config", bound=StoredConfig)
+
+
+def fingerprint(config: StoredConfig, weights: Mapping[str, Tensor]) -> str:
     """sha256 in hex over the config's JSON and over each weight's name, dtype, shape and bytes."""
-    digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
     for name in sorted(weights):
         weight = weights[name].detach().cpu().contiguous()
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
@@ -35,10 +42,10 @@ def fingerprint(config: Any, weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def write_directory(directory: Path, config: Any, weights: Mapping[str, Tensor]) -> None:
+def write_directory(directory: Path, config: StoredConfig, weights: Mapping[str, Tensor]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
-    description = {"format": FORMAT, "fingerprint": fingerprint(config, weights), "config": asdict(config)}
+    description = {"format": FORMAT, "fingerprint": fingerprint(config, weights), "config": config.to_dict()}
     temporary = directory / (WEIGHTS_FILE + ".tmp")
     save_file(weights, temporary)
     os.replace(temporary, directory / WEIGHTS_FILE)
@@ -106,7 +113,7 @@ def _read_description(file: Path) -> dict[str, Any]:
 
 
 def _build_config(file: Path, values: dict[str, Any], config_class: type[Config]) -> Config:
-    known = {field.name for field in fields(config_class)}
-    if set(values) != known:
-        raise ValueError(f"{file}: expected config keys {sorted(known)}, found {sorted(values)}")
-    return config_class(**values)
+    try:
+        return config_class.from_dict(values)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from vqgan.augmentation import AugmentationConfig, augment
 from vqgan.batches import StepBatches
+from vqgan.config import VQGANConfig
 from vqgan.discriminator import (
     DiscriminatorConfig,
     PatchDiscriminator,
@@ -31,7 +32,7 @@ from vqgan.discriminator import (
 )
 from vqgan.losses import FeatureNetwork, LossConfig, reconstruction_losses
 from vqgan.metrics import evaluate
-from vqgan.model import VQGAN, VQGANConfig
+from vqgan.model import VQGAN
 from vqgan.muon import MuonAdamW
 from vqgan.run_directory import RunDirectory
 from vqgan.sheets import write_sheet

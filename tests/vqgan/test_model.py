@@ -52,6 +52,9 @@ def test_the_default_has_128_codes_of_1000() -> None:
         ({"cell_width": 2}, "cell_width 2 must be patch 4"),
         ({"grid_channels": 20}, "grid_channels must be a multiple of 8, got 20"),
         ({"grid_blocks": 0}, "grid_blocks must be at least 1, got 0"),
+        ({"quantizer": "lfq"}, "quantizer must be one of fsq, vq, simvq, taming, got 'lfq'"),
+        ({"quantizer": "vq", "levels": (3, 3)}, "levels is set, but .* quantizer vq does not use it"),
+        ({"architecture": "taming", "patch": 8}, "patch is set, but architecture taming"),
     ],
 )
 def test_impossible_configs_are_refused(settings: dict, message: str) -> None:

@@ -5,7 +5,10 @@ import pytest
 import torch
 
 from tests.vqgan.test_model import build
-from vqgan import VQGAN
+from vqgan import VQGAN, VQGANConfig
+from vqgan.taming.networks import TamingConfig
+
+EMBEDDED = "592693bb6b3bdd947ebbbd5c9d8808939da4d0cb621e7cef980155584aa608c0"
 
 
 def saved(directory: Path, **settings) -> VQGAN:
@@ -37,6 +40,36 @@ def test_fingerprint_changes_with_one_weight_and_with_the_config() -> None:
         model.decoder.refine.bias += 1e-6
     assert model.fingerprint != before
     assert build(levels=(3, 3)).fingerprint != build(levels=(9, 2)).fingerprint
+
+
+def test_a_tokenizer_from_before_there_was_a_choice_keeps_its_fingerprint(embedded_model: Path) -> None:
+    description = json.loads((embedded_model / "image_tokenizer" / "config.json").read_text())
+    model = VQGAN.from_pretrained(embedded_model / "image_tokenizer")
+    assert "architecture" not in description["config"]
+    assert (model.config.architecture, model.config.quantizer) == ("cxr", "fsq")
+    # by this code stores and models recognise it
+    assert model.fingerprint == description["fingerprint"] == EMBEDDED
+    assert set(model.config.to_dict()) == set(description["config"])
+
+
+@pytest.mark.parametrize("quantizer", ["fsq", "vq", "simvq", "taming"])
+@pytest.mark.parametrize("architecture", ["cxr", "taming"])
+def test_every_choice_is_stored_and_loaded(tmp_path: Path, architecture: str, quantizer: str) -> None:
+    settings = dict(image_size=16, cell_height=4, cell_width=4, quantizer=quantizer)
+    if architecture == "taming":
+        narrow = TamingConfig(channels=32, multipliers=(1, 1, 1), blocks=1, latent_channels=8)
+        settings |= dict(architecture="taming", taming=narrow)
+    else:
+        settings |= dict(stem_channels=8, grid_channels=8, level_blocks=0, grid_blocks=1, num_heads=1)
+    model = VQGAN(VQGANConfig(**settings)).eval()
+    model.save_pretrained(tmp_path)
+    loaded = VQGAN.from_pretrained(tmp_path)
+    assert loaded.config == model.config and loaded.fingerprint == model.fingerprint
+    images = torch.rand(1, 1, 16, 16)
+    assert torch.equal(loaded.encode(images), model.encode(images))
+    written = json.loads((tmp_path / "config.json").read_text())["config"]
+    assert ("taming" in written) == (architecture == "taming")
+    assert ("patch" in written) == (architecture == "cxr")
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
@@ -93,6 +126,11 @@ def _fingerprint_with(config_of: VQGAN, weights_of: VQGAN) -> str:
             "config.json",
             '{"format": "vqgan-1", "fingerprint": "", "config": {"size": 1}}',
             "expected config keys",
+        ),
+        (
+            "config.json",
+            '{"format": "vqgan-1", "fingerprint": "", "config": {"quantizer": "lfq"}}',
+            "expected quantizer to be one of .*, found 'lfq'",
         ),
         (
             "model.safetensors",

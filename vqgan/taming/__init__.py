@@ -1,0 +1,3 @@
+"""The networks and the quantizer of taming-transformers (Esser et al. 2021), so that weights published for
+them load.
+"""
