@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmcxr.cli_evaluate import add_commands
+from llmcxr.device import choose_device
 from llmcxr.errors import UserError
 from llmcxr.files import check_writable
 from llmcxr.terminal import progress, say
@@ -299,7 +300,7 @@ def encode_command(
     from llmcxr.training.encoding import EncodingConfig, encode_dataset, find_ranks
 
     ranks = find_ranks()  # gives each process its own GPU, before the tokenizer goes to one
-    image_tokenizer = load_image_tokenizer(tokenizer).to(_device(device))
+    image_tokenizer = load_image_tokenizer(tokenizer).to(choose_device(device))
     store = encode_dataset(dataset, image_tokenizer, out, cache_dir, EncodingConfig(codings), ranks, workers)
     if ranks.index:
         return
@@ -445,7 +446,7 @@ def _load(model: str, device: str) -> CXR:
     from llmcxr import CXR
 
     transformers_logging.disable_progress_bar()
-    return CXR.from_pretrained(model, device=_device(device))
+    return CXR.from_pretrained(model, device=choose_device(device))
 
 
 def _load_reader(model: str, device: str) -> CXR:
@@ -455,16 +456,6 @@ def _load_reader(model: str, device: str) -> CXR:
     cxr = _load(model, device)
     say(f"{DISCLAIMER} {PHANTOM_NOTICE}" if cxr.is_phantom_trained else DISCLAIMER)
     return cxr
-
-
-def _device(name: str) -> str:
-    import torch
-
-    has_cuda = torch.cuda.is_available()
-    if name not in ("auto", "cpu") and not (name.startswith("cuda") and has_cuda):
-        usable = "auto, cpu or cuda" if has_cuda else "auto or cpu, as there is no usable GPU here"
-        raise UserError(f"--device must be {usable}; got {name!r}")
-    return ("cuda" if has_cuda else "cpu") if name == "auto" else name
 
 
 def _run_dataclass(kind: str) -> type:

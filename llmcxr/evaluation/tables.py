@@ -70,13 +70,36 @@ def classifier_table(result: dict) -> str:
     return markdown(["classifier", "F1", "precision", "recall", "side", "zone", "n"], rows)
 
 
-def tokenizer_table(result: dict) -> str:
-    columns = ("survival", "f1_original", "f1_reconstructed", "support")
+def fidelity_line(result: dict) -> str:
+    """The tokenizer's scores over all images in a sentence."""
+    parts = [f"PSNR {number(result['psnr'], 2)} dB", f"SSIM {number(result['ssim'])}"]
+    parts += [f"MS-SSIM {number(result['ms_ssim'])}"]
+    if result["frechet"] is not None:
+        parts.append(f"Fréchet distance {number(result['frechet'], 4)} ({result['frechet_features']})")
+    parts.append(f"{result['codes_used']} of {result['codebook_size']} codes used ({result['usage']:.1%})")
+    parts.append(f"perplexity {number(result['perplexity'], 0)}")
+    for key, name in (("lesion_psnr", "PSNR in lesions"), ("line_contrast", "thin-line contrast kept")):
+        if result[key] is not None:
+            parts.append(f"{name} {number(result[key], 2)}")
+    return f"Tokenizer on {result['n']} images: {', '.join(parts)}"
+
+
+def erasure_table(result: dict) -> str:
+    """What the tokenizer erases, a row for each finding; empty where nothing is known of any."""
+    if not result["per_finding"]:
+        return ""
+    columns = ("survival", "f1_original", "f1_reconstructed", "lesion_psnr", "line_contrast", "support")
+    aurocs = ("auroc_original", "auroc_reconstructed", "auroc_change")
+
+    def cells(score: dict, columns: Sequence[str]) -> list[str]:
+        return [number(score.get(column)) + interval(score.get(f"{column}_interval")) for column in columns]
+
     rows = [
-        [name, *(number(score[column]) for column in columns)] for name, score in result["findings"].items()
+        [name, *cells(score, aurocs), *cells(score, columns)] for name, score in result["per_finding"].items()
     ]
-    rows.append(["**macro**", number(result["survival_macro"]), "", "", ""])
-    return markdown(["tokenizer", "survival", "F1 before", "F1 after", "n"], rows)
+    rows.append(["**macro**", *cells(result["macro"], aurocs), *cells(result["macro"], columns)])
+    head = ["tokenizer", "AUROC before", "AUROC after", "change", "survival", "F1 before", "F1 after"]
+    return markdown([*head, "lesion dB", "line contrast", "n"], rows)
 
 
 def ratio_line(name: str, result: dict) -> str:

@@ -32,7 +32,7 @@ def test_a_name_without_its_files_is_explained(directory):
 
 def test_a_folder_of_that_name_comes_first(directory, tmp_path):
     (tmp_path / "cxr").mkdir()
-    with pytest.raises(ValueError, match="expected a file config.json"):
+    with pytest.raises(ValueError, match=r"expected a file config\.json"):
         VQGAN.from_pretrained("cxr")
 
 

@@ -1,0 +1,16 @@
+"""Choose where a network runs. Imports torch when asked, so that looking at help stays quick."""
+
+from __future__ import annotations
+
+from llmcxr.errors import UserError
+
+
+def choose_device(name: str) -> str:
+    """`auto` -> cuda where there is a usable GPU, else cpu; other names are checked. Raises UserError."""
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if name not in ("auto", "cpu") and not (name.startswith("cuda") and has_cuda):
+        usable = "auto, cpu or cuda" if has_cuda else "auto or cpu, as there is no usable GPU here"
+        raise UserError(f"--device must be {usable}; got {name!r}")
+    return ("cuda" if has_cuda else "cpu") if name == "auto" else name
