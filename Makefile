@@ -39,6 +39,8 @@ $(VENV)/.installed: $(VENV)/.torch setup.cfg pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@$(PIP) install --quiet --constraint $(VENV)/constraints.txt --editable '.[dicom,plot,log,dev]'
+	@# the originals that ours are tested against, without what they ask for: a torchvision, an old Lightning
+	@$(PIP) install --quiet --no-deps taming-transformers-rom1504==0.0.6 lpips==0.1.4
 	@touch $@
 
 install: $(VENV)/.installed  ## the package and what it needs, in .venv

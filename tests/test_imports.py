@@ -137,6 +137,15 @@ def test_the_tokenizer_stands_alone():
     assert not up
 
 
+def test_the_tokenizer_is_imported_and_used_without_llmcxr():
+    code = "import sys; from vqgan import VQGAN, VQGANConfig; VQGAN(VQGANConfig()); import vqgan.training, "
+    code += "vqgan.convert; print(sorted(name for name in sys.modules if name.split('.')[0] == 'llmcxr'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_own_modules_that_are_imported_exist():
     missing = [
         f"{name}:{node.lineno} imports from {node.module}"

@@ -8,45 +8,47 @@ inert one of ours: the tensors come through and nothing else does. Knows no netw
 from __future__ import annotations
 
 import pickle
-import pickletools
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-# Streams before the one with the object in the format of torch < 1.6: magic number, version, machine.
-LEGACY_HEADERS = 3
+from vqgan import legacy_pickles
+from vqgan.legacy_pickles import Inert
 
-
-class _Inert:
-    """Takes any arguments and any state, and does nothing with them but keep the state."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None: ...
-
-    def __setstate__(self, state: Any) -> None:
-        if isinstance(state, dict):
-            self.__dict__.update(state)
+# What reading a file of another kind, or a damaged one, may raise.
+UNREADABLE = (
+    RuntimeError,
+    EOFError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+)
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """The state dict in a file of torch.save: a state dict itself, a Lightning checkpoint that has one under
     `state_dict`, or a whole pickled module. In float32 where it holds floats.
 
-    Raises ValueError naming the file where there is none.
+    Raises ValueError naming the file where there is none, and where torch blocks what it names.
     """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path}: expected a checkpoint, found no such file")
     try:
         content = _read(path)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError) as error:
+    except UNREADABLE as error:
         raise ValueError(
-            f"{path}: expected a checkpoint written by torch.save, found {str(error).splitlines()[0]}"
+            f"{path}: expected a checkpoint written by torch.save, found {_reason(error)}"
         ) from error
-    if isinstance(content, _Inert):
+    if isinstance(content, Inert):
         content = dict(_tensors_of_module(content))
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
@@ -65,25 +67,20 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     }
 
 
+def _reason(error: Exception) -> str:
+    """One line of torch's message, without its advice to load the file with weights_only=False."""
+    paragraphs = [part.strip() for part in str(error).split("\n\n") if part.strip()] or [type(error).__name__]
+    is_torchs = paragraphs[0].startswith("Weights only load failed") and len(paragraphs) > 1
+    return paragraphs[1 if is_torchs else 0].splitlines()[0]
+
+
 def _read(path: Path) -> Any:
-    stand_ins = [(type(name, (_Inert,), {}), name) for name in sorted(_unsafe_names(path))]
+    if not zipfile.is_zipfile(path):
+        return legacy_pickles.read(path)
+    unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    stand_ins = [(type(name, (Inert,), {}), name) for name in sorted(unsafe)]
     with torch.serialization.safe_globals(stand_ins):
         return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _unsafe_names(path: Path) -> set[str]:
-    """`module.name` of each class or function that the file names and torch does not count as safe."""
-    if zipfile.is_zipfile(path):
-        return set(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    with path.open("rb") as file:
-        return set(_names_in(file))  # what torch counts as safe stays torch's own
-
-
-def _names_in(file: IO[bytes]) -> Iterator[str]:
-    for _ in range(LEGACY_HEADERS + 1):
-        for operation, argument, _position in pickletools.genops(file):
-            if operation.name == "GLOBAL":
-                yield argument.replace(" ", ".")
 
 
 def _tensors_of_module(module: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:

@@ -5,6 +5,7 @@ Legend: B batch, H W pixels, p q patches.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,14 @@ class DiscriminatorConfig:
     channels: int = 32
     num_layers: int = 3  # each halves the resolution
     learning_rate: float = 1e-3
+    scales: int = 1  # discriminators, each of which sees the image at half the resolution of the one before
+    lecam: float = 0.0  # weight of the LeCAM regularizer; 0 switches it off
+    lecam_decay: float = 0.99  # of its running means
+
+    def __post_init__(self) -> None:
+        for name in ("num_layers", "scales"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"discriminator.{name} must be at least 1, got {getattr(self, name)}")
 
 
 class PatchDiscriminator(nn.Module):
@@ -44,14 +53,66 @@ class PatchDiscriminator(nn.Module):
         return self.layers(2 * images - 1)
 
 
-def hinge_loss(real_logits: Tensor, reconstructed_logits: Tensor) -> Tensor:
-    """The discriminator's loss (Lim & Ye 2017): both kinds of patch should lie beyond a margin of 1."""
-    return (F.relu(1 - real_logits).mean() + F.relu(1 + reconstructed_logits).mean()) / 2
+class MultiScaleDiscriminator(nn.ModuleList):
+    """A PatchDiscriminator per scale (Wang et al. 2018, arXiv 1711.11585): images (B, 1, H, W) -> the logits
+    of each.
+
+    The coarse ones see whether anatomy is whole, the fine ones whether its texture is right.
+    """
+
+    def __init__(self, channels: int = 32, num_layers: int = 3, scales: int = 1) -> None:
+        super().__init__(PatchDiscriminator(channels, num_layers) for _ in range(scales))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        logits = []
+        for scale, discriminator in enumerate(self):
+            if scale:
+                images = F.avg_pool2d(images, 2)
+            logits.append(discriminator(images))
+        return logits
 
 
-def adversarial_loss(reconstructed_logits: Tensor) -> Tensor:
-    """The tokenizer's loss: its patches should look real."""
-    return -reconstructed_logits.mean()
+def hinge_loss(real_logits: Sequence[Tensor], reconstructed_logits: Sequence[Tensor]) -> Tensor:
+    """The discriminator's loss (Lim & Ye 2017), meaned over scales: both kinds of patch should lie beyond a
+    margin of 1.
+    """
+    parts = [
+        (F.relu(1 - real).mean() + F.relu(1 + reconstructed).mean()) / 2
+        for real, reconstructed in zip(real_logits, reconstructed_logits, strict=True)
+    ]
+    return torch.stack(parts).mean()
+
+
+def adversarial_loss(reconstructed_logits: Sequence[Tensor]) -> Tensor:
+    """The tokenizer's loss, meaned over scales: its patches should look real."""
+    return torch.stack([-logits.mean() for logits in reconstructed_logits]).mean()
+
+
+class LeCAM(nn.Module):
+    """A regularizer of the discriminator (Tseng et al. 2021, arXiv 2104.03310): logits of real patches should
+    stay near the running mean of the reconstructed ones' and the other way round.
+
+    It keeps the discriminator from running away where images are few.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("real", torch.zeros(()))
+        self.register_buffer("reconstructed", torch.zeros(()))
+
+    def forward(self, real_logits: Sequence[Tensor], reconstructed_logits: Sequence[Tensor]) -> Tensor:
+        """Update the running means by the batch, then the loss, meaned over scales."""
+        for mean, logits in ((self.real, real_logits), (self.reconstructed, reconstructed_logits)):
+            of_batch = torch.stack([each.detach().float().mean() for each in logits]).mean()
+            mean.lerp_(of_batch, 1 - self.decay)
+        real_mean, reconstructed_mean = self.real.clone(), self.reconstructed.clone()
+        parts = [
+            F.relu(real - reconstructed_mean).square().mean()
+            + F.relu(real_mean - reconstructed).square().mean()
+            for real, reconstructed in zip(real_logits, reconstructed_logits, strict=True)
+        ]
+        return torch.stack(parts).mean()
 
 
 def adaptive_weight(reconstruction_loss: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:

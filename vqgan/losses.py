@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqgan.lpips import LPIPS
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -25,13 +27,48 @@ class LossConfig:
     gradient: float = 0.7
     texture: float = 0.5
     texture_window: int = 4  # pixels: side of the squares over which gradient magnitude is pooled
-    feature: float = 0.0  # needs a feature network
+    feature: float = 0.0  # needs a feature network, like `clinical`
+    clinical: float = 0.0  # 100 in LLM-CXR
+    l1: float = (
+        0.0  # plain, as in taming-transformers, whose images in [-1, 1] make a weight of 1 there 2 here
+    )
+    l2: float = 0.0
+    lpips: float = 0.0  # needs the two files
+    lpips_vgg: str = ""  # torchvision's VGG-16 state dict, vgg16-397923af.pth
+    lpips_heads: str = ""  # lpips/weights/v0.1/vgg.pth of the lpips package
+
+    def __post_init__(self) -> None:
+        if bool(self.lpips) != bool(self.lpips_vgg and self.lpips_heads):
+            raise ValueError(
+                f"losses.lpips is {self.lpips}, with lpips_vgg {self.lpips_vgg!r} and lpips_heads "
+                f"{self.lpips_heads!r}: the loss needs both files, and they serve nothing else"
+            )
+
+    @property
+    def needs_features(self) -> bool:
+        return bool(self.feature or self.clinical)
 
 
 class FeatureNetwork(Protocol):
-    """Any frozen module that gives feature maps, for example a classifier of chest radiographs."""
+    """Any frozen module that gives features, for example a classifier of chest radiographs."""
 
-    def features(self, images: Tensor) -> list[Tensor]: ...
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Maps, for `feature_loss`."""
+        ...
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(B, D) pooled, for `clinical_loss`."""
+        ...
+
+
+def l1_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
+    """Mean absolute error."""
+    return (reconstruction - images).abs().mean()
+
+
+def l2_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
+    """Mean squared error."""
+    return (reconstruction - images).square().mean()
 
 
 def contrast_map(images: Tensor, config: LossConfig, salience: Tensor | None = None) -> Tensor:
@@ -85,9 +122,28 @@ def feature_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwork
     return torch.stack(parts).mean()
 
 
+def clinical_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwork) -> Tensor:
+    """Mean over images of the squared distance ||phi(x) - phi(x_hat)||^2 of their pooled features.
+
+    The clinical information-preserving loss of LLM-CXR (Lee et al. 2023, arXiv 2305.11490), which weighs it
+    100 with phi of a torchxrayvision DenseNet-121 (`vqgan.densenet`). Judge with another network than phi.
+    """
+    with torch.no_grad():
+        targets = network.embed(images)
+    return (network.embed(reconstruction) - targets).square().sum(1).mean()
+
+
 def differences(images: Tensor) -> tuple[Tensor, Tensor]:
     """First differences down the rows (B, 1, H-1, W) and along the columns (B, 1, H, W-1)."""
     return images[..., 1:, :] - images[..., :-1, :], images[..., 1:] - images[..., :-1]
+
+
+def check_feature_network(config: LossConfig, network: FeatureNetwork | None) -> None:
+    if config.needs_features and network is None:
+        raise ValueError(
+            f"losses.feature is {config.feature} and losses.clinical is {config.clinical} but no feature "
+            "network was given"
+        )
 
 
 def reconstruction_losses(
@@ -96,6 +152,7 @@ def reconstruction_losses(
     config: LossConfig,
     salience: Tensor | None = None,
     feature_network: FeatureNetwork | None = None,
+    perceptual: LPIPS | None = None,
 ) -> dict[str, Tensor]:
     """Each switched-on part by name, already weighted: their sum is the reconstruction loss."""
     with torch.no_grad():
@@ -107,8 +164,15 @@ def reconstruction_losses(
         losses["gradient"] = config.gradient * gradient_loss(reconstruction, images, weights)
     if config.texture:
         losses["texture"] = config.texture * texture_loss(reconstruction, images, config.texture_window)
+    if config.l1:
+        losses["l1"] = config.l1 * l1_loss(reconstruction, images)
+    if config.l2:
+        losses["l2"] = config.l2 * l2_loss(reconstruction, images)
+    if config.lpips:
+        losses["lpips"] = config.lpips * perceptual(reconstruction, images).mean()
+    check_feature_network(config, feature_network)
     if config.feature:
-        if feature_network is None:
-            raise ValueError(f"losses.feature is {config.feature} but no feature network was given")
         losses["feature"] = config.feature * feature_loss(reconstruction, images, feature_network)
+    if config.clinical:
+        losses["clinical"] = config.clinical * clinical_loss(reconstruction, images, feature_network)
     return losses

@@ -41,16 +41,18 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self.checkpoints.mkdir(parents=True, exist_ok=True)
 
-    def record_config(self, config: Mapping[str, Any], may_change: set[str]) -> None:
+    def record_config(
+        self, config: Mapping[str, Any], may_change: set[str], defaults: Mapping[str, Any]
+    ) -> None:
         """Write the config, or check that a run that goes on has the one it began with.
 
-        Raises ResumeError naming the first setting that differs, unless it is one of `may_change` (top-level
-        keys).
+        A setting that there was not yet when the run began has its default. Raises ResumeError naming the
+        first setting that differs, unless it is one of `may_change` (top-level keys).
         """
         file = self.path / "training.json"
         config = json.loads(json.dumps(config))
         if file.exists() and self.last_step() is not None:
-            before = json.loads(file.read_text(encoding="utf-8"))
+            before = _filled(json.loads(file.read_text(encoding="utf-8")), json.loads(json.dumps(defaults)))
             for key in sorted((config.keys() | before.keys()) - may_change):
                 if config.get(key) != before.get(key):
                     raise ResumeError(
@@ -110,6 +112,16 @@ class RunDirectory:
         for other in self.checkpoints.iterdir():
             if other != target:
                 shutil.rmtree(other)
+
+
+def _filled(values: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, with defaults for the keys that they lack, at every depth."""
+    for name, default in defaults.items():
+        if name not in values:
+            values[name] = default
+        elif isinstance(default, dict) and isinstance(values[name], dict):
+            _filled(values[name], default)
+    return values
 
 
 def _step_of(line: str) -> float:

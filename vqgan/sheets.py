@@ -9,15 +9,19 @@ import numpy as np
 from PIL import Image
 
 
-def write_sheet(path: Path, images: np.ndarray, reconstructions: np.ndarray, scale: int = 2) -> None:
-    """images and reconstructions (N, H, W) in [0, 1] -> a grey PNG of N columns and three rows.
+def draw_sheet(images: np.ndarray, reconstructions: np.ndarray, scale: int = 2) -> np.ndarray:
+    """images and reconstructions (N, H, W) in [0, 1] -> a grey picture of N columns and three rows, uint8.
 
     The rows are image, reconstruction, and 0.5 + 2 * (reconstruction - image), enlarged `scale` times.
     """
     difference = np.clip(0.5 + 2 * (reconstructions - images), 0, 1)
     rows = [np.concatenate(list(row), axis=1) for row in (images, reconstructions, difference)]
     sheet = (255 * np.clip(np.concatenate(rows, axis=0), 0, 1)).round().astype(np.uint8)
-    sheet = sheet.repeat(scale, axis=0).repeat(scale, axis=1)
+    return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def write_sheet(path: Path, sheet: np.ndarray) -> None:
+    """sheet (H, W) uint8 -> a grey PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     Image.fromarray(sheet).save(temporary, format="PNG")

@@ -25,17 +25,20 @@ from vqgan.batches import StepBatches
 from vqgan.config import VQGANConfig
 from vqgan.discriminator import (
     DiscriminatorConfig,
-    PatchDiscriminator,
+    LeCAM,
+    MultiScaleDiscriminator,
     adaptive_weight,
     adversarial_loss,
     hinge_loss,
 )
-from vqgan.losses import FeatureNetwork, LossConfig, reconstruction_losses
-from vqgan.metrics import evaluate
+from vqgan.losses import FeatureNetwork, LossConfig, check_feature_network, reconstruction_losses
+from vqgan.lpips import LPIPS
+from vqgan.metrics import code_statistics, evaluate, psnr
 from vqgan.model import VQGAN
 from vqgan.muon import MuonAdamW
 from vqgan.run_directory import RunDirectory
-from vqgan.sheets import write_sheet
+from vqgan.sheets import draw_sheet, write_sheet
+from vqgan.trackers import WANDB_MODES, Tracker, check_installed, open_trackers
 
 SHEET_IMAGES = 8
 
@@ -48,6 +51,7 @@ class TrainingConfig:
     losses: LossConfig = field(default_factory=LossConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    start_from: str = ""  # an image tokenizer directory of the same `model`, whose weights to begin with
     steps: int = 5000
     batch_size: int = 16  # over all processes together
     learning_rate: float = 2.5e-3  # of AdamW
@@ -64,16 +68,33 @@ class TrainingConfig:
     log_every: int = 50  # steps, like the following
     validate_every: int = 500
     checkpoint_every: int = 500
+    tensorboard: bool = True  # event files in the run directory, where tensorboard is installed
+    wandb: str = ""  # "offline" or "online" logs to Weights & Biases as well
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "betas", tuple(self.betas))
         for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.wandb not in WANDB_MODES:
+            raise ValueError(f"wandb must be '', 'offline' or 'online', got {self.wandb!r}")
 
 
 # What a later piece of the same run may set differently: none of these changes the curve.
-MAY_CHANGE = {"max_minutes", "num_workers", "log_every", "validate_every", "checkpoint_every"}
+MAY_CHANGE = {
+    "max_minutes",
+    "num_workers",
+    "log_every",
+    "validate_every",
+    "checkpoint_every",
+    "tensorboard",
+    "wandb",
+}
+NOT_OF_THE_LOSS = {"discriminator", "psnr", "usage"}  # of what a step reports
+
+
+class SetupError(ValueError):
+    """What a run needs is missing or does not fit; nothing has been trained or written."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +123,22 @@ def train(
     seed: int = 0,
     device: str = "auto",
 ) -> TrainingResult:
-    """Train, or go on where `run_dir` stands; raises ResumeError where it holds a run of other settings.
+    """Train, or go on where `run_dir` stands; raises ResumeError where it holds a run of other settings, and
+    SetupError for settings, files and packages that a run cannot begin with.
 
     The datasets yield {"image": (1, H, W) float32 in [0, 1]} and optionally "weight": (1, H, W) in 0..1,
-    where small things are. `feature_network` is needed when losses.feature > 0; it is frozen here. `device`
-    is "cpu", or "auto" for the accelerator if there is one.
+    where small things are. `feature_network` is needed when losses.feature or losses.clinical is above 0; it
+    is frozen here. `device` is "cpu", or "auto" for the accelerator if there is one.
     """
     if device not in ("auto", "cpu"):
         raise ValueError(f"device must be 'auto' or 'cpu', got {device!r}")
-    if config.losses.feature and feature_network is None:
-        raise ValueError(f"losses.feature is {config.losses.feature} but no feature network was given")
-    return _Trainer(config, dataset, Path(run_dir), feature_network, validation, seed, device).run()
+    try:
+        check_feature_network(config.losses, feature_network)
+        check_installed(config.wandb)
+        trainer = _Trainer(config, dataset, Path(run_dir), feature_network, validation, seed, device)
+    except ValueError as error:
+        raise SetupError(str(error)) from error
+    return trainer.run()
 
 
 class _Progress:
@@ -122,8 +148,9 @@ class _Progress:
         self.step = 0
         self.best = -math.inf
         self.validation: dict[str, float] = {}
-        self.sums: dict[str, float] = {}  # of the loss parts since the last log line
+        self.sums: dict[str, float] = {}  # of what steps reported since the last log line
         self.count = 0
+        self.code_counts: Tensor | None = None  # (K,), since then
 
     def state_dict(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -131,15 +158,32 @@ class _Progress:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
-    def add(self, parts: Mapping[str, Tensor]) -> None:
+    def add(self, parts: Mapping[str, Tensor], codes: Tensor, codebook_size: int) -> None:
         for name, value in parts.items():
             self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        counts = torch.bincount(codes.flatten().cpu(), minlength=codebook_size)
+        self.code_counts = counts if self.code_counts is None else self.code_counts + counts
         self.count += 1
 
     def take_means(self) -> dict[str, float]:
         means = {name: total / self.count for name, total in self.sums.items()}
-        self.sums, self.count = {}, 0
+        means["usage"] = code_statistics(self.code_counts)["usage"]
+        self.sums, self.count, self.code_counts = {}, 0, None
         return means
+
+
+class _Statistics:
+    """What a quantizer must remember to go on training, and a trained tokenizer need not hold."""
+
+    def __init__(self, quantizer: nn.Module) -> None:
+        self._quantizer = quantizer
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {name: getattr(self._quantizer, name) for name in self._quantizer.statistics}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        for name, buffer in self.state_dict().items():
+            buffer.copy_(state[name])
 
 
 class _Trainer:
@@ -160,15 +204,19 @@ class _Trainer:
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=config.mixed_precision)
         self.directory = RunDirectory(run_dir)
         self.progress = _Progress()
-        self._build_models()
+        self.perceptual = self._load_perceptual(config.losses)
         self.feature_network = self._freeze(feature_network)
+        self._build_models()
+        self.trackers: list[Tracker] = []
 
     def _build_models(self) -> None:
         config = self.config
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            model = VQGAN(config.model)
-            discriminator = PatchDiscriminator(config.discriminator.channels, config.discriminator.num_layers)
+            model = self._build_tokenizer()
+            discriminator = MultiScaleDiscriminator(
+                config.discriminator.channels, config.discriminator.num_layers, config.discriminator.scales
+            )
         optimizer = self._build_optimizer(model)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
         self.discriminator = None
@@ -179,12 +227,27 @@ class _Trainer:
             self.discriminator, self.discriminator_optimizer = self.accelerator.prepare(
                 discriminator, optimizer
             )
+        self.lecam = None
+        if config.discriminator.weight and config.discriminator.lecam:
+            self.lecam = LeCAM(config.discriminator.lecam_decay).to(self.accelerator.device)
+            self.accelerator.register_for_checkpointing(self.lecam)
         self.averaged = None
         if config.ema_decay:
             update = torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema_decay)
             self.averaged = torch.optim.swa_utils.AveragedModel(self._bare_model, multi_avg_fn=update)
             self.accelerator.register_for_checkpointing(self.averaged)
         self.accelerator.register_for_checkpointing(self.progress)
+        if self._bare_model.quantizer.statistics:
+            self.accelerator.register_for_checkpointing(_Statistics(self._bare_model.quantizer))
+
+    def _build_tokenizer(self) -> VQGAN:
+        model, start = VQGAN(self.config.model), self.config.start_from
+        if start:
+            begun = VQGAN.from_pretrained(start)
+            if begun.config != self.config.model:
+                raise ValueError(f"start_from {start} is {begun.config}, but model is {self.config.model}")
+            model.load_state_dict(begun.state_dict())
+        return model
 
     def _build_optimizer(self, model: VQGAN) -> MuonAdamW:
         config = self.config
@@ -197,6 +260,11 @@ class _Trainer:
             config.betas,
             config.weight_decay,
         )
+
+    def _load_perceptual(self, config: LossConfig) -> LPIPS | None:
+        if not config.lpips:
+            return None
+        return LPIPS.from_weights(config.lpips_vgg, config.lpips_heads).to(self.accelerator.device)
 
     def _freeze(self, network: FeatureNetwork | None) -> FeatureNetwork | None:
         if isinstance(network, nn.Module):
@@ -219,13 +287,15 @@ class _Trainer:
         is_main = self.accelerator.is_main_process
         with tqdm(total=config.steps, initial=progress.step, desc="tokenizer", disable=not is_main) as bar:
             for batch in self._batches():
-                progress.add(self._step(batch))
+                progress.add(*self._step(batch), config.model.codebook_size)
                 progress.step += 1
                 bar.update()
                 self._after_step(bar)
                 if config.max_minutes and time.monotonic() - started > 60 * config.max_minutes:
                     break
         self._save_checkpoint()
+        for tracker in self.trackers:
+            tracker.close()
         is_finished = progress.step >= config.steps
         self.directory.log(
             f"{'finished' if is_finished else 'stopped'} at step {progress.step} of {config.steps}"
@@ -235,9 +305,15 @@ class _Trainer:
         )
 
     def _start_or_resume(self) -> None:
-        self.directory.record_config(asdict(self.config) | {"seed": self.seed}, MAY_CHANGE)
+        settings = asdict(self.config) | {"seed": self.seed}
+        self.directory.record_config(settings, MAY_CHANGE, asdict(TrainingConfig()))
         self.directory.record_environment()
         step = self.directory.last_step()
+        if self.accelerator.is_main_process:
+            config = self.config
+            self.trackers = open_trackers(
+                self.directory.path, step or 0, config.tensorboard, config.wandb, settings
+            )
         if step is None:
             self.directory.forget_after(-1)
             parameters = sum(parameter.numel() for parameter in self._bare_model.parameters())
@@ -259,15 +335,22 @@ class _Trainer:
         )
         return DataLoader(self.dataset, batch_sampler=order, num_workers=self.config.num_workers)
 
-    def _step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """One update of the tokenizer, and of the discriminator if there is one; returns the loss parts."""
+    def _step(self, batch: dict[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """One update of the tokenizer, and of the discriminator if there is one; returns the loss parts with
+        the batch's PSNR, and the codes.
+        """
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.progress.step)
         batch = augment(batch, self.config.augmentation, generator)
         batch = {name: values.to(self.accelerator.device) for name, values in batch.items()}
         images = batch["image"]
         output = self.model(images)
         parts = reconstruction_losses(
-            output.reconstruction, images, self.config.losses, batch.get("weight"), self.feature_network
+            output.reconstruction,
+            images,
+            self.config.losses,
+            batch.get("weight"),
+            self.feature_network,
+            self.perceptual,
         )
         is_adversarial = (
             self.discriminator is not None and self.progress.step >= self.config.discriminator.start_step
@@ -283,7 +366,8 @@ class _Trainer:
             self.averaged.update_parameters(self._bare_model)
         if is_adversarial:
             parts["discriminator"] = self._update_discriminator(images, output.reconstruction.detach())
-        return parts
+        parts["psnr"] = psnr(output.reconstruction.detach().float().clamp(0, 1), images).mean()
+        return parts, output.codes
 
     def _adversarial_part(self, reconstruction: Tensor, reconstruction_loss: Tensor) -> Tensor:
         loss = adversarial_loss(self.discriminator(reconstruction))
@@ -293,7 +377,10 @@ class _Trainer:
         return weight * loss
 
     def _update_discriminator(self, images: Tensor, reconstruction: Tensor) -> Tensor:
-        loss = hinge_loss(self.discriminator(images), self.discriminator(reconstruction))
+        real, reconstructed = self.discriminator(images), self.discriminator(reconstruction)
+        loss = hinge_loss(real, reconstructed)
+        if self.lecam is not None:
+            loss = loss + self.config.discriminator.lecam * self.lecam(real, reconstructed)
         self._update(self.discriminator, self.discriminator_optimizer, loss)
         return loss
 
@@ -309,10 +396,12 @@ class _Trainer:
         is_last = progress.step == config.steps
         if progress.step % config.log_every == 0 or is_last:
             means = progress.take_means()
-            loss = sum(value for name, value in means.items() if name != "discriminator")
-            if self.accelerator.is_main_process:
-                self.directory.write_metrics(progress.step, {"kind": "train", "loss": loss, **means})
-            bar.set_postfix(loss=f"{loss:.4f}", psnr=f"{progress.validation.get('psnr', math.nan):.2f}")
+            loss = sum(value for name, value in means.items() if name not in NOT_OF_THE_LOSS)
+            self._report("train", {"loss": loss, **means})
+            shown = {"loss": loss, **means}
+            if progress.validation:
+                shown["validation_psnr"] = progress.validation["psnr"]
+            bar.set_postfix({name: f"{value:.4g}" for name, value in shown.items()})
         if self.validation is not None and (progress.step % config.validate_every == 0 or is_last):
             self._validate()
         if progress.step % config.checkpoint_every == 0 or is_last:
@@ -324,19 +413,29 @@ class _Trainer:
         progress = self.progress
         model = self._saved_model.eval()
         progress.validation = evaluate(model, DataLoader(self.validation, batch_size=self.config.batch_size))
-        self.directory.write_metrics(progress.step, {"kind": "validation", **progress.validation})
+        self._report("validation", progress.validation)
         self._write_sheet(model)
         if progress.validation["psnr"] > progress.best:
             progress.best = progress.validation["psnr"]
             model.save_pretrained(self.directory.path / "best")
         model.train()
 
+    def _report(self, kind: str, values: Mapping[str, float]) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        self.directory.write_metrics(self.progress.step, {"kind": kind, **values})
+        for tracker in self.trackers:
+            tracker.scalars(self.progress.step, kind, values)
+
     def _write_sheet(self, model: VQGAN) -> None:
         count = min(SHEET_IMAGES, len(self.validation))
         images = torch.stack([torch.as_tensor(self.validation[i]["image"]) for i in range(count)])
         decoded = model.decode(model.encode(images.to(self.accelerator.device))).cpu()
         path = self.directory.path / "sheets" / f"step_{self.progress.step:08d}.png"
-        write_sheet(path, np.asarray(images[:, 0]), np.asarray(decoded[:, 0]))
+        sheet = draw_sheet(np.asarray(images[:, 0]), np.asarray(decoded[:, 0]))
+        write_sheet(path, sheet)
+        for tracker in self.trackers:
+            tracker.sheet(self.progress.step, sheet)
 
     def _save_checkpoint(self) -> None:
         if self.accelerator.is_main_process:

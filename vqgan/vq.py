@@ -76,7 +76,8 @@ class VQ(nn.Module):
         check_channels(latents, self.codebook_dim)
         latents = F.normalize(latents, dim=1)
         cells = rearrange(latents, "b d h w -> b h w d")
-        if self.training and self.config.revive_after:
+        is_learning = self.training and torch.is_grad_enabled()  # so that encoding images teaches nothing
+        if is_learning and self.config.revive_after:
             self._revive(cells.detach().flatten(0, 2))  # before the codebook is looked up and has a gradient
         cosines = cells @ self.codebook().T  # (B, h, w, K)
         codes = cosines.argmax(-1)
@@ -84,10 +85,10 @@ class VQ(nn.Module):
         loss = self.config.commitment * (quantized.detach() - latents).square().mean()
         if self.config.update == "gradient":
             loss = loss + (quantized - latents.detach()).square().mean()
-        if self.training and self.config.entropy:
+        if is_learning and self.config.entropy:
             vectors = F.normalize(self.vectors, dim=1)  # with its gradient, if the codebook has one
             loss = loss + self.config.entropy * entropy_penalty(cells @ vectors.T / self.config.temperature)
-        if self.training:
+        if is_learning:
             self._update(cells.detach().flatten(0, 2), codes.flatten())
         return QuantizerOutput(straight_through(latents, quantized), codes, loss)
 

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from llmcxr import config as run_config
 from llmcxr.errors import UserError
 from llmcxr.image_statistics import ImageSummary, summarise_images, write_summary
 from llmcxr.training.image_cache import cached_images
+from vqgan.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
 from vqgan.run_directory import ResumeError
-from vqgan.training import TrainingConfig, train
+from vqgan.training import SetupError, TrainingConfig, train
+
+if TYPE_CHECKING:
+    from llmcxr.model.classifier import Classifier
 
 SUMMARY_IMAGES = 2000  # at most, evenly spread: enough for the 1% and 99% quantiles
 
@@ -33,17 +39,21 @@ class TokenizerRun:
     dataset: str = "phantom:n=20000,seed=0"
     validation: str = "phantom:n=256,seed=1"
     cache_dir: str = "runs/cache"
-    teacher: str = ""  # classifier directory whose features training.losses.feature compares; "" = none
+    # Whose features training.losses.feature and .clinical compare, "" = none: a classifier directory, or
+    # xrv:FILE with the weights of a torchxrayvision DenseNet-121. Evaluate with another.
+    teacher: str = ""
     seed: int = 0
     threads: int = 0  # 0 leaves the choice to torch
     device: str = "auto"  # or "cpu"
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
-        if bool(self.teacher) != bool(self.training.losses.feature):
+        losses = self.training.losses
+        if bool(self.teacher) != losses.needs_features:
             raise UserError(
-                f"teacher {self.teacher!r} and training.losses.feature {self.training.losses.feature} "
-                "do not fit: a feature loss needs a teacher, and a teacher serves nothing else"
+                f"teacher {self.teacher!r}, training.losses.feature {losses.feature} and "
+                f"training.losses.clinical {losses.clinical} do not fit: either loss needs a teacher, and a "
+                "teacher serves nothing else"
             )
 
 
@@ -65,7 +75,8 @@ def run(config: TokenizerRun) -> Path:
     """Train, or go on where `config.run_dir` stands; returns the image tokenizer directory.
 
     A piece that `training.max_minutes` ended has saved its state: call again to go on. Raises UserError for a
-    dataset that cannot be opened, or a run directory that holds a run of other settings.
+    dataset that cannot be opened, files or packages that are missing, or a run directory that holds a run of
+    other settings.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -81,7 +92,7 @@ def run(config: TokenizerRun) -> Path:
             seed=config.seed,
             device=config.device,
         )
-    except ResumeError as error:
+    except (ResumeError, SetupError) as error:
         raise UserError(str(error)) from error
     summary = _summarise(datasets[0])
     for directory in (result.model_dir, result.model_dir.with_name("best")):
@@ -108,9 +119,33 @@ def _open_images(config: TokenizerRun, name: str) -> CachedImages:
     )
 
 
-def _load_teacher(directory: str) -> FeatureNetwork | None:
-    if not directory:
-        return None
-    from llmcxr.model.classifier import Classifier
+class Teacher(nn.Module):
+    """A classifier of this package as a FeatureNetwork for images of any size."""
 
-    return Classifier.from_pretrained(directory)
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        return self.classifier.features(images)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(B, 1, H, W) in [0, 1] -> (B, hidden), at the size that the classifier was trained on."""
+        size = (self.classifier.config.image_size,) * 2
+        if images.shape[-2:] != size:
+            images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+        return self.classifier.embed(images)
+
+
+def _load_teacher(name: str) -> FeatureNetwork | None:
+    if not name:
+        return None
+    kind, _, file = name.partition(":")
+    if kind != "xrv":
+        from llmcxr.model.classifier import Classifier
+
+        return Teacher(Classifier.from_pretrained(name))
+    try:
+        return DenseNetFeatures.from_weights(file)
+    except ValueError as error:
+        raise UserError(f"teacher {name!r}: {error}") from error

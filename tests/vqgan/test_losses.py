@@ -3,9 +3,12 @@ import torch
 
 from vqgan.losses import (
     LossConfig,
+    clinical_loss,
     contrast_map,
     feature_loss,
     gradient_loss,
+    l1_loss,
+    l2_loss,
     pixel_loss,
     reconstruction_losses,
     texture_loss,
@@ -13,10 +16,13 @@ from vqgan.losses import (
 
 
 class Halving(torch.nn.Module):
-    """A feature network whose single feature map is half the image."""
+    """A feature network whose single feature map is half the image, pooled to rows."""
 
     def features(self, images: torch.Tensor) -> list[torch.Tensor]:
         return [images / 2]
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        return images.mean((1, 3)) / 2
 
 
 def ramp(values: list[float]) -> torch.Tensor:
@@ -68,6 +74,42 @@ def test_contrast_map_by_hand() -> None:
 def test_feature_loss_is_relative() -> None:
     images = torch.ones(1, 1, 4, 4)
     assert feature_loss(1.5 * images, images, Halving()).item() == pytest.approx(0.25, rel=1e-4)
+
+
+def test_plain_losses_by_hand() -> None:
+    reconstruction, images = ramp([0.5, 0.0]), ramp([0.0, 0.1])
+    assert l1_loss(reconstruction, images).item() == pytest.approx(0.3)
+    assert l2_loss(reconstruction, images).item() == pytest.approx(0.13)
+
+
+def test_clinical_loss_is_a_sum_over_features_and_a_mean_over_images() -> None:
+    # Rows off by 0.2 and 0.4 in one image: halved, 0.1^2 + 0.2^2; the other image is right.
+    images = torch.zeros(2, 1, 2, 3)
+    reconstruction = images.clone()
+    reconstruction[0, 0, 0], reconstruction[0, 0, 1] = 0.2, 0.4
+    reconstruction.requires_grad_()
+    loss = clinical_loss(reconstruction, images, Halving())
+    assert loss.item() == pytest.approx(0.05 / 2)
+    loss.backward()
+    assert reconstruction.grad[0].abs().min() > 0 and reconstruction.grad[1].abs().max() == 0
+
+
+def test_every_weight_scales_its_part() -> None:
+    torch.manual_seed(0)
+    images, reconstruction = torch.rand(2, 1, 16, 16), torch.rand(2, 1, 16, 16)
+    once = LossConfig(feature=1.0, clinical=1.0, l1=1.0, l2=1.0)
+    twice = LossConfig(pixel=2, gradient=1.4, texture=1.0, feature=2.0, clinical=2.0, l1=2.0, l2=2.0)
+    parts = [reconstruction_losses(reconstruction, images, each, None, Halving()) for each in (once, twice)]
+    assert set(parts[0]) == {"pixel", "gradient", "texture", "feature", "clinical", "l1", "l2"}
+    for name, part in parts[0].items():
+        assert parts[1][name].item() == pytest.approx(2 * part.item(), rel=1e-5)
+
+
+def test_lpips_and_its_files_go_together() -> None:
+    with pytest.raises(ValueError, match=r"losses.lpips is 1.0, with lpips_vgg '' and lpips_heads ''"):
+        LossConfig(lpips=1.0)
+    with pytest.raises(ValueError, match="serve nothing else"):
+        LossConfig(lpips_vgg="a.pth", lpips_heads="b.pth")
 
 
 def test_parts_of_weight_zero_are_left_out_and_a_missing_network_is_said() -> None:

@@ -1,10 +1,13 @@
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
 from torch.utils.data import Dataset
 
 from tests.vqgan.test_losses import Halving
@@ -13,7 +16,10 @@ from vqgan.augmentation import AugmentationConfig
 from vqgan.discriminator import DiscriminatorConfig
 from vqgan.losses import LossConfig
 from vqgan.run_directory import ResumeError
+from vqgan.simvq import SimVQConfig
+from vqgan.taming.quantizer import TamingCodebookConfig
 from vqgan.training import TrainingConfig, TrainingResult, learning_rate_share, train
+from vqgan.vq import VQConfig
 
 CONFIG = TrainingConfig(
     model=VQGANConfig(
@@ -76,18 +82,35 @@ def fingerprint_of(run_dir: Path) -> str:
     return VQGAN.from_pretrained(run_dir / "model").fingerprint
 
 
+def with_codebook(**settings) -> VQGANConfig:
+    """The model of CONFIG with a learned codebook."""
+    return replace(CONFIG.model, levels=VQGANConfig().levels, **settings)
+
+
 EVERYTHING = replace(
     CONFIG,
+    model=with_codebook(quantizer="vq", vq=VQConfig(codebook_size=32, codebook_dim=4, revive_after=2)),
     ema_decay=0.5,
     augmentation=AugmentationConfig(shift=0.1, gamma=0.1),
-    discriminator=DiscriminatorConfig(weight=0.1, start_step=3, channels=8, num_layers=2),
-    losses=LossConfig(feature=0.1),
+    discriminator=DiscriminatorConfig(
+        weight=0.1, start_step=1, channels=8, num_layers=2, scales=2, lecam=0.1, lecam_decay=0.5
+    ),
+    losses=LossConfig(feature=0.1, clinical=1.0, l1=0.5),
+)
+BY_GRADIENT = replace(
+    CONFIG,
+    model=with_codebook(
+        quantizer="vq",
+        vq=VQConfig(codebook_size=32, codebook_dim=4, update="gradient", entropy=0.1, revive_after=2),
+    ),
 )
 
 
-@pytest.mark.parametrize("config", [CONFIG, EVERYTHING], ids=["plain", "everything"])
+@pytest.mark.parametrize(
+    "config", [CONFIG, EVERYTHING, BY_GRADIENT], ids=["plain", "everything", "codebook by gradient"]
+)
 def test_a_killed_run_goes_on_with_the_same_curve(tmp_path: Path, config: TrainingConfig) -> None:
-    network = Halving() if config.losses.feature else None
+    network = Halving() if config.losses.needs_features else None
     whole = train_blobs(tmp_path / "whole", config, feature_network=network)
     with pytest.raises(
         KeyboardInterrupt
@@ -97,6 +120,70 @@ def test_a_killed_run_goes_on_with_the_same_curve(tmp_path: Path, config: Traini
     assert resumed.step == whole.step == 8 and resumed.is_finished
     assert metrics_of(tmp_path / "cut") == metrics_of(tmp_path / "whole")
     assert fingerprint_of(tmp_path / "cut") == fingerprint_of(tmp_path / "whole")
+
+
+def test_a_checkpoint_holds_what_the_codebook_remembers(tmp_path: Path) -> None:
+    train_blobs(tmp_path, replace(EVERYTHING, steps=3), feature_network=Halving())
+    (checkpoint,) = (tmp_path / "checkpoints").iterdir()
+    states = [torch.load(file, weights_only=True) for file in checkpoint.glob("custom_checkpoint_*.pkl")]
+    (statistics,) = [state for state in states if "means" in state]
+    assert statistics["steps"] == 3 and statistics["idle"].max() <= 3
+    saved = load_file(tmp_path / "model" / "model.safetensors")
+    assert "quantizer.vectors" in saved and "quantizer.means" not in saved
+
+
+@pytest.fixture
+def any_precision() -> Iterator[None]:
+    """accelerate keeps the precision of a process's first run for all that follow."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.usefixtures("any_precision")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        dict(quantizer="simvq", simvq=SimVQConfig(codebook_size=16, codebook_dim=4)),
+        dict(quantizer="taming", taming_codebook=TamingCodebookConfig(codebook_size=16, codebook_dim=4)),
+    ],
+    ids=["simvq", "taming"],
+)
+def test_every_quantizer_can_be_trained_in_bfloat16(tmp_path: Path, settings: dict) -> None:
+    result = train_blobs(
+        tmp_path, replace(CONFIG, model=with_codebook(**settings), steps=2, mixed_precision="bf16")
+    )
+    lines = metrics_of(tmp_path)
+    assert all(
+        math.isfinite(value) for line in lines for value in line.values() if not isinstance(value, str)
+    )
+    assert lines[0]["quantizer"] > 0 and 0 < lines[0]["usage"] <= 1
+    assert VQGAN.from_pretrained(result.model_dir).config.quantizer == settings["quantizer"]
+
+
+def test_a_run_from_before_there_was_a_setting_goes_on(tmp_path: Path) -> None:
+    train_blobs(tmp_path / "whole")
+    train_blobs(tmp_path / "old", replace(CONFIG, max_minutes=1e-9))
+    settings = json.loads((tmp_path / "old" / "training.json").read_text())
+    for name in ("architecture", "quantizer", "taming", "vq"):
+        del settings["model"][name]
+    del settings["tensorboard"], settings["losses"]["clinical"], settings["discriminator"]["scales"]
+    (tmp_path / "old" / "training.json").write_text(json.dumps(settings))
+    train_blobs(tmp_path / "old")
+    assert fingerprint_of(tmp_path / "old") == fingerprint_of(tmp_path / "whole")
+
+
+def test_curves_and_sheets_go_to_tensorboard_unless_switched_off(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="needs pip install llmcxr[log]")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train_blobs(tmp_path / "on", replace(CONFIG, steps=4))
+    events = EventAccumulator(str(tmp_path / "on" / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [3, 4]
+    assert set(events.Tags()["scalars"]) >= {"train/psnr", "train/usage", "validation/psnr"}
+    assert [event.step for event in events.Images("reconstructions")] == [4]
+    train_blobs(tmp_path / "off", replace(CONFIG, steps=1, tensorboard=False))
+    assert not (tmp_path / "off" / "tensorboard").exists()
 
 
 def test_a_run_stopped_by_the_clock_goes_on_with_the_same_curve(tmp_path: Path) -> None:
@@ -155,6 +242,16 @@ def test_the_seed_decides_the_weights(tmp_path: Path) -> None:
     assert prints[0] == prints[1] != prints[2]
 
 
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    first = train_blobs(tmp_path / "first", replace(CONFIG, steps=1))
+    still = replace(CONFIG, steps=1, learning_rate=0, muon_learning_rate=0, start_from=str(first.model_dir))
+    train_blobs(tmp_path / "second", still, seed=1)
+    assert fingerprint_of(tmp_path / "second") == fingerprint_of(tmp_path / "first")
+    other = replace(still, model=replace(CONFIG.model, levels=(5, 3)))
+    with pytest.raises(ValueError, match=r"start_from .*levels=\(5, 5\).*, but model is .*levels=\(5, 3\)"):
+        train_blobs(tmp_path / "third", other)
+
+
 def test_a_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
     train_blobs(tmp_path, replace(CONFIG, steps=2))
     with pytest.raises(ResumeError, match="batch_size = 4, now batch_size = 2 is asked for"):
@@ -177,3 +274,5 @@ def test_learning_rate_by_hand() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         TrainingConfig(batch_size=0)
+    with pytest.raises(ValueError, match="wandb must be '', 'offline' or 'online', got 'yes'"):
+        TrainingConfig(wandb="yes")

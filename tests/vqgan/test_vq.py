@@ -46,7 +46,7 @@ def test_losses_by_hand() -> None:
 
 def test_running_means_by_hand() -> None:
     # Two latents (0.6, 0.8) and (-0.6, 0.8) take (0, 1); with a decay of one half the mean of code 1 is
-    # (0, 1) / 2 + (0, 1.6) / 2, the others' only shrink: no direction changes. A third, (1, 0.02), turns code 0.
+    # (0, 1) / 2 + (0, 1.6) / 2, the others' only shrink: no direction changes.
     quantizer = with_vectors(*AXES, **PLAIN, ema_decay=0.5).train()
     quantizer(latents_of([0.6, 0.8], [-0.6, 0.8]))
     torch.testing.assert_close(quantizer.means, torch.tensor([[0.5, 0.0], [0.0, 1.3], [-0.5, 0.0]]))
@@ -55,8 +55,10 @@ def test_running_means_by_hand() -> None:
     turned = torch.tensor([0.25 + 0.4, 0.3])
     torch.testing.assert_close(quantizer.vectors[0], turned / turned.norm())
     before = quantizer.vectors.clone()
+    with torch.no_grad():
+        quantizer(latents_of([0.8, 0.6]))
     quantizer.eval()(latents_of([0.8, 0.6]))
-    assert torch.equal(quantizer.vectors, before)  # evaluation teaches nothing
+    assert torch.equal(quantizer.vectors, before)  # neither encoding nor evaluation teaches
 
 
 @pytest.mark.parametrize("update", ["ema", "gradient"])
@@ -115,7 +117,8 @@ def test_codes_and_vectors_round_trip(size: int, dim: int, seed: int) -> None:
     quantizer = VQ(VQConfig(codebook_size=size, codebook_dim=dim)).eval()
     codes = torch.randint(size, (2, 3, 2))
     quantized = quantizer.codes_to_quantized(codes)
-    assert torch.equal(quantizer(3 * quantized).codes, codes)
+    # two vectors may be so near that either is the nearest, within a float's precision
+    torch.testing.assert_close(quantizer(3 * quantized).quantized, quantized, atol=1e-3, rtol=0)
     assert torch.equal(quantizer.codebook()[codes].movedim(-1, 1), quantized)
 
 

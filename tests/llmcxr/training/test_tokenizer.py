@@ -79,10 +79,37 @@ def test_a_run_goes_on_and_refuses_other_settings(films: Path) -> None:
 
 
 def test_a_feature_loss_and_its_teacher_go_together(films: Path) -> None:
-    with pytest.raises(UserError, match="needs a teacher"):
-        run_of(films, training=TrainingConfig(losses=LossConfig(feature=1)))
+    for losses in (LossConfig(feature=1), LossConfig(clinical=100)):
+        with pytest.raises(UserError, match="needs a teacher"):
+            run_of(films, training=TrainingConfig(losses=losses))
     with pytest.raises(UserError, match="serves nothing else"):
         run_of(films, teacher="runs/teacher/classifier")
+
+
+def test_a_classifier_of_any_size_is_a_teacher_of_both_losses(films: Path) -> None:
+    from llmcxr.model.classifier import Classifier, ClassifierConfig
+
+    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "teacher")
+    losses = LossConfig(feature=0.1, clinical=100.0)
+    training = TrainingConfig(model=TINY, losses=losses, steps=1, batch_size=2, log_every=1)
+    config = run_of(films, teacher=str(films.parent / "teacher"), training=training)
+    run(config)
+    first = json.loads((Path(config.run_dir) / "metrics.jsonl").read_text().splitlines()[0])
+    assert first["feature"] > 0 and first["clinical"] > 0
+
+
+def test_a_missing_file_is_a_users_error(films: Path) -> None:
+    losses = LossConfig(lpips=1, lpips_vgg="no_vgg.pth", lpips_heads="no_heads.pth")
+    with pytest.raises(UserError, match=r"no_vgg.pth: expected a checkpoint, found no such file"):
+        run(run_of(films, training=TrainingConfig(model=TINY, losses=losses)))
+
+
+def test_wrong_weights_of_a_teacher_are_said_with_the_file(films: Path) -> None:
+    torch.save({"features.conv0.weight": torch.zeros(1)}, films.parent / "wrong.pt")
+    training = TrainingConfig(model=TINY, losses=LossConfig(clinical=100.0))
+    config = run_of(films, teacher=f"xrv:{films.parent / 'wrong.pt'}", training=training)
+    with pytest.raises(UserError, match=r"wrong.pt: expected the weights of a torchxrayvision DenseNet-121"):
+        run(config)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -90,6 +117,32 @@ def test_every_config_can_be_loaded(path: Path) -> None:
     config = load(path, [], kinds={"tokenizer": TokenizerRun})
     assert config.kind == "tokenizer"
     assert path.read_text().startswith("# ") and f"configs/tokenizer/{path.name}" in path.read_text()
+
+
+F8 = "cell_height=8 cell_width=8 taming.multipliers=[1,2,2,4] taming.attention_sides=[32]"
+F32 = "cell_height=32 cell_width=32 taming.multipliers=[1,1,2,2,4,4] taming.attention_sides=[8]"
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "grid", "codebook_size"),
+    [
+        ("taming_f16", "", 16, 1024),
+        ("taming_f16", F8, 32, 1024),
+        ("taming_f16", F32, 8, 1024),
+        ("taming_f16", "image_size=512 taming.attention_sides=[32]", 32, 1024),
+        ("cxr_f16", "", 16, 4096),
+        ("cxr_f16", "cell_height=8 cell_width=8", 32, 4096),
+        ("cxr_f16", "cell_height=32 cell_width=32", 8, 4096),
+        ("cxr_f16", "cell_height=8 cell_width=32", (32, 8), 4096),
+        ("cxr_f16", "image_size=512", 32, 4096),
+        ("cxr_f16", "quantizer=vq levels=[8,5,5,5] vq.codebook_size=2048", 16, 2048),
+    ],
+)
+def test_the_overrides_in_the_headers(name: str, overrides: str, grid: object, codebook_size: int) -> None:
+    settings = [f"training.model.{override}" for override in overrides.split()]
+    model = load(CONFIGS / f"{name}.yaml", settings, kinds={"tokenizer": TokenizerRun}).training.model
+    assert model.grid == (grid if isinstance(grid, tuple) else (grid, grid))
+    assert model.codebook_size == codebook_size
 
 
 def test_an_impossible_grid_in_a_config_is_said(tmp_path: Path) -> None:
