@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
+from llmcxr.bench.timing import Row, Work, compare, count_flops, interleave, measure_peak, table
 from llmcxr.data.code_store import CodeStore
 from vqgan import VQGAN, VQGANConfig
 
@@ -30,40 +27,10 @@ NUM_IMAGES = 64
 REPEATS = 5
 
 
-@dataclass(frozen=True)
-class Row:
-    name: str
-    ours: float  # images per second
-    plain: float
-    ratio: float
-    spread: float  # of the ratio over repeats, highest minus lowest
-    roofline_share: float | None
-
-
-def measure(
-    name: str, ours: Callable[[], object], plain: Callable[[], object], peak: float | None = None
-) -> Row:
-    """Alternate both ways, so that a change of the machine's pace meets both."""
-    ours(), plain()
-    seconds = [(_seconds(ours), _seconds(plain)) for _ in range(REPEATS)]
-    ratios = [slow / fast for fast, slow in seconds]
-    fast = statistics.median(pair[0] for pair in seconds)
-    slow = statistics.median(pair[1] for pair in seconds)
-    share = None if peak is None else _count_flops(ours) / fast / peak
-    return Row(
-        name,
-        NUM_IMAGES / fast,
-        NUM_IMAGES / slow,
-        statistics.median(ratios),
-        max(ratios) - min(ratios),
-        share,
-    )
-
-
-def _measure_peak() -> float:
-    """Floating-point operations per second of a matrix product, the best of some."""
-    matrix = torch.rand(1024, 1024)
-    return 2 * 1024**3 / min(_seconds(lambda: matrix @ matrix) for _ in range(REPEATS))
+def measure(name: str, ours: Work, plain: Work, peak: float | None = None) -> Row:
+    times = interleave({"ours": ours, "plain": plain}, REPEATS)
+    flops = None if peak is None else count_flops(ours)
+    return compare(name, times["ours"], times["plain"], NUM_IMAGES, NUM_IMAGES, flops, peak)
 
 
 def measure_all(config: VQGANConfig) -> list[Row]:
@@ -90,7 +57,7 @@ def measure_all(config: VQGANConfig) -> list[Row]:
             lambda: _gradients(model, images),
         ),
     ]
-    peak = _measure_peak()
+    peak = measure_peak()
     return [measure(*work, peak) for work in works] + [_measure_store(model, images)]
 
 
@@ -113,18 +80,6 @@ def _gradients(model: VQGAN, images: Tensor) -> None:
         model.zero_grad()
 
 
-def _count_flops(work: Callable[[], object]) -> int:
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops()
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,10 +89,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     rows = measure_all(VQGANConfig())
-    print(f"{'images/s':36} {'ours':>10} {'plain':>10} {'ratio':>8} {'spread':>7} {'roofline':>9}")
-    for row in rows:
-        share = "" if row.roofline_share is None else f"{row.roofline_share:9.0%}"
-        print(f"{row.name:36} {row.ours:10.1f} {row.plain:10.1f} {row.ratio:8.2f} {row.spread:7.2f} {share}")
+    print(table(rows))
     if arguments.json:
         arguments.json.write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2) + "\n")
 

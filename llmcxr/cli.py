@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmcxr.cli_evaluate import add_commands
+from llmcxr import cli_bench, cli_evaluate
 from llmcxr.device import choose_device
 from llmcxr.errors import UserError
 from llmcxr.files import check_writable
@@ -60,7 +60,10 @@ generate_app = _program(
 )
 evaluate_app = _program("evaluate", "Score a model.")
 app.add_typer(evaluate_app)
-add_commands(evaluate_app)
+cli_evaluate.add_commands(evaluate_app)
+bench_app = _program("bench", "Measure speed against the plain way.")
+app.add_typer(bench_app)
+cli_bench.add_commands(bench_app)
 
 ModelOption = Annotated[str, typer.Option(help="A model directory, or 'phantom', the embedded model.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model directory, or 'phantom'.", metavar="MODEL")]

@@ -120,4 +120,5 @@ class VQGAN(nn.Module):
         config, weights = storage.read_directory(directory, VQGANConfig)
         model = cls(config)
         storage.load_weights(model, weights, directory)
-        return model.eval()
+        # the layout in which convolutions and group norms are fastest, on a CPU and on a GPU
+        return model.to(memory_format=torch.channels_last).eval()
