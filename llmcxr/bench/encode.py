@@ -1,9 +1,9 @@
 """How fast image tokenizers encode, against the encoder of taming-transformers as LLM-CXR runs it.
 
 The plain way is the real `taming-transformers-rom1504`: its Encoder, 1 x 1 convolution and VectorQuantizer2,
-on three equal channels, in the layout that torch gives by default. Ours is `VQGAN.encode`: with the same weights
-(`taming_f16`), and with our architecture (`cxr_f16`), both at 256 px and 16 x 16 codes. Weights are random:
-no time depends on them.
+on three equal channels, in the layout that torch gives by default. Ours is `VQGAN.encode`: with the same
+weights (`taming_f16`), and with our architecture (`cxr_f16`), both at 256 px and 16 x 16 codes. Weights are
+random: no time depends on them.
 """
 
 from __future__ import annotations
