@@ -25,9 +25,10 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BLACK = 0.02  # grey at and below which a pixel shows nothing: padding and collimation
 
 # Of images as the training, 2 in 100 lie outside its 1% and 99% quantiles: so many more, and at least so
-# many, are no chance.
+# many, are no chance, nor is a median beyond its 5% or 95% quantile. Fewer images say nothing.
 MOST_OUTSIDE = 0.10
 FEWEST_OUTSIDE = 3
+FEWEST_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,11 @@ def compare_images(summary: ImageSummary, measured: Mapping[str, np.ndarray]) ->
     for name, quantiles in summary.quantiles.items():
         values, by_level = measured[name], dict(zip(QUANTILES, quantiles, strict=True))
         is_outside = (values < by_level[0.01] - 1e-4) | (values > by_level[0.99] + 1e-4)
-        num_outside, share = int(is_outside.sum()), float(is_outside.mean())
-        is_shifted = num_outside >= FEWEST_OUTSIDE and share > MOST_OUTSIDE
-        shifts.append(Shift(name, float(np.median(values)), by_level[0.5], share, is_shifted))
+        share, median = float(is_outside.mean()), float(np.median(values))
+        is_odd = share > MOST_OUTSIDE and is_outside.sum() >= FEWEST_OUTSIDE
+        is_odd |= not by_level[0.05] - 1e-4 <= median <= by_level[0.95] + 1e-4
+        is_shifted = bool(is_odd) and len(values) >= FEWEST_IMAGES
+        shifts.append(Shift(name, median, by_level[0.5], share, is_shifted))
     return shifts
 
 
@@ -97,6 +100,13 @@ def write_summary(directory: str | Path, summary: ImageSummary) -> None:
     """Beside the config and the weights of a tokenizer, whose fingerprint does not depend on it."""
     with replacing(Path(directory) / FILE) as beside:
         beside.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
+
+
+def copy_summary(source: str | Path, target: str | Path) -> None:
+    """From one copy of a tokenizer to another, where it has one."""
+    summary = read_summary(source)
+    if summary is not None:
+        write_summary(target, summary)
 
 
 def read_summary(directory: str | Path) -> ImageSummary | None:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llmcxr.data.rejections import Rejections
+from llmcxr.device import images_at_once
 from llmcxr.errors import UserError
 
 if TYPE_CHECKING:
@@ -328,8 +329,9 @@ def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata)
     if not len(images):
         return np.zeros((0, metadata.augmentations, *metadata.grid), metadata.dtype)
     device = next(tokenizer.parameters()).device
-    codes = tokenizer.encode(images.flatten(0, 1).to(device))
-    return codes.cpu().numpy().reshape(*images.shape[:2], *metadata.grid)
+    parts = images.flatten(0, 1).split(images_at_once(images.shape[-1], device.type))
+    codes = np.concatenate([tokenizer.encode(part.to(device)).cpu().numpy() for part in parts])
+    return codes.reshape(*images.shape[:2], *metadata.grid)
 
 
 def _append(path: Path, content: bytes) -> None:

@@ -84,22 +84,35 @@ def fidelity_line(result: dict) -> str:
     return f"Tokenizer on {result['n']} images: {', '.join(parts)}"
 
 
+ERASURE_COLUMNS = {
+    "auroc_original": "AUROC before",
+    "auroc_reconstructed": "AUROC after",
+    "auroc_change": "change",
+    "survival": "survival",
+    "f1_original": "F1 before",
+    "f1_reconstructed": "F1 after",
+    "support": "n",
+    "lesion_psnr": "lesion dB",
+    "num_lesions": "lesions",
+    "line_contrast": "line contrast",
+    "num_lines": "lines",
+}
+
+
 def erasure_table(result: dict) -> str:
-    """What the tokenizer erases, a row for each finding; empty where nothing is known of any."""
-    if not result["per_finding"]:
+    """What the tokenizer erases: a row for each finding, a column for what is known of any, or nothing."""
+    scores = [*result["per_finding"].values(), result["macro"]]
+    columns = [name for name in ERASURE_COLUMNS if any(score.get(name) is not None for score in scores)]
+    if not columns:
         return ""
-    columns = ("survival", "f1_original", "f1_reconstructed", "lesion_psnr", "line_contrast", "support")
-    aurocs = ("auroc_original", "auroc_reconstructed", "auroc_change")
 
-    def cells(score: dict, columns: Sequence[str]) -> list[str]:
-        return [number(score.get(column)) + interval(score.get(f"{column}_interval")) for column in columns]
+    def cells(score: dict) -> list[str]:
+        return [number(score.get(name)) + interval(score.get(f"{name}_interval")) for name in columns]
 
-    rows = [
-        [name, *cells(score, aurocs), *cells(score, columns)] for name, score in result["per_finding"].items()
-    ]
-    rows.append(["**macro**", *cells(result["macro"], aurocs), *cells(result["macro"], columns)])
-    head = ["tokenizer", "AUROC before", "AUROC after", "change", "survival", "F1 before", "F1 after"]
-    return markdown([*head, "lesion dB", "line contrast", "n"], rows)
+    rows = [[name, *cells(score)] for name, score in result["per_finding"].items()]
+    means = {"lesion_psnr": result["lesion_psnr"], "line_contrast": result["line_contrast"]}
+    rows.append(["**macro**", *cells(result["macro"] | means)])
+    return markdown(["tokenizer", *(ERASURE_COLUMNS[name] for name in columns)], rows)
 
 
 def ratio_line(name: str, result: dict) -> str:

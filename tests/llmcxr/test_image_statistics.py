@@ -43,6 +43,10 @@ def test_alike_images_pass_and_brighter_ones_are_shifted():
     assert brighter["brightness"].training_median == pytest.approx(0.4, abs=0.03)
     one = compare_images(summary, measure_images(np.ones((1, 16, 16))))
     assert not any(shift.is_shifted for shift in one)  # one odd image is no other site
+    narrow = measure_images(
+        np.full((20, 16, 16), 0.45)
+    )  # all within the range of brightness, none of contrast
+    assert {s.statistic: s.is_shifted for s in compare_images(summary, narrow)}["contrast"]
 
 
 def test_what_is_written_is_read(tmp_path):

@@ -16,6 +16,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqgan.taming import winograd
+
 
 @dataclass(frozen=True)
 class TamingConfig:
@@ -82,10 +84,14 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.conv1(F.silu(self.norm1(x), inplace=not self.training))
-        residual = self.conv2(F.silu(self.norm2(residual), inplace=not self.training))
+        residual = _convolve(self.conv1, F.silu(self.norm1(x), inplace=not self.training))
+        residual = _convolve(self.conv2, F.silu(self.norm2(residual), inplace=not self.training))
         # in place where nothing is learned: a new 32 MiB tensor costs more in page faults than its sum
         return self.shortcut(x) + residual if torch.is_grad_enabled() else residual.add_(self.shortcut(x))
+
+
+def _convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    return winograd.convolve(x, conv.weight, conv.bias) if winograd.pays(x, conv) else conv(x)
 
 
 class Attention(nn.Module):

@@ -14,6 +14,7 @@ import torch
 
 from llmcxr.data import Dataset, Rejections
 from llmcxr.data.read_ahead import read_ahead
+from llmcxr.device import images_at_once
 from llmcxr.errors import UserError
 
 
@@ -70,6 +71,10 @@ def _read(
 def _reconstruct(tokenizer: Any, items: Sequence[tuple[int, np.ndarray]]) -> Batch:
     images = np.stack([image for _, image in items])
     device = next(tokenizer.parameters()).device
-    codes = tokenizer.encode(torch.from_numpy(images)[:, None].to(device))
-    decoded = tokenizer.decode(codes)[:, 0].cpu().numpy()
-    return Batch([index for index, _ in items], images, decoded, codes.cpu().numpy())
+    codes, decoded = [], []
+    for part in torch.from_numpy(images)[:, None].split(images_at_once(images.shape[-1], device.type)):
+        codes.append(tokenizer.encode(part.to(device)))
+        decoded.append(tokenizer.decode(codes[-1])[:, 0].cpu())
+    return Batch(
+        [index for index, _ in items], images, torch.cat(decoded).numpy(), torch.cat(codes).cpu().numpy()
+    )

@@ -187,11 +187,15 @@ def _compare_site(training: ImageSummary | None, statistics: Sequence[dict[str, 
         )
         return {"judged": False, "warnings": [unknown], "statistics": []}
     shifts = compare_images(training, join_statistics(statistics))
-    warnings = [
-        f"these images differ from those of the training: {shift.outside:.0%} of them are outside "
-        f"its range of {shift.statistic} (median {shift.median:.3f}, there {shift.training_median:.3f}; "
-        "2% are expected); do not trust the tokenizer on them before looking at the sheet"
+    odd = [
+        f"{shift.statistic} (median {shift.median:.3f}, there {shift.training_median:.3f}; "
+        f"{shift.outside:.0%} outside its range)"
         for shift in shifts
         if shift.is_shifted
     ]
+    difference = (
+        f"these images differ from those of the tokenizer's training in {', '.join(odd)}; do not trust the "
+        "tokenizer on them before looking at the sheet"
+    )
+    warnings = [difference] if odd else []
     return {"judged": True, "warnings": warnings, "statistics": [asdict(shift) for shift in shifts]}
