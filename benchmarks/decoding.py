@@ -20,11 +20,11 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 from llmcxr import CXR
+from llmcxr.bench.timing import Row, measure, measure_peak, table, write_rows
 from llmcxr.data import open_dataset
 from llmcxr.decoding import engine
 from llmcxr.decoding.sampling import GREEDY, Sampling
 from llmcxr.prompts import DRAW, REPORT
-from llmcxr.timing import Row, measure, table, write_rows
 
 REPEATS = 3
 REPORT_WORDS = 48  # both write so many in every row
@@ -76,11 +76,12 @@ def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[li
         return generate(top_p=0.92)
 
     flops = _step_flops(cxr, vocabulary.codebook_size) * num_rows * num_cells
+    peak = measure_peak()
     rows = [
         measure(
             "draw, guided: engine, generate restricted", guided, restricted, num_rows, 2 * flops, REPEATS
         ),
-        measure("draw: engine, generate as LLM-CXR", unguided, as_llm_cxr, num_rows, flops, REPEATS),
+        measure("draw: engine, generate as LLM-CXR", unguided, as_llm_cxr, num_rows, flops, peak, REPEATS),
     ]
     return rows, [_share_whole(cxr, words) for words in (restricted(), as_llm_cxr())]
 
@@ -106,7 +107,7 @@ def measure_reading(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> Row:
         )
 
     flops = _step_flops(cxr, cxr.model.vocabulary.image_token_offset) * num_rows * REPORT_WORDS
-    return measure("read, greedy: engine, generate", ours, generate, num_rows, flops, REPEATS)
+    return measure("read, greedy: engine, generate", ours, generate, num_rows, flops, measure_peak(), REPEATS)
 
 
 def _step_flops(cxr: CXR, scored_rows: int) -> float:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmcxr.cli_evaluate import add_commands
+from llmcxr import cli_bench, cli_evaluate
+from llmcxr.device import choose_device
 from llmcxr.errors import UserError
 from llmcxr.files import check_writable
 from llmcxr.terminal import progress, say
@@ -59,7 +60,10 @@ generate_app = _program(
 )
 evaluate_app = _program("evaluate", "Score a model.")
 app.add_typer(evaluate_app)
-add_commands(evaluate_app)
+cli_evaluate.add_commands(evaluate_app)
+bench_app = _program("bench", "Measure speed against the plain way.")
+app.add_typer(bench_app)
+cli_bench.add_commands(bench_app)
 
 ModelOption = Annotated[str, typer.Option(help="A model directory, or 'phantom', the embedded model.")]
 ModelArgument = Annotated[str, typer.Argument(help="A model directory, or 'phantom'.", metavar="MODEL")]
@@ -273,27 +277,45 @@ def curves_command(
 @app.command("encode")
 def encode_command(
     dataset: Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")],
-    tokenizer: Annotated[Path, typer.Argument(help="An image tokenizer directory.", metavar="TOKENIZER")],
+    tokenizer: Annotated[
+        str,
+        typer.Argument(
+            help="An image tokenizer or model directory, or 'cxr' or 'phantom'.", metavar="TOKENIZER"
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="The code store to write.", metavar="OUT")],
+    codings: Annotated[
+        int, typer.Option(min=1, help="Of each image: the first as it is, the others shifted, turned, ...")
+    ] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Threads that read files; 0 is one per core.")] = 0,
     cache_dir: Annotated[Path, typer.Option(help="Where computed images are kept.")] = Path("runs/cache"),
     device: DeviceOption = "auto",
 ) -> None:
     """Turn a dataset's radiographs into codes, once, so that training reads integers.
 
-    The same command goes on where an interrupted one stopped. Radiographs that cannot be read are left out
-    and listed in rejected.jsonl beside the store.
+    The same command goes on where an interrupted one stopped. Radiographs that cannot be read are left out,
+    listed with the reason in OUT/rejected.jsonl, and counted at the end; the exit code is then 1. Under
+    accelerate launch each process encodes its part.
 
     \b
-    Example:
-      llmcxr encode nih:data/nih runs/tokenizer-nih/model runs/nih-codes
+    Examples:
+      llmcxr encode nih:data/nih cxr runs/nih-codes
+      llmcxr encode nih:data/nih runs/tokenizer-nih/model runs/nih-codes --codings 4
+      accelerate launch --num_processes 4 -m llmcxr encode nih:data/nih cxr runs/nih-codes
     """
     from llmcxr.model.directory import load_image_tokenizer
-    from llmcxr.training.encoding import encode_dataset
+    from llmcxr.training.encoding import EncodingConfig, encode_dataset, find_ranks
 
-    image_tokenizer = load_image_tokenizer(tokenizer)
-    store = encode_dataset(dataset, image_tokenizer.to(_device(device)), out, cache_dir)
+    ranks = find_ranks()  # gives each process its own GPU, before the tokenizer goes to one
+    image_tokenizer = load_image_tokenizer(tokenizer).to(choose_device(device))
+    store = encode_dataset(dataset, image_tokenizer, out, cache_dir, EncodingConfig(codings), ranks, workers)
+    if ranks.index:
+        return
     say(f"{len(store)} radiographs as codes on a {'x'.join(map(str, store.metadata.grid))} grid")
     print(out)
+    if store.rejected:
+        say(f"{len(store.rejected)} were left out; see {out / 'rejected.jsonl'}")
+        raise typer.Exit(1)
 
 
 @app.command("export")
@@ -431,7 +453,7 @@ def _load(model: str, device: str) -> CXR:
     from llmcxr import CXR
 
     transformers_logging.disable_progress_bar()
-    return CXR.from_pretrained(model, device=_device(device))
+    return CXR.from_pretrained(model, device=choose_device(device))
 
 
 def _load_reader(model: str, device: str) -> CXR:
@@ -441,16 +463,6 @@ def _load_reader(model: str, device: str) -> CXR:
     cxr = _load(model, device)
     say(f"{DISCLAIMER} {PHANTOM_NOTICE}" if cxr.is_phantom_trained else DISCLAIMER)
     return cxr
-
-
-def _device(name: str) -> str:
-    import torch
-
-    has_cuda = torch.cuda.is_available()
-    if name not in ("auto", "cpu") and not (name.startswith("cuda") and has_cuda):
-        usable = "auto, cpu or cuda" if has_cuda else "auto or cpu, as there is no usable GPU here"
-        raise UserError(f"--device must be {usable}; got {name!r}")
-    return ("cuda" if has_cuda else "cpu") if name == "auto" else name
 
 
 def _run_dataclass(kind: str) -> type:

@@ -78,6 +78,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("sweep")(sweep_command)
     app.command("labeler")(labeler_command)
     app.command("compare")(compare_command)
+    app.command("tokenizer")(tokenizer_command)
 
 
 def _card_command(part: str | None, about: str):
@@ -250,6 +251,103 @@ def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) 
     result = score_labeler(open_dataset(dataset))
     _write(json_file, result)
     print(labeler_table(result))
+
+
+def tokenizer_command(
+    tokenizer: Annotated[
+        str,
+        typer.Argument(
+            help="An image tokenizer or model directory, or 'cxr' or 'phantom'.", metavar="TOKENIZER"
+        ),
+    ],
+    dataset: DatasetArgument,
+    n: Annotated[int | None, typer.Option(min=1, help="The first so many studies; all if not given.")] = None,
+    seed: SeedOption = 0,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(help="Of findings, trained apart from the tokenizer. For phantoms one ships."),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="For the Fréchet distance: classifier, or KIND:PATH with xrv, inception, rad-dino."
+        ),
+    ] = None,
+    json_file: JsonFileOption = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw the worst cases to this PNG.")] = None,
+    rejected: Annotated[Path, typer.Option(help="Images that cannot be read are listed here.")] = Path(
+        "rejected.jsonl"
+    ),
+    device: DeviceOption = "auto",
+) -> None:
+    """How much of a radiograph an image tokenizer keeps, and what it erases.
+
+    Findings are judged by a classifier that took part in no loss of the tokenizer: that of --classifier, or
+    for phantoms the one that ships. Its features also give the Fréchet distance, unless --features names
+    others.
+
+    \b
+    Examples:
+      llmcxr evaluate tokenizer phantom phantom:n=256,seed=1,split=test --json fidelity.json --sheet worst.png
+      llmcxr evaluate tokenizer cxr nih:data/nih,split=validate --classifier runs/classifier-nih/classifier
+    """
+    from llmcxr.data import Rejections, open_dataset
+    from llmcxr.device import choose_device
+    from llmcxr.evaluation.fidelity import evaluate_tokenizer
+    from llmcxr.evaluation.fidelity.sheet import write_sheet
+    from llmcxr.evaluation.image_metrics.features import open_extractor
+    from llmcxr.evaluation.tables import erasure_table, fidelity_line
+    from llmcxr.image_statistics import read_summary
+    from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
+
+    for file in (json_file, sheet, rejected):
+        if file is not None:
+            check_writable(file)
+    device, studies = choose_device(device), open_dataset(dataset)
+    model = load_image_tokenizer(tokenizer).to(device)
+    extractor = open_extractor(
+        features or ("classifier" if classifier is None else f"classifier:{classifier}")
+    )
+    with Rejections(rejected) as rejections:
+        result = evaluate_tokenizer(
+            model,
+            studies,
+            n,
+            classifier=_open_judge(classifier, dataset),
+            extractor=extractor,
+            training_images=read_summary(find_image_tokenizer(tokenizer)),
+            rejections=rejections,
+            seed=seed,
+        )
+    about = {"tokenizer": tokenizer, "fingerprint": model.fingerprint, "dataset": dataset}
+    scores = {
+        **about,
+        "grid": list(model.config.grid),
+        "image_size": model.config.image_size,
+        **result.scores,
+    }
+    _write(json_file, scores)
+    if sheet is not None:
+        write_sheet(sheet, model, studies, result.indices, result.psnr)
+    for warning in scores["site"]["warnings"]:
+        say(f"warning: {warning}")
+    print("\n\n".join(filter(None, (erasure_table(scores), fidelity_line(scores)))))
+    if len(rejections):
+        say(f"{len(rejections)} images were left out; see {rejected}")
+        raise typer.Exit(1)
+
+
+def _open_judge(classifier: Path | None, dataset: str) -> Classifier | None:
+    """The classifier of findings, which must know such images: the one that ships knows phantoms only."""
+    from llmcxr.evaluation.phantom import load_evaluator
+    from llmcxr.model.classifier import Classifier
+
+    if classifier is not None:
+        return Classifier.from_pretrained(classifier)
+    if dataset.startswith("phantom:"):
+        return load_evaluator()
+    say("no --classifier: which findings survive is not judged")
+    return None
 
 
 def compare_command(

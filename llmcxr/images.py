@@ -26,6 +26,7 @@ __all__ = [
     "Padding",
     "fit",
     "from_pil",
+    "place",
     "read",
     "read_size",
     "read_with_header",
@@ -212,19 +213,24 @@ def fit(image: np.ndarray, size: int | tuple[int, int]) -> tuple[np.ndarray, Pad
     """
     if image.ndim != 2 or 0 in image.shape:
         raise ValueError(f"expected pixels of shape (H, W), got {image.shape}")
+    padding = place(image.shape, size)
+    fitted = np.zeros(padding.size, dtype=np.float32)
+    fitted[padding.content] = _resize(image, padding.height, padding.width)
+    return fitted, padding
+
+
+def place(own_size: tuple[int, int], size: int | tuple[int, int]) -> Padding:
+    """Where `fit` puts a picture of `own_size` rows and columns, without its pixels."""
     rows, columns = (size, size) if isinstance(size, int | np.integer) else size
     if rows < 1 or columns < 1:
         raise ValueError(f"expected a size of at least 1 x 1, got {rows} x {columns}")
-    own_rows, own_columns = image.shape
+    own_rows, own_columns = own_size
     scale = min(rows / own_rows, columns / own_columns)
     height = min(rows, max(1, round(own_rows * scale)))
     width = min(columns, max(1, round(own_columns * scale)))
-    padding = Padding(
+    return Padding(
         (own_rows, own_columns), (rows, columns), (rows - height) // 2, (columns - width) // 2, height, width
     )
-    fitted = np.zeros((rows, columns), dtype=np.float32)
-    fitted[padding.content] = _resize(image, height, width)
-    return fitted, padding
 
 
 def unfit(fitted: np.ndarray, padding: Padding) -> np.ndarray:

@@ -66,6 +66,17 @@ class Question:
 
 
 @dataclass(frozen=True)
+class LesionBox:
+    """Where a reader marked a finding: shares of the film's height and width from its upper left corner."""
+
+    finding: str
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+@dataclass(frozen=True)
 class Study:
     study_id: str
     patient_id: str

@@ -24,6 +24,7 @@ ROOMS = {
     "llmcxr.__main__": 10,
     "llmcxr.cli": 9,
     "llmcxr.cli_evaluate": 8,
+    "llmcxr.cli_bench": 8,
     "llmcxr.serve": 7,
     "llmcxr.reasoning": 6,
     "llmcxr.evaluation": 6,

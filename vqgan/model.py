@@ -16,6 +16,7 @@ from vqgan.config import VQGANConfig
 from vqgan.fsq import FSQ
 from vqgan.layers import Decoder, Encoder
 from vqgan.quantizer import Quantizer
+from vqgan.shipped import find_directory
 from vqgan.simvq import SimVQ
 from vqgan.taming.networks import TamingDecoder, TamingEncoder
 from vqgan.taming.quantizer import TamingQuantizer
@@ -111,8 +112,13 @@ class VQGAN(nn.Module):
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> VQGAN:
-        """Raises ValueError, naming the file, where one is missing, altered or of another shape."""
-        config, weights = storage.read_directory(Path(directory), VQGANConfig)
+        """A directory, or the name of a tokenizer that ships with the package (`vqgan.shipped`: "cxr").
+
+        Raises ValueError, naming the file, where one is missing, altered or of another shape.
+        """
+        directory = find_directory(directory)
+        config, weights = storage.read_directory(directory, VQGANConfig)
         model = cls(config)
-        storage.load_weights(model, weights, Path(directory))
-        return model.eval()
+        storage.load_weights(model, weights, directory)
+        # the layout in which convolutions and group norms are fastest, on a CPU and on a GPU
+        return model.to(memory_format=torch.channels_last).eval()

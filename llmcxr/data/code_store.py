@@ -2,11 +2,15 @@
 
 A CodeStore directory holds
 
-    metadata.json   format, fingerprint of the tokenizer, grid, codebook_size, augmentations, num_images
+    metadata.json   format, dataset, tokenizer's fingerprint, grid, codebook_size, augmentations, num_images
     codes.bin       (images, augmentations, h * w) in the smallest unsigned type that holds a code
+    checksums.npy   the CRC-32 of each image's codes
     ids.npy         the image ids as sorted bytes;  rows.npy   the row in codes.bin of each
+    rejected.jsonl  what the dataset listed but gave no image of, and why; only where there is any
 
-All are memory-mapped, so that opening takes the same time at any size. Knows no pixels and no datasets.
+The arrays are memory-mapped, so that opening takes the same time at any size. While it is made, the work of
+each process is a log of whole batches in PATH.partial, from which an interrupted build goes on. Knows no
+pixels and no datasets.
 """
 
 from __future__ import annotations
@@ -14,13 +18,17 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmcxr.data.rejections import Rejections
+from llmcxr.device import images_at_once
 from llmcxr.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,10 +36,22 @@ if TYPE_CHECKING:
 
     from vqgan import VQGAN
 
-FORMAT = "code-store-1"
-# Gives, from image number `start` on, batches of ids and images: (B, 1, H, W), or (B, augmentations, 1, H,
-# W).
-OpenBatches = Callable[[int], Iterable[tuple[Sequence[str], "Tensor"]]]
+FORMAT = "code-store-2"
+LOG_FILE = "items.jsonl"  # of a build: an image id, or what was rejected, a line
+CHECKSUM_ROWS = 4096  # images whose codes are in memory while their checksums are made
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An item of a dataset that gave no image."""
+
+    name: str
+    reason: str
+
+
+# Gives, from item `start` of its part on, batches of (an image id or a Rejected for each item, the images):
+# (B, 1, H, W), or (B, augmentations, 1, H, W), with B the number of image ids.
+OpenBatches = Callable[[int], Iterable[tuple[Sequence[str | Rejected], "Tensor"]]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +61,7 @@ class CodeStoreMetadata:
     codebook_size: int
     augmentations: int = 1  # codings of each image; the first is of the image as it is
     num_images: int = 0
+    dataset: str = ""  # its opening string, where it has one
     format: str = FORMAT
 
     def __post_init__(self) -> None:
@@ -55,6 +76,19 @@ class CodeStoreMetadata:
         return self.augmentations * math.prod(self.grid) * self.dtype.itemsize
 
 
+@dataclass(frozen=True)
+class Ranks:
+    """The processes that build one store together, each from its own part of the dataset."""
+
+    index: int = 0
+    count: int = 1
+    wait: Callable[[], object] = lambda: None  # until all have called it
+
+    def part(self, num_items: int) -> range:
+        """The items of this process: consecutive, so that the parts put together keep the dataset's order."""
+        return range(num_items * self.index // self.count, num_items * (self.index + 1) // self.count)
+
+
 class CodeStore:
     """`store[image_id]` -> (augmentations, h, w) int64; `store.read(rows)` -> many at once, by row."""
 
@@ -65,6 +99,7 @@ class CodeStore:
         self._codes = np.memmap(path / "codes.bin", dtype=metadata.dtype, mode="r", shape=shape)
         self._ids = np.load(path / "ids.npy", mmap_mode="r")
         self._rows = np.load(path / "rows.npy", mmap_mode="r")
+        self._checksums = np.load(path / "checksums.npy", mmap_mode="r")
 
     @classmethod
     def open(cls, path: str | Path, fingerprint: str | None = None) -> CodeStore:
@@ -89,23 +124,48 @@ class CodeStore:
         open_batches: OpenBatches,
         augmentations: int = 1,
         num_images: int | None = None,
+        dataset: str = "",
+        ranks: Ranks | None = None,
+        left_out: Iterable[tuple[str, str]] = (),
     ) -> CodeStore:
         """Encode images with the tokenizer, on its device, into a new store at `path`.
 
-        A build that was interrupted goes on at `open_batches(images already done)`; the store appears under
+        A build that was interrupted goes on at `open_batches(items already done)`; the store appears under
         its name only when it is whole. `num_images` is for the progress bar. A whole store at `path` is
-        opened instead.
+        opened instead. Of several processes each gives the batches of `ranks.part(...)`, and all return when
+        the first has put the parts together. `left_out` are the (name, reason) of what was rejected before.
+        Raises UserError where `path` or an interrupted build there is
+        of another tokenizer, dataset or number of codings, or where the disk is full.
         """
-        path = Path(path)
+        path, ranks = Path(path), ranks or Ranks()
         metadata = CodeStoreMetadata(
-            tokenizer.fingerprint, tokenizer.config.grid, tokenizer.config.codebook_size, augmentations
-        )
-        if not path.exists():
-            partial = path.with_name(path.name + ".partial")
-            start = _prepare(partial, metadata)
-            _encode(partial, metadata, tokenizer, open_batches, start, num_images)
-            _finish(partial, metadata, path)
-        return cls.open(path, metadata.fingerprint)
+            tokenizer.fingerprint, tokenizer.config.grid, tokenizer.config.codebook_size, augmentations,
+            dataset=dataset,
+        )  # fmt: skip
+        if path.exists():
+            return cls._open_same(path, metadata)
+        partial = path.with_name(path.name + ".partial")
+        part = _part_folder(partial, ranks)
+        with _explain_writing(partial):
+            start = _prepare(part, metadata)
+        _encode(part, metadata, tokenizer, open_batches, start, num_images, is_shown=ranks.index == 0)
+        ranks.wait()
+        if ranks.index == 0:
+            parts = [_part_folder(partial, replace(ranks, index=index)) for index in range(ranks.count)]
+            _put_together(parts, path, [Rejected(*entry) for entry in left_out])
+            shutil.rmtree(partial, ignore_errors=True)
+        ranks.wait()
+        return cls._open_same(path, metadata)
+
+    @classmethod
+    def _open_same(cls, path: Path, wanted: CodeStoreMetadata) -> CodeStore:
+        store = cls.open(path, wanted.fingerprint)
+        if _describe(store.metadata) != _describe(wanted):
+            raise UserError(
+                f"{path}: these are the codes with {_describe(store.metadata)}, "
+                f"but {_describe(wanted)} is asked for; remove it or choose another place"
+            )
+        return store
 
     def __len__(self) -> int:
         return self.metadata.num_images
@@ -126,15 +186,30 @@ class CodeStore:
         ids[self._rows] = self._ids
         return [image_id.decode() for image_id in ids]
 
+    @property
+    def rejected(self) -> list[Rejected]:
+        """What the dataset listed but gave no image of."""
+        file = self.path / "rejected.jsonl"
+        if not file.is_file():
+            return []
+        return [Rejected(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+
     def read(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(len(rows), augmentations, h, w) int64, each checked to be a code of the tokenizer."""
-        codes = self._codes[np.asarray(rows, dtype=np.int64)].astype(np.int64)
+        """(len(rows), augmentations, h, w) int64, each checked to be the code that was written."""
+        rows = np.asarray(rows, dtype=np.int64)
+        codes = self._codes[rows]
         if codes.size and codes.max() >= self.metadata.codebook_size:
             raise UserError(
                 f"{self.path / 'codes.bin'}: expected codes below {self.metadata.codebook_size}, "
                 f"found {codes.max()}; the file is damaged, encode the dataset again"
             )
-        return codes
+        damaged = int((_checksums(codes) != self._checksums[rows]).sum())
+        if damaged:
+            raise UserError(
+                f"{self.path / 'codes.bin'}: expected the codes whose checksums are in checksums.npy, found "
+                f"others for {damaged} of {len(rows)} images; the file is damaged, encode the dataset again"
+            )
+        return codes.astype(np.int64)
 
     def _find(self, image_id: str) -> int | None:
         key = np.bytes_(image_id.encode())
@@ -161,7 +236,7 @@ def _read_metadata(path: Path) -> CodeStoreMetadata:
 
 
 def _check_files(path: Path, metadata: CodeStoreMetadata) -> None:
-    for name in ("codes.bin", "ids.npy", "rows.npy"):
+    for name in ("codes.bin", "checksums.npy", "ids.npy", "rows.npy"):
         if not (path / name).is_file():
             raise UserError(f"{path}: expected a file {name}, found none; encode the dataset again")
     expected = metadata.num_images * metadata.bytes_per_image
@@ -172,59 +247,75 @@ def _check_files(path: Path, metadata: CodeStoreMetadata) -> None:
         )
 
 
-def _prepare(partial: Path, metadata: CodeStoreMetadata) -> int:
-    """Make the folder of a build, or cut the one of an interrupted build to whole images; returns their
-    number.
-    """
-    if not (partial / "metadata.json").exists():
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        (partial / "codes.bin").touch()
-        (partial / "ids.txt").touch()
-        _write_metadata(partial, metadata)
+def _checksums(codes: np.ndarray) -> np.ndarray:
+    """(N, ...) codes as they are stored -> (N,) uint32, the CRC-32 of each image's."""
+    return np.array([zlib.crc32(image) for image in np.ascontiguousarray(codes)], np.uint32)
+
+
+def _part_folder(partial: Path, ranks: Ranks) -> Path:
+    """Where this process keeps its part. Raises UserError where other than `ranks.count` processes began."""
+    begun = {int(folder.name.rpartition("-")[2]) for folder in partial.glob("*-of-*")}
+    if begun - {ranks.count}:
+        raise UserError(
+            f"{partial}: a build by {max(begun)} processes was interrupted here, now {ranks.count} are at "
+            f"work; start {max(begun)} again, or remove it"
+        )
+    return partial / f"{ranks.index:05d}-of-{ranks.count:05d}"
+
+
+def _prepare(part: Path, metadata: CodeStoreMetadata) -> int:
+    """Make the folder of a part, or cut that of an interrupted build to whole items; returns their number."""
+    if not (part / "metadata.json").exists():
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        (part / "codes.bin").touch()
+        (part / LOG_FILE).touch()
+        _write_metadata(part, metadata)
         return 0
-    begun = _read_metadata(partial)
+    begun = _read_metadata(part)
     if begun != metadata:
         raise UserError(
-            f"{partial}: an interrupted build with {_describe(begun)} is here, "
+            f"{part.parent}: an interrupted build with {_describe(begun)} is here, "
             f"now {_describe(metadata)} is asked for; remove it or choose another place"
         )
-    text = (partial / "ids.txt").read_text(encoding="utf-8")
-    ids = text[: text.rfind("\n") + 1].splitlines()  # the last line may be cut off
-    start = min(len(ids), (partial / "codes.bin").stat().st_size // metadata.bytes_per_image)
-    with open(partial / "codes.bin", "r+b") as file:
-        file.truncate(start * metadata.bytes_per_image)
-    (partial / "ids.txt").write_text("".join(f"{line}\n" for line in ids[:start]), encoding="utf-8")
-    return start
+    items, num_images = [], 0
+    num_stored = (part / "codes.bin").stat().st_size // metadata.bytes_per_image
+    for item in _read_log(part):
+        num_images += isinstance(item, str)
+        if num_images > num_stored:
+            num_images -= 1
+            break
+        items.append(item)
+    with open(part / "codes.bin", "r+b") as file:
+        file.truncate(num_images * metadata.bytes_per_image)
+    _replace_text(part / LOG_FILE, "".join(map(_to_line, items)))
+    return len(items)
 
 
 def _describe(metadata: CodeStoreMetadata) -> str:
-    return f"tokenizer {metadata.fingerprint[:12]} and {metadata.augmentations} codings an image"
+    source = f", of {metadata.dataset}" if metadata.dataset else ""
+    return f"tokenizer {metadata.fingerprint[:12]} and {metadata.augmentations} codings an image{source}"
 
 
 def _encode(
-    partial: Path,
+    part: Path,
     metadata: CodeStoreMetadata,
     tokenizer: VQGAN,
     open_batches: OpenBatches,
     start: int,
     num_images: int | None,
+    is_shown: bool,
 ) -> None:
     from tqdm import tqdm
 
-    codes_file, ids_file = partial / "codes.bin", partial / "ids.txt"
-    with (
-        open(codes_file, "ab") as codes_out,
-        open(ids_file, "a", encoding="utf-8") as ids_out,
-        tqdm(total=num_images, initial=start, desc="encode", unit="image") as bar,
-    ):
-        for image_ids, images in open_batches(start):
+    with tqdm(total=num_images, initial=start, desc="encode", unit="image", disable=not is_shown) as bar:
+        for items, images in open_batches(start):
             codes = _encode_batch(tokenizer, images, metadata)
-            codes_out.write(codes.astype(metadata.dtype).tobytes())
-            codes_out.flush()
-            ids_out.write("".join(json.dumps(image_id) + "\n" for image_id in image_ids))
-            ids_out.flush()
-            bar.update(len(image_ids))
+            with _explain_writing(part.parent):
+                # codes first: a code without its line in the log is cut off again
+                _append(part / "codes.bin", codes.astype(metadata.dtype).tobytes())
+                _append(part / LOG_FILE, "".join(map(_to_line, items)).encode())
+            bar.update(len(items))
 
 
 def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata) -> np.ndarray:
@@ -235,33 +326,97 @@ def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata)
         raise ValueError(
             f"expected {metadata.augmentations} codings of each image, got images {tuple(images.shape)}"
         )
+    if not len(images):
+        return np.zeros((0, metadata.augmentations, *metadata.grid), metadata.dtype)
     device = next(tokenizer.parameters()).device
-    codes = tokenizer.encode(images.flatten(0, 1).to(device))
-    return codes.cpu().numpy().reshape(*images.shape[:2], *metadata.grid)
+    parts = images.flatten(0, 1).split(images_at_once(images.shape[-1], device.type))
+    codes = np.concatenate([tokenizer.encode(part.to(device)).cpu().numpy() for part in parts])
+    return codes.reshape(*images.shape[:2], *metadata.grid)
 
 
-def _finish(partial: Path, metadata: CodeStoreMetadata, path: Path) -> None:
-    """Sort the index, write the metadata that counts the images, and give the folder its name."""
-    lines = (partial / "ids.txt").read_text(encoding="utf-8").splitlines()
-    if not lines:
-        raise UserError(f"{path}: expected images to encode, found none")
-    ids = np.array([json.loads(line).encode() for line in lines])
-    order = np.argsort(ids, kind="stable")
-    ordered = ids[order]
-    repeated = np.flatnonzero(ordered[1:] == ordered[:-1])
-    if len(repeated):
+def _append(path: Path, content: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(content)
+
+
+@contextmanager
+def _explain_writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
         raise UserError(
-            f"{path}: expected every image id once, found {len(repeated)} repeated among {len(ids)}"
-        )
-    np.save(partial / "ids.npy", ordered)
-    np.save(partial / "rows.npy", order.astype(np.int64))
-    values: Mapping = asdict(metadata) | {"num_images": len(ids)}
-    _write_metadata(partial, CodeStoreMetadata(**values))
-    (partial / "ids.txt").unlink()
-    partial.rename(path)
+            f"{place}: could not be written ({error.strerror}); what is whole is kept: free some space or "
+            "make the folder writable, and the same command goes on"
+        ) from error
+
+
+def _to_line(item: str | Rejected) -> str:
+    return json.dumps(item if isinstance(item, str) else asdict(item)) + "\n"
+
+
+def _read_log(part: Path) -> Iterator[str | Rejected]:
+    with (part / LOG_FILE).open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):  # the last one may be cut off
+                item = json.loads(line)
+                yield item if isinstance(item, str) else Rejected(**item)
+
+
+def _put_together(parts: Sequence[Path], path: Path, left_out: Sequence[Rejected]) -> None:
+    """Join the parts beside `path`, sort the index, and give the whole its name."""
+    items = [item for part in parts for item in _read_log(part)]
+    ids = np.array([item.encode() for item in items if isinstance(item, str)])
+    rejected = [*left_out, *(item for item in items if isinstance(item, Rejected))]
+    if fault := _find_fault(ids, rejected):
+        shutil.rmtree(parts[0].parent, ignore_errors=True)  # going on from it could only fail again
+        raise UserError(f"{path}: {fault}")
+    whole = path.with_name(path.name + ".whole")
+    try:
+        with _explain_writing(whole):
+            _write_whole(whole, parts, ids, rejected)
+            whole.rename(path)
+    finally:
+        shutil.rmtree(whole, ignore_errors=True)
+
+
+def _find_fault(ids: np.ndarray, rejected: Sequence[Rejected]) -> str:
+    if not len(ids):
+        why = f" that can be read among {len(rejected)}; {rejected[0].reason}" if rejected else ""
+        return f"expected images to encode, found none{why}"
+    repeated = len(ids) - len(np.unique(ids))
+    return f"expected every image id once, found {repeated} repeated among {len(ids)}" if repeated else ""
+
+
+def _write_whole(whole: Path, parts: Sequence[Path], ids: np.ndarray, rejected: Sequence[Rejected]) -> None:
+    shutil.rmtree(whole, ignore_errors=True)
+    whole.mkdir()
+    with (whole / "codes.bin").open("wb") as joined:
+        for part in parts:
+            with (part / "codes.bin").open("rb") as codes:
+                shutil.copyfileobj(codes, joined)
+    metadata = replace(_read_metadata(parts[0]), num_images=len(ids))
+    np.save(whole / "checksums.npy", _checksums_of_file(whole / "codes.bin", metadata))
+    order = np.argsort(ids, kind="stable")
+    np.save(whole / "ids.npy", ids[order])
+    np.save(whole / "rows.npy", order.astype(np.int64))
+    Rejections(whole / "rejected.jsonl", [(item.name, item.reason) for item in rejected]).write()
+    _write_metadata(whole, metadata)
+
+
+def _checksums_of_file(file: Path, metadata: CodeStoreMetadata) -> np.ndarray:
+    """(num_images,) uint32, with few codes in memory at a time."""
+    size, checksums = metadata.bytes_per_image, []
+    with file.open("rb") as codes:
+        while block := codes.read(size * CHECKSUM_ROWS):
+            checksums.append(_checksums(np.frombuffer(block, np.uint8).reshape(-1, size)))
+    return np.concatenate(checksums)
 
 
 def _write_metadata(directory: Path, metadata: CodeStoreMetadata) -> None:
-    temporary = directory / "metadata.json.tmp"
-    temporary.write_text(json.dumps(asdict(metadata), indent=2) + "\n", encoding="utf-8")
-    temporary.replace(directory / "metadata.json")
+    _replace_text(directory / "metadata.json", json.dumps(asdict(metadata), indent=2) + "\n")
+
+
+def _replace_text(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -11,7 +11,7 @@ import numpy as np
 from llmcxr import images
 from llmcxr.data.rejections import Rejections
 from llmcxr.errors import UserError
-from llmcxr.records import SPLITS, Question, Radiograph, Report, Study
+from llmcxr.records import SPLITS, LesionBox, Question, Radiograph, Report, Study
 from llmcxr.reports import clean
 
 
@@ -63,13 +63,15 @@ class StudyDataset:
     """A Dataset over studies whose pixels are files. `rejections` lists what the source had to leave out.
 
     `extents_mm` holds, by image_id, the height and width of films whose files were resized since: from it and
-    the file's size follows the pixel spacing, when a study is asked for.
+    the file's size follows the pixel spacing, when a study is asked for. `boxes` holds, by image_id, where
+    readers marked findings.
     """
 
     studies: Sequence[Study]
     write_texts: Callable[[Study, np.random.Generator], Texts] = texts_of_report
     rejections: Rejections = field(default_factory=Rejections)
     extents_mm: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    boxes: Mapping[str, Sequence[LesionBox]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.studies)

@@ -9,8 +9,8 @@ known to be noisy: the words that `texts` gives are written from them by rule, a
 DIR holds `Data_Entry.csv` or `Data_Entry_2017*.csv` with the publisher's columns, and the images in DIR,
 `images/` or `images_001/images/` ..., as .png or .jpg; images that are not there are left out. A column
 `split` (train, val, test) decides the split; else the publisher's `train_val_list.txt` and `test_list.txt`
-do; else a hash of the patient. The publisher squeezed every film to 1024 x 1024 pixels, so that a pixel is
-seldom square.
+do; else a hash of the patient. `BBox_List.csv`, where it is there, marks where findings are. The publisher
+squeezed every film to 1024 x 1024 pixels, so that a pixel is seldom square.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ from llmcxr.data.dataset import StudyDataset, Texts, keep_split
 from llmcxr.data.rejections import Rejections
 from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
 from llmcxr.errors import UserError
-from llmcxr.records import Label, Question, Radiograph, Study, split_by_patient
+from llmcxr.records import Label, LesionBox, Question, Radiograph, Study, split_by_patient
 from llmcxr.reports import FINDING_OF_NIH_LABEL, describe_labels
 
 COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "View Position")
 SEX_COLUMNS = ("Patient Gender", "Patient Sex")  # the publisher renamed it
+BOX_COLUMNS = ("Image Index", "Finding Label", "Bbox [x", "y", "w", "h]")  # its header has commas of its own
+BOX_GRID = 1024  # pixels a side
+BOX_WORDS = {"Infiltrate": "Infiltration"}  # spelled otherwise than in Data_Entry
 NO_FINDING = "No Finding"
 SUFFIXES = (".png", ".jpg", ".jpeg")
 PRESENCE_WORDS = ("Is there {}?", "Do you see {}?", "Does this radiograph show {}?")
@@ -59,7 +62,30 @@ def open_nih(path: str, split: str | None = None) -> StudyDataset:
     rejections.write()
     extents = {row["Image Index"]: extent for row in rows if (extent := _find_extent(row))}
     kept = keep_split(studies, split, f"nih:{path}")
-    return StudyDataset(kept, write_texts=write_texts, rejections=rejections, extents_mm=extents)
+    return StudyDataset(
+        kept,
+        write_texts=write_texts,
+        rejections=rejections,
+        extents_mm=extents,
+        boxes=read_boxes(folder / "BBox_List.csv"),
+    )
+
+
+def read_boxes(table: Path) -> dict[str, list[LesionBox]]:
+    """By image, the boxes of `BBox_List.csv`: x, y, width, height on the publisher's 1024 x 1024 pixels.
+
+    {} where there is no such file. Raises UserError naming the row whose numbers are none.
+    """
+    boxes: dict[str, list[LesionBox]] = {}
+    for number, row in enumerate(read_table(table, BOX_COLUMNS) if table.is_file() else (), 1):
+        try:
+            left, top, width, height = (float(row[column]) / BOX_GRID for column in BOX_COLUMNS[2:])
+        except ValueError as error:
+            raise UserError(f"{table}: expected four numbers in row {number}; correct it") from error
+        word = BOX_WORDS.get(row["Finding Label"], row["Finding Label"])
+        box = LesionBox(FINDING_OF_NIH_LABEL.get(word, word.lower()), top, left, top + height, left + width)
+        boxes.setdefault(row["Image Index"], []).append(box)
+    return boxes
 
 
 def write_texts(study: Study, rng: np.random.Generator) -> Texts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,9 +27,9 @@ class Rejections:
                     ...
     """
 
-    def __init__(self, path: str | os.PathLike | None = None):
+    def __init__(self, path: str | os.PathLike | None = None, entries: Iterable[tuple[str, str]] = ()):
         self.path = None if path is None else Path(path)
-        self.entries: list[tuple[str, str]] = []
+        self.entries: list[tuple[str, str]] = list(entries)
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -12,7 +12,7 @@ from llmcxr.evaluation import tables
 from llmcxr.evaluation.answers import evaluate_answers
 from llmcxr.evaluation.classifier import evaluate_classifier
 from llmcxr.evaluation.drawing import evaluate_drawing
-from llmcxr.evaluation.fidelity import tokenizer_fidelity
+from llmcxr.evaluation.fidelity import evaluate_tokenizer
 from llmcxr.evaluation.reading import evaluate_reading
 from llmcxr.model.classifier import Classifier
 from llmcxr.predictor import Predictor
@@ -58,7 +58,9 @@ def evaluate_phantom(
             predictor, dataset, n, seed, count, evaluator=evaluator
         )
     if hasattr(predictor, "image_tokenizer"):
-        stages["tokenizer"] = lambda: tokenizer_fidelity(predictor.image_tokenizer, dataset, n, evaluator)
+        stages["tokenizer"] = lambda: (
+            evaluate_tokenizer(predictor.image_tokenizer, dataset, n, classifier=evaluator).scores
+        )
     results, seconds = {}, {}
     for stage, work in stages.items():
         announce(stage)
@@ -91,8 +93,7 @@ def phantom_tables(result: dict) -> str:
     if "tokenizer" in result:
         kept = result["tokenizer"]
         parts += [
-            tables.tokenizer_table(kept),
-            f"Tokenizer: PSNR {kept['psnr']:.2f} dB, SSIM {kept['ssim']:.3f}, {kept['codes_used']} of"
-            f" {kept['codebook_size']} codes used, perplexity {kept['perplexity']:.0f}",
+            tables.erasure_table(kept),
+            tables.fidelity_line(kept),
         ]
     return "\n\n".join(parts) + "\n"

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import TEMPLATES, Encoder
 from llmcxr.vocabulary import ImageVocabulary
 from vqgan import VQGAN
+from vqgan.shipped import find_directory
 
 COMPACT_FILE = "compact.safetensors"
 CARD_FILE = "llmcxr.json"
@@ -104,12 +106,28 @@ def load(directory: str | Path) -> Bundle:
     return Bundle(model, encoder, image_tokenizer, card["provenance"])
 
 
-def load_image_tokenizer(directory: str | Path) -> VQGAN:
-    """An image tokenizer for use, not training; its ValueError (vqgan stands alone) becomes a UserError."""
+def load_image_tokenizer(directory_or_name: str | Path) -> VQGAN:
+    """The image tokenizer that `find_image_tokenizer` finds, for use. Raises UserError where it is none."""
     try:
-        return VQGAN.from_pretrained(directory).eval()
-    except ValueError as error:
+        return VQGAN.from_pretrained(find_image_tokenizer(directory_or_name)).eval()
+    except ValueError as error:  # vqgan stands alone and knows no UserError
         raise UserError(str(error)) from error
+
+
+def find_image_tokenizer(directory_or_name: str | Path) -> Path:
+    """The directory of an image tokenizer: itself, that inside a model directory, or by name one that ships.
+
+    The names are "phantom" and those of `vqgan.shipped`. Raises UserError for a bare name that is neither.
+    """
+    path = Path(directory_or_name)
+    if str(path) == "phantom" and not path.is_dir():
+        path = Path(str(files("llmcxr") / "pretrained" / "phantom"))
+    if (path / CARD_FILE).is_file():
+        return path / "image_tokenizer"
+    try:
+        return find_directory(path)
+    except ValueError as error:
+        raise UserError(f"{error}; the tokenizer of the embedded model is called phantom") from error
 
 
 def _save_language_model(model: UnifiedModel, directory: Path, compact: bool) -> None:

@@ -30,7 +30,8 @@ from llmcxr import config as run_config
 from llmcxr.data import Dataset, find_frontal, open_dataset
 from llmcxr.data.code_store import CodeStore
 from llmcxr.errors import UserError
-from llmcxr.model.directory import Bundle, load, load_image_tokenizer, save
+from llmcxr.image_statistics import copy_summary
+from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
@@ -134,7 +135,9 @@ def run(config: LMRun) -> Path:
     bundle = Bundle(trainer.unwrapped.model, encoder, image_tokenizer, provenance)
     if not config.model.base:
         save(bundle, directory.path / "compact", compact=True)
-    return save(bundle, directory.path / "model")
+    model_dir = save(bundle, directory.path / "model")
+    copy_summary(find_image_tokenizer(config.tokenizer), model_dir / "image_tokenizer")
+    return model_dir
 
 
 class StepExamples(TorchDataset):

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from llmcxr import config as run_config
 from llmcxr.errors import UserError
+from llmcxr.image_statistics import ImageSummary, summarise_images, write_summary
 from llmcxr.training.image_cache import cached_images
 from vqgan.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
@@ -25,6 +26,8 @@ from vqgan.training import SetupError, TrainingConfig, train
 
 if TYPE_CHECKING:
     from llmcxr.model.classifier import Classifier
+
+SUMMARY_IMAGES = 2000  # at most, evenly spread: enough for the 1% and 99% quantiles
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,21 @@ def run(config: TokenizerRun) -> Path:
         )
     except (ResumeError, SetupError) as error:
         raise UserError(str(error)) from error
+    summary = _summarise(datasets[0])
+    for directory in (result.model_dir, result.model_dir.with_name("best")):
+        if directory.is_dir():
+            write_summary(directory, summary)
     return result.model_dir
+
+
+def _summarise(dataset: CachedImages) -> ImageSummary:
+    """What the training images look like, by which another site's are recognised as different."""
+    positions = np.unique(np.linspace(0, len(dataset) - 1, SUMMARY_IMAGES).astype(int))
+    batches = (
+        np.stack([dataset[position]["image"][0].numpy() for position in part])
+        for part in np.array_split(positions, -(-len(positions) // 64))
+    )
+    return summarise_images(batches, dataset[0]["image"].shape[-1])
 
 
 def _open_images(config: TokenizerRun, name: str) -> CachedImages:

@@ -368,7 +368,7 @@ def test_evaluate_prints_tables_or_json(run, monkeypatch):
 COMMANDS = ["image", "report", "answer", "train", "curves", "encode", "export", "info", "demo"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "evaluate phantom"])
+@pytest.mark.parametrize("command", [*COMMANDS, "evaluate phantom", "evaluate tokenizer", "bench encode"])
 def test_help_shows_an_example(run, command):
     code, out, _ = run(*command.split(), "--help")
     assert code == 0 and "Example" in out and f"llmcxr {command}" in out

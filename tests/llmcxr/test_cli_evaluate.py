@@ -87,3 +87,21 @@ def test_a_file_that_is_not_of_these_studies_ends_the_program(tmp_path, ids, mes
 def test_mistakes_are_named(arguments, message):
     done = CliRunner().invoke(app, ["evaluate", *arguments])
     assert isinstance(done.exception, UserError) and message in str(done.exception)
+
+
+def test_a_tokenizer_is_judged_on_phantoms(tmp_path):
+    out, sheet = tmp_path / "fidelity.json", tmp_path / "worst.png"
+    rejected = ["--rejected", str(tmp_path / "rejected.jsonl")]
+    given = ["phantom", PHANTOMS, "--json", str(out), "--sheet", str(sheet), *rejected]
+    done = CliRunner().invoke(app, ["evaluate", "tokenizer", *given])
+    assert done.exit_code == 0, done.output
+    scores = json.loads(out.read_text())
+    assert {"psnr", "ssim", "ms_ssim", "frechet", "usage", "perplexity", "per_finding"} <= set(scores)
+    assert scores["n"] == 4 and scores["psnr"] > 15 and 0 < scores["usage"] <= 1
+    assert sheet.is_file() and "| tokenizer |" in done.output and not (tmp_path / "rejected.jsonl").exists()
+
+
+def test_a_tokenizer_that_is_none_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["evaluate", "tokenizer", "nowhere", PHANTOMS])
+    assert isinstance(done.exception, UserError) and "nowhere" in str(done.exception)

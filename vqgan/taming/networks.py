@@ -16,6 +16,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqgan.taming import winograd
+
 
 @dataclass(frozen=True)
 class TamingConfig:
@@ -82,8 +84,14 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.conv1(F.silu(self.norm1(x), inplace=not self.training))
-        return self.shortcut(x) + self.conv2(F.silu(self.norm2(residual), inplace=not self.training))
+        residual = _convolve(self.conv1, F.silu(self.norm1(x), inplace=not self.training))
+        residual = _convolve(self.conv2, F.silu(self.norm2(residual), inplace=not self.training))
+        # in place where nothing is learned: a new 32 MiB tensor costs more in page faults than its sum
+        return self.shortcut(x) + residual if torch.is_grad_enabled() else residual.add_(self.shortcut(x))
+
+
+def _convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    return winograd.convolve(x, conv.weight, conv.bias) if winograd.pays(x, conv) else conv(x)
 
 
 class Attention(nn.Module):
@@ -98,12 +106,15 @@ class Attention(nn.Module):
         self.output = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        normed = self.norm(x)
-        query, key, value = (
-            rearrange(layer(normed), "b c h w -> b (h w) c") for layer in (self.query, self.key, self.value)
-        )
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        return x + self.output(rearrange(mixed, "b (h w) c -> b c h w", h=x.shape[2]))
+        cells = rearrange(self.norm(x), "b c h w -> b (h w) c")
+        query, key, value = (_per_cell(layer, cells) for layer in (self.query, self.key, self.value))
+        mixed = _per_cell(self.output, F.scaled_dot_product_attention(query, key, value))
+        return x + rearrange(mixed, "b (h w) c -> b c h w", h=x.shape[2])
+
+
+def _per_cell(layer: nn.Conv2d, cells: Tensor) -> Tensor:
+    """A 1 x 1 convolution of cells (B, N, C), which is a matrix product and four times as fast as one."""
+    return F.linear(cells, layer.weight.flatten(1), layer.bias)
 
 
 class Level(nn.Module):
@@ -124,13 +135,16 @@ class Level(nn.Module):
 
 
 class Downsample(nn.Conv2d):
-    """Halve the resolution; the padding is at the lower and right edges alone."""
+    """Halve the resolution; the padding is at the lower and right edges alone.
+
+    Two pixels of padding all round put the same windows one place further on, and cost no padded copy of x.
+    """
 
     def __init__(self, channels: int) -> None:
-        super().__init__(channels, channels, 3, stride=2)
+        super().__init__(channels, channels, 3, stride=2, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pad(x, (0, 1, 0, 1)))
+        return super().forward(x)[:, :, 1:, 1:]
 
 
 class Upsample(nn.Conv2d):

@@ -93,7 +93,15 @@ def _mediastinal_width(a: Anatomy) -> float:
 
 def salience(case: PhantomCase, size: int) -> np.ndarray:
     """(size, size) float32 in 0..1: 1 on nodules, lines, tubes, plates and the edge of a pneumothorax."""
-    chest = build_chest(case, size)
-    found = [layer.salient for layer in build_layers(chest).values() if layer.salient is not None]
-    total = np.max(found, axis=0) if found else chest.grid.empty()
-    return np.clip(total, 0, 1).astype(np.float32)
+    found = finding_salience(case, size).values()
+    return np.max([np.zeros((size, size), np.float32), *found], axis=0)
+
+
+def finding_salience(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
+    """Of each small finding of the case by its name: (size, size) float32 in 0..1, where it is."""
+    layers = build_layers(build_chest(case, size))
+    return {
+        name: np.clip(layer.salient, 0, 1).astype(np.float32)
+        for name, layer in layers.items()
+        if layer.salient is not None
+    }

@@ -1,4 +1,6 @@
+import errno
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -6,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from llmcxr.data.code_store import CodeStore
+from llmcxr.data import code_store
+from llmcxr.data.code_store import CodeStore, Ranks, Rejected
 from llmcxr.errors import UserError
 from vqgan import VQGAN, VQGANConfig
 
@@ -79,13 +82,13 @@ def test_codes_take_the_smallest_type(tmp_path: Path, levels: tuple[int, ...], b
 def test_an_interrupted_build_goes_on_and_gives_the_same_store(tmp_path: Path) -> None:
     tokenizer = build_tokenizer()
     whole = CodeStore.build(tmp_path / "whole", tokenizer, batches_of())
-    path, partial = tmp_path / "cut", tmp_path / "cut.partial"
+    path, partial = tmp_path / "cut", tmp_path / "cut.partial" / "00000-of-00001"
     with pytest.raises(KeyboardInterrupt):
         CodeStore.build(path, tokenizer, batches_of(fail_at=6))
     assert not path.exists()
     with open(partial / "codes.bin", "ab") as file:  # a write that was cut off
         file.write(b"\x01\x02\x03")
-    with open(partial / "ids.txt", "a") as file:
+    with open(partial / "items.jsonl", "a") as file:
         file.write('"image-0')
     starts = []
 
@@ -94,7 +97,7 @@ def test_an_interrupted_build_goes_on_and_gives_the_same_store(tmp_path: Path) -
         return batches_of()(start)
 
     resumed = CodeStore.build(path, tokenizer, open_batches)
-    assert starts == [6] and not partial.exists()
+    assert starts == [6] and not partial.parent.exists()
     assert resumed.image_ids == whole.image_ids
     assert resumed.read(range(10)).tolist() == whole.read(range(10)).tolist()
 
@@ -140,7 +143,7 @@ def test_codes_beyond_the_codebook_are_noticed_on_read(tmp_path: Path) -> None:
     store[IDS[1]]
 
 
-@pytest.mark.parametrize("name", ["codes.bin", "ids.npy", "rows.npy", "metadata.json"])
+@pytest.mark.parametrize("name", ["codes.bin", "checksums.npy", "ids.npy", "rows.npy", "metadata.json"])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     CodeStore.build(tmp_path / "codes", build_tokenizer(), batches_of())
     (tmp_path / "codes" / name).unlink()
@@ -155,7 +158,7 @@ def test_damaged_stores_are_described(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected 88 bytes, found 80"):
         CodeStore.open(path)
     edit_metadata(path, format="code-store-9")
-    with pytest.raises(UserError, match="expected format 'code-store-1', found 'code-store-9'"):
+    with pytest.raises(UserError, match="expected format 'code-store-2', found 'code-store-9'"):
         CodeStore.open(path)
     edit_metadata(path, colour="grey")
     with pytest.raises(UserError, match="expected the metadata of a CodeStore"):
@@ -167,4 +170,112 @@ def test_damaged_stores_are_described(tmp_path: Path) -> None:
 def test_an_empty_dataset_gives_no_store(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected images to encode, found none"):
         CodeStore.build(tmp_path / "codes", build_tokenizer(), batches_of(ids=[]))
-    assert not (tmp_path / "codes").exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_gave_no_image_is_listed(tmp_path: Path) -> None:
+    items = ["image-1", Rejected("study 1", "cut short"), "image-2"]
+    store = CodeStore.build(tmp_path / "codes", build_tokenizer(), lambda start: [(items, IMAGES[:2])])
+    assert store.image_ids == ["image-1", "image-2"]
+    assert store.rejected == [Rejected("study 1", "cut short")]
+
+
+def test_a_damaged_code_is_noticed_by_its_checksum(tmp_path: Path) -> None:
+    store = CodeStore.build(tmp_path / "codes", build_tokenizer(), batches_of())
+    codes = np.memmap(tmp_path / "codes" / "codes.bin", dtype=np.uint8, mode="r+")
+    codes[-1] = (codes[-1] + 1) % 125  # a code as good as any, but not the one that was written
+    codes.flush()
+    assert len(store.read(range(9))) == 9
+    with pytest.raises(UserError, match="others for 1 of 10 images"):
+        store.read(range(10))
+
+
+@pytest.mark.parametrize("num_ranks", [2, 3, 11])  # 11: one process has nothing to do
+def test_parts_of_several_processes_make_the_store_of_one(tmp_path: Path, num_ranks: int) -> None:
+    tokenizer = build_tokenizer()
+    whole = CodeStore.build(tmp_path / "whole", tokenizer, batches_of())
+    barrier = threading.Barrier(num_ranks)
+    stores = {}
+
+    def encode(index: int) -> None:
+        ranks = Ranks(index, num_ranks, barrier.wait)
+        part = ranks.part(10)
+        batches = batches_of(IMAGES[part.start : part.stop], IDS[part.start : part.stop])
+        stores[index] = CodeStore.build(tmp_path / "shared", tokenizer, batches, ranks=ranks)
+
+    threads = [threading.Thread(target=encode, args=(index,)) for index in range(num_ranks)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stores) == num_ranks
+    for store in stores.values():
+        assert store.image_ids == whole.image_ids
+        assert (store.read(range(10)) == whole.read(range(10))).all()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shared", "whole"]
+
+
+def test_going_on_with_another_number_of_processes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        CodeStore.build(tmp_path / "codes", build_tokenizer(), batches_of(fail_at=6), ranks=Ranks(0, 2))
+    with pytest.raises(UserError, match="by 2 processes was interrupted here, now 1"):
+        CodeStore.build(tmp_path / "codes", build_tokenizer(), batches_of())
+
+
+@pytest.mark.parametrize("was_whole", [True, False])
+def test_another_dataset_or_number_of_codings_is_refused(tmp_path: Path, was_whole: bool) -> None:
+    tokenizer, path = build_tokenizer(), tmp_path / "codes"
+    if was_whole:
+        CodeStore.build(path, tokenizer, batches_of(), dataset="nih:one")
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            CodeStore.build(path, tokenizer, batches_of(fail_at=6), dataset="nih:one")
+    with pytest.raises(UserError, match=r"of nih:one.*of nih:two"):
+        CodeStore.build(path, tokenizer, batches_of(), dataset="nih:two")
+    with pytest.raises(UserError, match=r"1 codings.*3 codings"):
+        CodeStore.build(path, tokenizer, batches_of(), augmentations=3, dataset="nih:one")
+
+
+@pytest.mark.parametrize("full_after", [0, 1, 3])  # appends: codes and log in turn
+def test_a_full_disk_is_said_and_the_build_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_after: int
+) -> None:
+    tokenizer, path = build_tokenizer(), tmp_path / "codes"
+    whole = CodeStore.build(tmp_path / "whole", tokenizer, batches_of())
+    append, appends = code_store._append, []
+
+    def fill_up(file: Path, content: bytes) -> None:
+        if len(appends) >= full_after:
+            append(file, content[: len(content) // 2])  # what still fitted
+            raise OSError(errno.ENOSPC, "No space left on device")
+        appends.append(file)
+        append(file, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(code_store, "_append", fill_up)
+        with pytest.raises(UserError, match=r"No space left on device.*the same command goes on"):
+            CodeStore.build(path, tokenizer, batches_of())
+    assert not path.exists()
+    store = CodeStore.build(path, tokenizer, batches_of())
+    assert store.image_ids == whole.image_ids
+    assert (store.read(range(10)) == whole.read(range(10))).all()
+
+
+def test_a_disk_that_fills_up_at_the_end_leaves_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "save", fail)
+        with pytest.raises(UserError, match="No space left on device"):
+            CodeStore.build(tmp_path / "codes", build_tokenizer(), batches_of())
+    assert [path.name for path in tmp_path.iterdir()] == ["codes.partial"]
+
+    def nothing_left(start: int) -> Iterator:
+        assert start == 10
+        return iter(())
+
+    assert len(CodeStore.build(tmp_path / "codes", build_tokenizer(), nothing_left)) == 10
+    assert [path.name for path in tmp_path.iterdir()] == ["codes"]

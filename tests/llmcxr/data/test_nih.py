@@ -9,8 +9,9 @@ import pytest
 
 from llmcxr import images
 from llmcxr.data import open_dataset
+from llmcxr.data.nih import read_boxes
 from llmcxr.errors import UserError
-from llmcxr.records import Label
+from llmcxr.records import Label, LesionBox
 
 HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
@@ -121,3 +122,16 @@ def test_the_real_sample(shared_data):
     pixels = parts["validate"].read(0, 128)
     assert pixels.shape == (128, 128) and pixels.std() > 0.05
     assert all(study.radiographs[0].is_frontal for study in parts["validate"])
+
+
+def test_boxes_are_shares_of_the_film(tmp_path):
+    table = tmp_path / "BBox_List.csv"
+    header = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"  # the publisher's, with its empty columns
+    table.write_text(header + "a.png,Infiltrate,256,512,128,64,,,\na.png,Effusion,0,0,1024,1024,,,\n")
+    boxes = read_boxes(table)["a.png"]
+    assert boxes[0] == LesionBox("infiltration", top=0.5, left=0.25, bottom=0.5625, right=0.375)
+    assert boxes[1] == LesionBox("pleural effusion", 0, 0, 1, 1)
+    assert read_boxes(tmp_path / "none.csv") == {}
+    table.write_text(header + "a.png,Mass,1,2,three,4,,,\n")
+    with pytest.raises(UserError, match="four numbers in row 1"):
+        read_boxes(table)

@@ -10,7 +10,7 @@ from llmcxr.data.phantom.questions import ask_questions
 from llmcxr.data.phantom.sampling import sample_case
 from llmcxr.data.phantom.wording import describe, write_report
 from llmcxr.model.classifier import ClassifierReading, FindingReading
-from llmcxr.records import Report, Study
+from llmcxr.records import Label, Report, Study
 
 
 @dataclass
@@ -34,7 +34,9 @@ class NumberedPhantoms:
         return len(self.cases)
 
     def __getitem__(self, index):
-        return Study(study_id=str(index), patient_id=f"patient {index}", radiographs=())
+        found = self.cases[index].find
+        labels = {name: Label.PRESENT if found(name) else Label.ABSENT for name in FINDINGS}
+        return Study(study_id=str(index), patient_id=f"patient {index}", radiographs=(), labels=labels)
 
     def case(self, index):
         return self.cases[index]

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXConfig, GPT
 
 from llmcxr.decoding.grammar import ImageGrammar
 from llmcxr.errors import UserError
-from llmcxr.model.directory import load, save
+from llmcxr.model.directory import find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.unified import UnifiedModel
 from tests.llmcxr.model.tiny import tiny_bundle
 
@@ -141,3 +141,18 @@ def test_an_interrupted_save_leaves_the_old_model(tmp_path, monkeypatch):
         save(bundle, directory)
     assert (directory / "llmcxr.json").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_image_tokenizer_is_found_in_a_model_directory_and_by_name(tmp_path, monkeypatch, embedded_model):
+    assert find_image_tokenizer("phantom") == embedded_model / "image_tokenizer"
+    assert find_image_tokenizer(embedded_model) == embedded_model / "image_tokenizer"
+    assert find_image_tokenizer(embedded_model / "image_tokenizer") == embedded_model / "image_tokenizer"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"names cxr.*the embedded model is called phantom"):
+        load_image_tokenizer("nowhere")
+
+
+def test_a_wrong_checkpoint_is_no_image_tokenizer(tmp_path):
+    (tmp_path / "last.ckpt").write_bytes(b"pickled")
+    with pytest.raises(UserError, match=r"last\.ckpt is no image tokenizer directory"):
+        load_image_tokenizer(tmp_path / "last.ckpt")

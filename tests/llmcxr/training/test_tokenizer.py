@@ -9,6 +9,7 @@ from PIL import Image
 
 from llmcxr.config import load
 from llmcxr.errors import UserError
+from llmcxr.image_statistics import read_summary
 from llmcxr.training.tokenizer import CachedImages, TokenizerRun, run
 from vqgan import VQGAN, VQGANConfig
 from vqgan.losses import LossConfig
@@ -56,8 +57,10 @@ def test_bytes_become_images_and_weights() -> None:
 
 def test_a_tokenizer_is_trained_on_a_users_own_films(films: Path) -> None:
     config = run_of(films)
-    tokenizer = VQGAN.from_pretrained(run(config))
+    directory = run(config)
+    tokenizer = VQGAN.from_pretrained(directory)
     assert tokenizer.config == TINY
+    assert read_summary(directory).num_images == read_summary(directory.with_name("best")).num_images == 9
     assert tokenizer.encode(torch.rand(1, 1, 32, 32)).shape == (1, *TINY.grid)
     kinds = {"tokenizer": TokenizerRun}
     assert load(Path(config.run_dir) / "config.yaml", kinds=kinds) == config

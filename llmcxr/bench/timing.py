@@ -1,0 +1,112 @@
+"""Time ways of doing the same work against each other in one run. Knows nothing of what the work is."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    ours: float  # images, or what else is counted, per second
+    plain: float
+    ratio: float  # median over the repeats
+    spread: float  # of the ratio over the repeats, highest minus lowest
+    roofline_share: float | None  # of the machine's measured peak that ours reaches
+
+
+def seconds(work: Work) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def interleave(works: Mapping[str, Work], repeats: int) -> dict[str, list[float]]:
+    """The seconds of each work in each repeat. Every work runs once before the clock does, and they take
+    turns, so that a change of the machine's pace meets all of them.
+    """
+    for work in works.values():
+        work()
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(repeats):
+        for name, work in works.items():
+            times[name].append(seconds(work))
+    return times
+
+
+def compare(
+    name: str,
+    ours: Sequence[float],
+    plain: Sequence[float],
+    num_ours: int,
+    num_plain: int,
+    flops: float | None = None,
+    peak: float | None = None,
+) -> Row:
+    """A row of the seconds per repeat for `num_ours` and `num_plain` images; `flops` are those of ours."""
+    ratios = [(slow / num_plain) / (fast / num_ours) for fast, slow in zip(ours, plain, strict=True)]
+    fast, slow = statistics.median(ours), statistics.median(plain)
+    share = None if flops is None or peak is None else flops / fast / peak
+    return Row(
+        name, num_ours / fast, num_plain / slow, statistics.median(ratios), max(ratios) - min(ratios), share
+    )
+
+
+def measure(
+    name: str,
+    ours: Work,
+    plain: Work,
+    num_items: int,
+    flops: float | None = None,
+    peak: float | None = None,
+    repeats: int = 5,
+) -> Row:
+    """A row of two ways of the same work on `num_items` items, timed in turn."""
+    times = interleave({"ours": ours, "plain": plain}, repeats)
+    return compare(name, times["ours"], times["plain"], num_items, num_items, flops, peak)
+
+
+def count_flops(work: Work) -> int:
+    """Floating-point operations of the products and convolutions in it, a multiply-add counting two."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def measure_peak(repeats: int = 5) -> float:
+    """Floating-point operations per second of the faster of a large matrix product and a large convolution,
+    at their best repeat: what the threads in use can reach.
+    """
+    matrix = torch.rand(1024, 1024)
+    conv = nn.Conv2d(128, 128, 3, padding=1).to(memory_format=torch.channels_last)
+    images = torch.rand(1, 128, 128, 128).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        works = {"product": lambda: matrix @ matrix, "convolution": lambda: conv(images)}
+        times = interleave(works, repeats)
+        return max(count_flops(works[name]) / min(times[name]) for name in works)
+
+
+def table(rows: Sequence[Row], unit: str = "images/s") -> str:
+    lines = [f"{unit:44} {'ours':>9} {'plain':>9} {'ratio':>7} {'spread':>7} {'roofline':>9}"]
+    for row in rows:
+        share = "" if row.roofline_share is None else f"{row.roofline_share:9.0%}"
+        lines.append(
+            f"{row.name:44} {row.ours:9.2f} {row.plain:9.2f} {row.ratio:7.2f} {row.spread:7.2f} {share}"
+        )
+    return "\n".join(lines)
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """{"rows": [...]} as JSON."""
+    path.write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2) + "\n", encoding="utf-8")
