@@ -21,6 +21,6 @@ def choose_device(name: str) -> str:
 
 
 def images_at_once(side: int, device: str) -> int:
-    """How many images of side x side pixels to give an image tokenizer at once, so that memory stays small."""
+    """How many images of side x side pixels to give an image tokenizer at once: memory stays small."""
     pixels = CPU_PIXELS if device == "cpu" else GPU_PIXELS
     return max(1, pixels // side**2)
