@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmcxr.device import choose_device
 from llmcxr.errors import UserError
 from llmcxr.files import check_writable, replacing
 from llmcxr.terminal import say
@@ -101,7 +102,7 @@ def _card_command(part: str | None, about: str):
         from llmcxr.evaluation.card_tables import card_blocks
         from llmcxr.evaluation.interview import CardSettings
         from llmcxr.evaluation.report_metrics.opening import open_metrics
-        from llmcxr.evaluation.systems.opening import open_system, pick_device
+        from llmcxr.evaluation.systems.opening import open_system
 
         _check_files(json_file, html_file)
         studies = open_dataset(dataset)
@@ -114,7 +115,7 @@ def _card_command(part: str | None, about: str):
             ),
             (part,) if part else tuple(PARTS),
             judge=_open_judge(dataset),
-            metrics=open_metrics(metric or (), pick_device(device)),
+            metrics=open_metrics(metric or (), choose_device(device)),
             album=album,
             announce=lambda name: say(f"{name} ..."),
         )
@@ -292,7 +293,6 @@ def tokenizer_command(
       llmcxr evaluate tokenizer cxr nih:data/nih,split=validate --classifier runs/classifier-nih/classifier
     """
     from llmcxr.data import Rejections, open_dataset
-    from llmcxr.device import choose_device
     from llmcxr.evaluation.fidelity import evaluate_tokenizer
     from llmcxr.evaluation.fidelity.sheet import write_sheet
     from llmcxr.evaluation.image_metrics.features import open_extractor
@@ -300,10 +300,11 @@ def tokenizer_command(
     from llmcxr.image_statistics import read_summary
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
 
-    for file in (json_file, sheet, rejected):
-        if file is not None:
-            check_writable(file)
+    _check_files(json_file, sheet, rejected)
     device, studies = choose_device(device), open_dataset(dataset)
+    judge = _open_judge(dataset, classifier)
+    if judge is None:
+        say("no --classifier: which findings survive is not judged")
     model = load_image_tokenizer(tokenizer).to(device)
     extractor = open_extractor(
         features or ("classifier" if classifier is None else f"classifier:{classifier}")
@@ -313,7 +314,7 @@ def tokenizer_command(
             model,
             studies,
             n,
-            classifier=_open_judge(classifier, dataset),
+            classifier=judge,
             extractor=extractor,
             training_images=read_summary(find_image_tokenizer(tokenizer)),
             rejections=rejections,
@@ -335,19 +336,6 @@ def tokenizer_command(
     if len(rejections):
         say(f"{len(rejections)} images were left out; see {rejected}")
         raise typer.Exit(1)
-
-
-def _open_judge(classifier: Path | None, dataset: str) -> Classifier | None:
-    """The classifier of findings, which must know such images: the one that ships knows phantoms only."""
-    from llmcxr.evaluation.phantom import load_evaluator
-    from llmcxr.model.classifier import Classifier
-
-    if classifier is not None:
-        return Classifier.from_pretrained(classifier)
-    if dataset.startswith("phantom:"):
-        return load_evaluator()
-    say("no --classifier: which findings survive is not judged")
-    return None
 
 
 def compare_command(
@@ -397,10 +385,13 @@ def _clip_n(n: int, name: str, studies: Dataset) -> int:
     return min(n, len(studies))
 
 
-def _open_judge(dataset: str) -> Classifier | None:
-    """The independent classifier, which knows phantoms alone."""
+def _open_judge(dataset: str, classifier: Path | None = None) -> Classifier | None:
+    """The independent classifier of findings. It must know such images: the one that ships knows phantoms."""
     from llmcxr.evaluation.phantom import load_evaluator
+    from llmcxr.model.classifier import Classifier
 
+    if classifier is not None:
+        return Classifier.from_pretrained(classifier)
     return load_evaluator() if dataset.startswith("phantom:") else None
 
 

@@ -16,6 +16,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmcxr.device import choose_device
 from llmcxr.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def open_system(name: str, device: str = "auto") -> System:
     if kind == "hf":
         from llmcxr.evaluation.systems.hugging_face import HuggingFaceSystem
 
-        return HuggingFaceSystem.from_pretrained(place, pick_device(device))
+        return HuggingFaceSystem.from_pretrained(place, choose_device(device))
     if kind == "openai":
         from llmcxr.evaluation.systems.openai_endpoint import OpenAIEndpoint
 
@@ -59,7 +60,7 @@ def open_system(name: str, device: str = "auto") -> System:
         return TextPrior.learn(place)
     from llmcxr import CXR
 
-    return CXR.from_pretrained(place, pick_device(device))
+    return CXR.from_pretrained(place, choose_device(device))
 
 
 def _parse(name: str) -> tuple[str, str, dict[str, str]]:
@@ -84,15 +85,3 @@ def _parse(name: str) -> tuple[str, str, dict[str, str]]:
     if not place:
         raise UserError(f"expected {kind}:PLACE, found no place after {name!r}; name it")
     return kind, place, settings
-
-
-def pick_device(name: str) -> str:
-    """ "auto" -> "cuda" where a GPU is, else "cpu". Raises UserError for one that is not there."""
-    import torch
-
-    has_cuda = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if has_cuda else "cpu"
-    if name != "cpu" and not (name.startswith("cuda") and has_cuda):
-        raise UserError(f"expected a device (auto, cpu, or cuda where a GPU is), found {name!r}; correct it")
-    return name
