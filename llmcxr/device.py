@@ -16,7 +16,7 @@ def choose_device(name: str) -> str:
     has_cuda = torch.cuda.is_available()
     if name not in ("auto", "cpu") and not (name.startswith("cuda") and has_cuda):
         usable = "auto, cpu or cuda" if has_cuda else "auto or cpu, as there is no usable GPU here"
-        raise UserError(f"--device must be {usable}; got {name!r}")
+        raise UserError(f"device must be {usable}; got {name!r}")
     return ("cuda" if has_cuda else "cpu") if name == "auto" else name
 
 

@@ -46,5 +46,5 @@ def test_bad_names(name, says):
 
 
 def test_bad_device(tmp_path):
-    with pytest.raises(UserError, match="expected a device"):
+    with pytest.raises(UserError, match="device must be"):
         open_system("phantom", device="abacus")
