@@ -193,7 +193,7 @@ def test_an_empty_prompt_leaves_no_file(run, house):
 def test_an_unknown_model_or_device_is_a_users_mistake(run, film):
     assert run("report", film, "--model", "nowhere")[::2] == (2, "error: nowhere: no such model directory\n")
     code, _, err = run("report", film, "--device", "gpu7")
-    assert code == 2 and "--device must be auto" in err
+    assert code == 2 and "device must be auto" in err
 
 
 def test_debug_shows_the_traceback(film):
