@@ -79,7 +79,13 @@ def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[li
     peak = measure_peak()
     rows = [
         measure(
-            "draw, guided: engine, generate restricted", guided, restricted, num_rows, 2 * flops, REPEATS
+            "draw, guided: engine, generate restricted",
+            guided,
+            restricted,
+            num_rows,
+            2 * flops,
+            peak,
+            REPEATS,
         ),
         measure("draw: engine, generate as LLM-CXR", unguided, as_llm_cxr, num_rows, flops, peak, REPEATS),
     ]
