@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from llmcxr.files import check_writable, replacing
+from llmcxr.files import check_writable
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -34,14 +32,12 @@ def encode_command(
       llmcxr bench encode --json encode.json
     """
     from llmcxr.bench.encode import bench_encode
-    from llmcxr.bench.timing import table
+    from llmcxr.bench.timing import table, write_rows
 
     if json_file is not None:
         check_writable(json_file)
     result = bench_encode(images, repeats, threads, small)
     if json_file is not None:
-        with replacing(json_file) as beside:
-            rows = [asdict(row) for row in result["rows"]]
-            beside.write_text(json.dumps(result | {"rows": rows}, indent=2) + "\n", encoding="utf-8")
+        write_rows(path=json_file, **result)
     print(table(result["rows"]))
     print(f"{result['same_codes']:.2%} of the codes are the same with the same weights")

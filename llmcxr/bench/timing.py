@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from llmcxr.files import replacing
+
 Work = Callable[[], object]
 
 
@@ -107,6 +109,8 @@ def table(rows: Sequence[Row], unit: str = "images/s") -> str:
     return "\n".join(lines)
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """{"rows": [...]} as JSON."""
-    path.write_text(json.dumps({"rows": [asdict(row) for row in rows]}, indent=2) + "\n", encoding="utf-8")
+def write_rows(rows: Sequence[Row], path: Path, **about) -> None:
+    """{"rows": [...]} and what else is told of the run, as JSON."""
+    with replacing(path) as beside:
+        told = about | {"rows": [asdict(row) for row in rows]}
+        beside.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
