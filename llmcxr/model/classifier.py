@@ -1,18 +1,20 @@
-"""A small convolutional network that says what is in a phantom radiograph: findings, side, zone, heart size.
+"""A small convolutional network that says which findings a radiograph shows; of phantoms also where, and how
+large the heart is.
 
 It is no part of the language model. One trained instance may be the frozen teacher of a tokenizer's feature
-loss; another, trained apart, judges drawings (`llmcxr/pretrained/evaluator`). Trained on phantoms it knows
-phantoms: on a patient's radiograph its output means nothing.
+and clinical losses; another, trained apart, judges drawings (`llmcxr/pretrained/evaluator`) and
+reconstructions. Trained on phantoms it knows phantoms: on a patient's radiograph its output means nothing.
 
-Shapes: B images, C channels, H = W = `image_size`.
+Shapes: B images, C channels, H = W any; outputs are of the image resampled to `image_size`. F findings.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +39,7 @@ SIDE_CHOICES: dict[str, tuple[str, ...]] = {
 ZONE_CHOICES: dict[str, tuple[str, ...]] = {
     name: ZONES for name in ("consolidation", "nodule", "atelectasis")
 }
+ARCHITECTURE = "llmcxr.Classifier"
 RATIO_CENTRE, RATIO_SCALE = 0.5, 0.07  # the ratio is regressed in these units
 
 
@@ -63,7 +66,7 @@ class FindingReading:
 @dataclass(frozen=True)
 class ClassifierReading:
     findings: Mapping[str, FindingReading]
-    cardiothoracic_ratio: float
+    cardiothoracic_ratio: float | None = None  # None from a classifier that was not taught it
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -72,13 +75,15 @@ class ClassifierReading:
 
 @dataclass(frozen=True)
 class ClassifierOutput:
-    """Logits. `sides` and `zones` map a finding to (B, choices); `ratio` is the cardiothoracic ratio
-    itself."""
+    """Logits. `sides` and `zones` map a finding to (B, choices); `ratio` is the cardiothoracic ratio itself.
 
-    presence: Tensor  # (B, len(FINDINGS))
-    sides: Mapping[str, Tensor]
-    zones: Mapping[str, Tensor]
-    ratio: Tensor  # (B,)
+    A classifier that does not know places gives presence alone.
+    """
+
+    presence: Tensor  # (B, F)
+    sides: Mapping[str, Tensor] = field(default_factory=dict)
+    zones: Mapping[str, Tensor] = field(default_factory=dict)
+    ratio: Tensor | None = None  # (B,)
 
 
 class _Block(nn.Module):
@@ -97,9 +102,20 @@ class _Block(nn.Module):
 
 
 class Classifier(nn.Module):
-    def __init__(self, config: ClassifierConfig | None = None):
+    """Tells `findings`; one that `knows_places` also tells side, zone and the cardiothoracic ratio."""
+
+    def __init__(
+        self,
+        config: ClassifierConfig | None = None,
+        findings: Sequence[str] = FINDINGS,
+        knows_places: bool = True,
+    ):
         super().__init__()
         self.config = config = config or ClassifierConfig()
+        self.findings, self.knows_places = tuple(findings), knows_places
+        placed = self.findings if knows_places else ()
+        self.side_choices = {name: words for name, words in SIDE_CHOICES.items() if name in placed}
+        self.zone_choices = {name: words for name, words in ZONE_CHOICES.items() if name in placed}
         width = config.width
         # 2 x 2 pixels become channels first: full resolution is where a CPU loses its time
         self.stem = nn.Sequential(
@@ -113,7 +129,7 @@ class Classifier(nn.Module):
         self.pool = nn.Conv2d(3 * width, config.pooled_channels, 1)
         self.hidden = nn.Linear(config.pooled_channels * cells + 3 * width, config.hidden)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(config.hidden, len(FINDINGS) + sum(map(len, _choice_lists())) + 1)
+        self.head = nn.Linear(config.hidden, sum(self._output_lengths()))
 
     def features(self, images: Tensor) -> list[Tensor]:
         """(B, 1, H, W) in [0, 1] -> three maps of 1/4, 1/8 and 1/16 of the size, each after its ReLU."""
@@ -124,16 +140,30 @@ class Classifier(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) as `forward` takes them -> (B, hidden): what every output is a linear map of."""
-        expected = (1, self.config.image_size, self.config.image_size)
-        if tuple(images.shape[1:]) != expected:
-            raise ValueError(f"expected images (B, {expected}), got {tuple(images.shape)}")
-        deepest = self.features(images)[-1]
+        deepest = self.features(_resized(images, self.config.image_size))[-1]
         placed = F.relu(self.pool(deepest)).flatten(1)
         return F.relu(self.hidden(torch.cat([placed, deepest.amax((2, 3))], dim=1)))
 
     def forward(self, images: Tensor) -> ClassifierOutput:
-        """(B, 1, H, W) float in [0, 1], bright = dense, H = W = image_size."""
-        return _split(self.head(self.dropout(self.embed(images))))
+        """(B, 1, H, W) float in [0, 1], bright = dense, any H = W (resampled, with gradients)."""
+        return self._split(self.head(self.dropout(self.embed(images))))
+
+    def _output_lengths(self) -> list[int]:
+        """In the order of the head's outputs: presence, sides, zones, ratio."""
+        choices = [*self.side_choices.values(), *self.zone_choices.values()]
+        return [len(self.findings), *map(len, choices), *([1] if self.knows_places else [])]
+
+    def _split(self, logits: Tensor) -> ClassifierOutput:
+        """(B, outputs) -> named parts."""
+        parts = iter(logits.split(self._output_lengths(), dim=1))
+        presence = next(parts)
+        sides, zones = ({name: next(parts) for name in x} for x in (self.side_choices, self.zone_choices))
+        return ClassifierOutput(
+            presence,
+            sides,
+            zones,
+            RATIO_CENTRE + RATIO_SCALE * next(parts)[:, 0] if self.knows_places else None,
+        )
 
     @torch.no_grad()
     def predict(self, images: np.ndarray | Tensor, batch_size: int = 64) -> list[ClassifierReading]:
@@ -145,10 +175,36 @@ class Classifier(nn.Module):
         pixels = pixels.reshape(len(pixels), 1, *pixels.shape[-2:])
         readings: list[ClassifierReading] = []
         for batch in pixels.split(batch_size):
-            batch = _resized(batch.to(parameter.device), self.config.image_size)
-            readings += _readings(self(batch))
+            readings += self._read(self(batch.to(parameter.device)))
         self.train(was_training)
         return readings
+
+    def _read(self, output: ClassifierOutput) -> list[ClassifierReading]:
+        probabilities = output.presence.sigmoid().tolist()
+        sides = {name: logits.argmax(1).tolist() for name, logits in output.sides.items()}
+        zones = {name: logits.argmax(1).tolist() for name, logits in output.zones.items()}
+        ratios = [None] * len(probabilities) if output.ratio is None else output.ratio.tolist()
+
+        def finding(row: int, column: int, name: str) -> FindingReading:
+            side = self.side_choices[name][sides[name][row]] if name in sides else ""
+            zone = self.zone_choices[name][zones[name][row]] if name in zones else ""
+            return FindingReading(probabilities[row][column], side, zone)
+
+        return [
+            ClassifierReading(
+                {name: finding(row, column, name) for column, name in enumerate(self.findings)}, ratio
+            )
+            for row, ratio in enumerate(ratios)
+        ]
+
+    def describe(self) -> dict[str, Any]:
+        """What config.json holds; weights fit every classifier of the same description."""
+        return {
+            "architecture": ARCHITECTURE,
+            "findings": list(self.findings),
+            "knows_places": self.knows_places,
+            **asdict(self.config),
+        }
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write config.json and model.safetensors (half precision: the loaded net computes in float32)."""
@@ -161,26 +217,42 @@ class Classifier(nn.Module):
         }
         with replacing(directory / "model.safetensors") as beside:
             save_file({name: value.contiguous() for name, value in weights.items()}, beside)
-        config = {"architecture": "llmcxr.Classifier", "findings": list(FINDINGS), **asdict(self.config)}
         with replacing(directory / "config.json") as beside:
-            beside.write_text(json.dumps(config, indent=2) + "\n")
+            beside.write_text(json.dumps(self.describe(), indent=2) + "\n")
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> Classifier:
-        """Load what `save_pretrained` wrote, in evaluation mode, float32."""
+        """Load what `save_pretrained` wrote, in evaluation mode, float32.
+
+        Raises UserError for a directory that is another's, lacks a file, or whose two files do not fit.
+        """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         directory = Path(directory)
         for name in ("config.json", "model.safetensors"):
             if not (directory / name).is_file():
                 raise UserError(f"{directory} is no classifier directory: {name} is missing")
-        config = json.loads((directory / "config.json").read_text())
-        config.pop("architecture", None)
-        if (known := config.pop("findings", None)) != list(FINDINGS):
-            raise UserError(f"the classifier in {directory} knows the findings {known}, not {list(FINDINGS)}")
-        classifier = cls(ClassifierConfig(**config))
-        weights = load_file(directory / "model.safetensors")
-        classifier.load_state_dict({name: _full(value) for name, value in weights.items()})
+        try:
+            config = json.loads((directory / "config.json").read_text())
+            if not isinstance(config, dict) or config.pop("architecture", None) != ARCHITECTURE:
+                raise ValueError(f"architecture {ARCHITECTURE!r} is not named there")
+            findings = config.pop("findings")
+            knows_places = config.pop("knows_places", True)  # of the first, which knew phantoms alone
+            classifier = cls(ClassifierConfig(**config), findings, knows_places)
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{directory / 'config.json'}: expected the description of a classifier, found another's "
+                f"({error}); give the directory `classifier` of a run of kind classifier"
+            ) from error
+        try:
+            weights = load_file(directory / "model.safetensors")
+            classifier.load_state_dict({name: _full(value) for name, value in weights.items()})
+        except (SafetensorError, RuntimeError) as error:
+            raise UserError(
+                f"{directory}: model.safetensors is not the classifier of {', '.join(findings)} that "
+                f"config.json describes ({error}); copy the directory again"
+            ) from error
         return classifier.eval()
 
 
@@ -188,41 +260,12 @@ def _full(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
 
 
-def _choice_lists() -> list[Sequence[str]]:
-    return [*SIDE_CHOICES.values(), *ZONE_CHOICES.values()]
-
-
-def _split(logits: Tensor) -> ClassifierOutput:
-    """(B, outputs) -> named parts, in the order: presence, sides, zones, ratio."""
-    lengths = [len(FINDINGS), *map(len, _choice_lists()), 1]
-    presence, *choices, ratio = logits.split(lengths, dim=1)
-    sides = dict(zip(SIDE_CHOICES, choices[: len(SIDE_CHOICES)], strict=True))
-    zones = dict(zip(ZONE_CHOICES, choices[len(SIDE_CHOICES) :], strict=True))
-    return ClassifierOutput(presence, sides, zones, RATIO_CENTRE + RATIO_SCALE * ratio[:, 0])
-
-
 def _resized(images: Tensor, size: int) -> Tensor:
+    """(B, 1, H, W), H = W -> (B, 1, size, size), averaging where it shrinks."""
+    if images.ndim != 4 or images.shape[1] != 1:
+        raise ValueError(f"expected images (B, 1, H, W), got {tuple(images.shape)}")
     if images.shape[-2] != images.shape[-1]:
         raise ValueError(f"expected square images, got {tuple(images.shape[-2:])}; letterbox with images.fit")
     if images.shape[-1] == size:
         return images
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-
-
-def _readings(output: ClassifierOutput) -> list[ClassifierReading]:
-    probabilities = output.presence.sigmoid().tolist()
-    sides = {name: logits.argmax(1).tolist() for name, logits in output.sides.items()}
-    zones = {name: logits.argmax(1).tolist() for name, logits in output.zones.items()}
-    ratios = output.ratio.tolist()
-
-    def finding(row: int, column: int, name: str) -> FindingReading:
-        side = SIDE_CHOICES[name][sides[name][row]] if name in sides else ""
-        zone = ZONE_CHOICES[name][zones[name][row]] if name in zones else ""
-        return FindingReading(probabilities[row][column], side, zone)
-
-    return [
-        ClassifierReading(
-            {name: finding(row, column, name) for column, name in enumerate(FINDINGS)}, ratios[row]
-        )
-        for row in range(len(ratios))
-    ]

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vqgan import augmentation as placing
+
 
 @dataclass(frozen=True)
 class AugmentationConfig:
@@ -23,6 +25,8 @@ class AugmentationConfig:
     noise: float = 0.03  # standard deviation, in grey levels of 0..1
     blur: float = 0.8  # pixels, standard deviation; half of all batches are blurred
     shift: int = 4  # pixels, up, down, left, right; edges are repeated
+    zoom: float = 0.0  # 0.1: between 0.9 and 1.1 times
+    rotation: float = 0.0  # degrees
 
 
 def augment(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
@@ -33,6 +37,9 @@ def augment(images: Tensor, config: AugmentationConfig, generator: torch.Generat
         return (low + (high - low) * draw).to(images)
 
     images = _shifted(images, config.shift, generator)
+    if config.zoom or config.rotation:
+        turning = placing.AugmentationConfig(zoom=config.zoom, rotation=config.rotation)
+        images = placing.augment({"image": images}, turning, generator)["image"]
     if config.blur and torch.rand((), generator=generator) < 0.5:
         images = _blurred(images, config.blur * float(torch.rand((), generator=generator)))
     images = images.clamp(1e-4, 1) ** torch.exp(uniform(-config.gamma, config.gamma))

@@ -1,8 +1,9 @@
-"""Train a phantom classifier (a tokenizer's teacher, or the evaluator) from a dataset that knows its cases.
+"""Train a classifier, a tokenizer's teacher or its judge, on the findings that a dataset's studies have.
 
-Images come from the image cache, truth from `dataset.case(i)`. Resumable: `max_minutes` ends a piece of the
-work, the next call with the same run directory goes on. Scores on held-out phantoms are
-`evaluation.classifier`'s job.
+Images come from the image cache. Truth is `dataset.case(i)` where the dataset knows its cases, as the phantom
+does (finding, side, zone, heart size), else the labels of the studies (findings alone). Resumable:
+`max_minutes` ends a piece of the work, the next call with the same run directory goes on. Scores on held-out
+phantoms are `evaluation.classifier`'s job, those on films `evaluation.fidelity`'s.
 """
 
 from __future__ import annotations
@@ -10,30 +11,23 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from llmcxr.data.phantom.case import FINDINGS, PhantomCase
+from llmcxr import config as run_config
+from llmcxr.data.dataset import Dataset
 from llmcxr.errors import UserError
-from llmcxr.model.classifier import (
-    RATIO_SCALE,
-    SIDE_CHOICES,
-    ZONE_CHOICES,
-    Classifier,
-    ClassifierConfig,
-    ClassifierOutput,
-)
+from llmcxr.model.classifier import Classifier, ClassifierConfig
+from llmcxr.records import Label
 from llmcxr.training.augmentation import AugmentationConfig, augment
+from llmcxr.training.classifier_targets import Targets, aurocs, choose_findings, classifier_loss
 from llmcxr.training.image_cache import cached_images
-
-# How much a finding's presence and place count: nodules, the smallest, are learnt last.
-FINDING_WEIGHTS = {name: 3.0 if name == "nodule" else 1.0 for name in FINDINGS}
 
 
 @dataclass(frozen=True)
@@ -42,6 +36,12 @@ class ClassifierRun:
     run_dir: str = "runs/classifier"
     dataset: str = "phantom:n=12000,seed=100"
     validation: str = "phantom:n=300,seed=101"  # for the learning curve only
+    # Which to learn from the studies' labels. () = of the phantom all, with their places; of another dataset
+    # all that at least `min_positives` studies have, and as many have not.
+    findings: tuple[str, ...] = ()
+    min_positives: int = 20
+    # Of labels: where a finding is present it counts absent : present times as much, at most so many times
+    max_positive_weight: float = 20.0
     cache_dir: str = "runs/cache"
     seed: int = 100
     num_steps: int = 2000
@@ -57,112 +57,88 @@ class ClassifierRun:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
 
-@dataclass(frozen=True)
-class Targets:
-    """The truth of N phantoms. A choice of -1 does not apply and costs nothing."""
-
-    presence: Tensor  # (N, len(FINDINGS)) float 0/1
-    sides: Mapping[str, Tensor]  # finding -> (N,) int64, -1 or an index into SIDE_CHOICES
-    zones: Mapping[str, Tensor]
-    ratio: Tensor  # (N,) float
-
-    @classmethod
-    def from_cases(cls, cases: Sequence[PhantomCase]) -> Targets:
-        def choice(name: str, attribute: str, choices: Sequence[str]) -> Tensor:
-            found = (case.find(name) for case in cases)
-            said = [getattr(finding, attribute) if finding else "" for finding in found]
-            return torch.tensor([choices.index(word) if word in choices else -1 for word in said])
-
-        presence = [[float(case.find(name) is not None) for name in FINDINGS] for case in cases]
-        return cls(
-            torch.tensor(presence),
-            {name: choice(name, "side", choices) for name, choices in SIDE_CHOICES.items()},
-            {name: choice(name, "zone", choices) for name, choices in ZONE_CHOICES.items()},
-            torch.tensor([case.cardiothoracic_ratio for case in cases], dtype=torch.float32),
-        )
-
-    def select(self, rows: Tensor, device: str | torch.device = "cpu") -> Targets:
-        def pick(value: Tensor) -> Tensor:
-            return value[rows].to(device)
-
-        return Targets(
-            pick(self.presence),
-            {name: pick(value) for name, value in self.sides.items()},
-            {name: pick(value) for name, value in self.zones.items()},
-            pick(self.ratio),
-        )
-
-
-def classifier_loss(output: ClassifierOutput, targets: Targets) -> dict[str, Tensor]:
-    """Named parts, each a mean; their sum is trained. Sides and zones count only where they apply."""
-    choices = [(name, output.sides[name], targets.sides[name]) for name in SIDE_CHOICES]
-    choices += [(name, output.zones[name], targets.zones[name]) for name in ZONE_CHOICES]
-    batch_size = len(targets.ratio)
-    placed = sum(
-        FINDING_WEIGHTS[name] * F.cross_entropy(logits, truth, ignore_index=-1, reduction="sum")
-        for name, logits, truth in choices
-    )
-    weights = output.presence.new_tensor([FINDING_WEIGHTS[name] for name in FINDINGS])
-    presence = F.binary_cross_entropy_with_logits(output.presence, targets.presence, weight=weights)
-    return {
-        "presence": presence * len(FINDINGS),
-        "place": placed / batch_size,
-        "ratio": F.smooth_l1_loss(output.ratio / RATIO_SCALE, targets.ratio / RATIO_SCALE),
-    }
-
-
 def run(config: ClassifierRun) -> Path:
     """Train, or go on training; returns the classifier directory (run_dir/classifier) when all steps are
     done.
 
-    A piece that `max_minutes` ended returns the run directory: call again to go on.
+    A piece that `max_minutes` ended returns the run directory: call again to go on. Raises UserError for a
+    dataset without labels or with too few, and for a run directory that holds another classifier.
     """
     torch.set_num_threads(config.threads)
     run_dir = Path(config.run_dir)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    images, targets = _load(config.dataset, config)
-    trainer = _Trainer(config, run_dir)
+    targets = _load_targets(config)
+    images = [
+        cached_images(name, config.model.image_size, config.cache_dir, processes=config.threads)[:, 0]
+        for name in (config.dataset, config.validation)
+    ]
+    run_config.save(config, run_dir / "config.yaml")
+    trainer = _Trainer(config, run_dir, *(_Examples(*pair) for pair in zip(images, targets, strict=True)))
     deadline = time.monotonic() + config.max_minutes * 60 if config.max_minutes else math.inf
-    if not trainer.train(images, targets, deadline):
+    if not trainer.train(deadline):
         return run_dir
     trainer.classifier.save_pretrained(run_dir / "classifier")
     return run_dir / "classifier"
 
 
-def _load(name: str, config: ClassifierRun) -> tuple[np.ndarray, Targets]:
+def _load_targets(config: ClassifierRun) -> tuple[Targets, Targets]:
+    """Of the dataset and of the validation, with the same findings."""
     from llmcxr.data import open_dataset
 
-    dataset = open_dataset(name)
-    if not hasattr(dataset, "case"):
+    dataset, validation = (open_dataset(name) for name in (config.dataset, config.validation))
+    if hasattr(dataset, "case") and not config.findings:
+        if not hasattr(validation, "case"):
+            raise UserError(
+                f"validation {config.validation!r} does not know its cases, as {config.dataset!r} does: give "
+                "another of its kind, or name the findings to learn"
+            )
+        return _targets_of_cases(dataset), _targets_of_cases(validation)
+    labels = [_list_labels(one) for one in (dataset, validation)]
+    findings = choose_findings(labels[0], config.findings, config.min_positives, config.dataset)
+    if not any(labels[1]):
         raise UserError(
-            f"a classifier needs a dataset that knows its cases, such as phantom; {name!r} does not"
+            f"{config.validation}: expected studies with labels of findings, found none that has any"
         )
-    images = cached_images(name, config.model.image_size, config.cache_dir, processes=config.threads)
-    return images[:, 0], Targets.from_cases([dataset.case(index) for index in range(len(dataset))])
+    targets = Targets.from_labels(labels[0], findings, config.max_positive_weight)
+    return targets, replace(Targets.from_labels(labels[1], findings), weights=targets.weights)
+
+
+def _targets_of_cases(dataset: Any) -> Targets:
+    return Targets.from_cases([dataset.case(index) for index in range(len(dataset))])
+
+
+def _list_labels(dataset: Dataset) -> list[Mapping[str, Label]]:
+    return [dataset[index].labels for index in range(len(dataset))]
+
+
+@dataclass(frozen=True)
+class _Examples:
+    images: np.ndarray  # (N, H, W) uint8
+    targets: Targets
 
 
 class _Trainer:
     """The state of one run and its steps."""
 
-    def __init__(self, config: ClassifierRun, run_dir: Path):
-        self.config, self.run_dir = config, run_dir
+    def __init__(self, config: ClassifierRun, run_dir: Path, examples: _Examples, held_out: _Examples):
+        self.config, self.run_dir, self.examples, self.held_out = config, run_dir, examples, held_out
         torch.manual_seed(config.seed)
-        classifier = Classifier(config.model).to(config.device)
-        self.classifier = classifier.to(memory_format=torch.channels_last)
+        targets = examples.targets
+        classifier = Classifier(config.model, targets.findings, knows_places=targets.ratio is not None)
+        self.classifier = classifier.to(config.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(
             self.classifier.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.step, self.seconds = 0, 0.0
         self._resume()
 
-    def train(self, images: np.ndarray, targets: Targets, deadline: float) -> bool:
+    def train(self, deadline: float) -> bool:
         """Go on to the last step, or until the deadline (True when all steps are done)."""
         from tqdm import tqdm
 
         config, started = self.config, time.monotonic() - self.seconds
         steps = range(self.step, config.num_steps)
         for _ in tqdm(steps, desc="classifier", initial=self.step, total=config.num_steps):
-            losses = self._train_step(images, targets)
+            losses = self._train_step()
             self.step += 1
             self.seconds = time.monotonic() - started
             if self.step % config.validate_every == 0 or self.step == config.num_steps:
@@ -173,8 +149,8 @@ class _Trainer:
                 break
         return self.step >= config.num_steps
 
-    def _train_step(self, images: np.ndarray, targets: Targets) -> dict[str, float]:
-        config = self.config
+    def _train_step(self) -> dict[str, float]:
+        config, images, targets = self.config, self.examples.images, self.examples.targets
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * self._schedule()
         rows = _batch_rows(len(images), config.batch_size, config.seed, self.step)
@@ -195,14 +171,22 @@ class _Trainer:
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        images, targets = _load(self.config.validation, self.config)
+        """Each part of the loss, and the AUROC of each finding that has one, with their mean."""
+        images, targets = self.held_out.images, self.held_out.targets
         self.classifier.eval()
         totals: dict[str, float] = {}
+        logits = []
         for rows in torch.arange(len(images)).split(100):
             output = self.classifier(_to_batch(images[rows.numpy()], self.config.device))
+            logits.append(output.presence.cpu())
             for name, value in classifier_loss(output, targets.select(rows, self.config.device)).items():
                 totals[name] = totals.get(name, 0.0) + value.item() * len(rows) / len(images)
-        return {f"validation_{name}": round(value, 4) for name, value in totals.items()}
+        scores = {f"validation_{name}": value for name, value in totals.items()}
+        by_finding = aurocs(torch.cat(logits), targets)
+        scores |= {f"auroc: {name}": value for name, value in by_finding.items()}
+        if by_finding:
+            scores["auroc"] = sum(by_finding.values()) / len(by_finding)
+        return {name: round(value, 4) for name, value in scores.items()}
 
     def _log(self, losses: Mapping[str, float]) -> None:
         line = {"step": self.step, "seconds": round(self.seconds, 1), **losses, **self.validate()}
@@ -213,7 +197,7 @@ class _Trainer:
         state = {
             "step": self.step,
             "seconds": self.seconds,
-            "config": asdict(self.config.model),
+            "config": self.classifier.describe(),
             "classifier": self.classifier.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
@@ -225,10 +209,10 @@ class _Trainer:
         if not path.exists():
             return
         state = torch.load(path, map_location=self.config.device, weights_only=True)
-        if state["config"] != asdict(self.config.model):
+        if state["config"] != self.classifier.describe():
             raise UserError(
                 f"{path} holds a classifier of {state['config']}, the run asks for "
-                f"{asdict(self.config.model)}: delete it or choose another run_dir"
+                f"{self.classifier.describe()}: delete it or choose another run_dir"
             )
         self.classifier.load_state_dict(state["classifier"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -134,8 +134,7 @@ def _open_classifier(directory: Path | None, device: str) -> tuple[int, Callable
 
     classifier = load_evaluator() if directory is None else Classifier.from_pretrained(directory)
     classifier = classifier.to(device).eval()
-    config = classifier.config
-    return config.hidden, lambda images: classifier.embed(_resized(images, config.image_size))
+    return classifier.config.hidden, classifier.embed
 
 
 def _open_xrv(weights: Path, device: str) -> tuple[int, Callable]:

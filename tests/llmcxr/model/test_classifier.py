@@ -7,6 +7,7 @@ import torch
 from llmcxr.data.phantom.case import FINDINGS
 from llmcxr.errors import UserError
 from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierConfig
+from vqgan.shipped import find_directory
 
 TINY = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
 
@@ -71,8 +72,34 @@ def test_what_is_missing_or_other_is_named(classifier, tmp_path):
     classifier.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "findings": ["fracture"]}))
-    with pytest.raises(UserError, match="fracture"):
+    with pytest.raises(UserError, match="not the classifier of fracture"):
         Classifier.from_pretrained(tmp_path)
+
+
+def test_a_directory_of_another_kind_is_refused():
+    with pytest.raises(UserError, match="expected the description of a classifier, found another's"):
+        Classifier.from_pretrained(find_directory("cxr"))  # an image tokenizer's: files of the same names
+
+
+def test_findings_of_films_have_presence_alone(tmp_path):
+    Classifier(TINY, ("edema", "pleural effusion"), knows_places=False).save_pretrained(tmp_path)
+    classifier = Classifier.from_pretrained(tmp_path)
+    output = classifier(torch.rand(3, 1, 32, 32))
+    assert output.presence.shape == (3, 2) and output.ratio is None and not output.sides and not output.zones
+    reading = classifier.predict(np.zeros((1, 32, 32), np.float32))[0]
+    assert list(reading.findings) == ["edema", "pleural effusion"] and reading.cardiothoracic_ratio is None
+    assert reading.findings["pleural effusion"].side == ""
+
+
+def test_an_image_of_another_size_is_resampled_with_gradients(classifier):
+    images = torch.rand(2, 1, 32, 32)
+    doubled = images.repeat_interleave(2, 2).repeat_interleave(2, 3).requires_grad_()
+    features = classifier.embed(doubled)
+    assert features.shape == (2, TINY.hidden)
+    features.sum().backward()
+    assert (doubled.grad.abs().amax((1, 2, 3)) > 0).all()
+    flat = torch.full((1, 1, 64, 64), 0.4)
+    torch.testing.assert_close(classifier.embed(flat), classifier.embed(flat[..., :32, :32]))
 
 
 def test_wrong_shapes_are_refused(classifier):

@@ -25,3 +25,15 @@ def test_a_mark_moves_by_the_shift_at_most_and_is_never_mirrored():
     columns = moved.amax(dim=(1, 2)).argmax(dim=1)
     assert ((columns - 6).abs() <= 3).all()
     assert len(columns.unique()) > 1
+
+
+def test_a_turned_and_zoomed_mark_stays_near_and_is_never_mirrored():
+    images = torch.zeros(8, 1, 32, 32)
+    images[:, :, 14:18, 4:8] = 1
+    turning = AugmentationConfig(
+        gamma=0, contrast=0, brightness=0, noise=0, blur=0, shift=0, zoom=0.1, rotation=10
+    )
+    turned = augment(images, turning, torch.Generator().manual_seed(0))
+    columns = (turned.sum(2) * torch.arange(32)).sum(2)[:, 0] / turned.sum((1, 2, 3))
+    assert ((columns - 5.5).abs() <= 1.5).all()  # a tenth of the ten pixels from the centre, and the turn
+    assert len(columns.unique()) == 8

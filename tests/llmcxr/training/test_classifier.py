@@ -1,61 +1,18 @@
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
+from llmcxr import images
+from llmcxr.config import load
 from llmcxr.errors import UserError
-from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierConfig, ClassifierOutput
-from llmcxr.training.classifier import ClassifierRun, Targets, classifier_loss, run
+from llmcxr.model.classifier import Classifier, ClassifierConfig
+from llmcxr.training.classifier import ClassifierRun, run
 
 TINY = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
-
-
-def case_with(*findings, ratio=0.45):
-    return PhantomCase(0, 0, findings, ratio, "F", 60, "PA")
-
-
-def test_targets_of_cases():
-    nodule = DrawnFinding("nodule", "right", "lower", "small", 0.2)
-    effusion = DrawnFinding("pleural effusion", "bilateral", grade="large", extent=0.9)
-    targets = Targets.from_cases([case_with(nodule), case_with(effusion, ratio=0.6)])
-    assert targets.presence.sum(1).tolist() == [1, 1]
-    assert targets.presence[0, FINDINGS.index("nodule")] == 1
-    assert targets.sides["nodule"].tolist() == [1, -1]
-    assert targets.sides["pleural effusion"].tolist() == [-1, 2]
-    assert targets.zones["nodule"].tolist() == [2, -1]
-    assert targets.ratio.tolist() == pytest.approx([0.45, 0.6])
-    assert targets.select(torch.tensor([1])).sides["pleural effusion"].tolist() == [2]
-
-
-def test_loss_counts_a_side_only_where_it_applies():
-    targets = Targets.from_cases([case_with()])
-    output = ClassifierOutput(
-        torch.full((1, len(FINDINGS)), -20.0),
-        {name: torch.randn(1, len(choices)) for name, choices in SIDE_CHOICES.items()},
-        {name: torch.randn(1, len(choices)) for name, choices in ZONE_CHOICES.items()},
-        torch.tensor([0.45]),
-    )
-    assert [part.item() for part in classifier_loss(output, targets).values()] == pytest.approx([0, 0, 0])
-
-
-def test_a_missed_nodule_costs_three_times_a_missed_pacemaker():
-    def cost(missed: str) -> float:
-        presence = torch.full((1, len(FINDINGS)), -20.0)
-        truth = Targets.from_cases([case_with()])
-        truth.presence[0, FINDINGS.index(missed)] = 1.0
-        output = ClassifierOutput(
-            presence,
-            {name: torch.zeros(1, len(choices)) for name, choices in SIDE_CHOICES.items()},
-            {name: torch.zeros(1, len(choices)) for name, choices in ZONE_CHOICES.items()},
-            torch.tensor([0.45]),
-        )
-        return classifier_loss(output, truth)["presence"].item()
-
-    assert cost("pacemaker") == pytest.approx(
-        20
-    )  # -log sigmoid(-20), the mean over findings times their number
-    assert cost("nodule") == pytest.approx(60)
+CONFIGS = Path(__file__).parents[3] / "configs" / "classifier"
 
 
 def tiny_run(tmp_path, name, **changes):
@@ -85,9 +42,79 @@ def test_a_run_in_pieces_is_the_run_in_one(tmp_path):
     torch.testing.assert_close(same[0](images).presence, same[1](images).presence, atol=2e-2, rtol=0)
     log = (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in log] == [1, 2]
+    assert {"presence", "place", "ratio", "validation_ratio"} <= set(json.loads(log[0]))
 
 
 def test_another_model_in_the_run_directory_is_refused(tmp_path):
     run(tiny_run(tmp_path, "run"))
     with pytest.raises(UserError, match="choose another run_dir"):
         run(tiny_run(tmp_path, "run", model=ClassifierConfig(32, 8, 16, 4)))
+
+
+@pytest.fixture
+def films(tmp_path):
+    """Twelve films in NIH's layout, eight to train on; every other one has an effusion and is brighter."""
+    (tmp_path / "films" / "images").mkdir(parents=True)
+    rows = ["Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position,split"]
+    for number in range(12):
+        labels = "Effusion" if number % 2 else "No Finding"
+        rows.append(f"{number:08}_000.png,{labels},{number},50,F,PA,{'val' if number > 7 else 'train'}")
+        pixels = np.random.default_rng(number).random((40, 32)) * 0.3 + 0.5 * (number % 2)
+        images.write_png(tmp_path / "films" / "images" / f"{number:08}_000.png", pixels)
+    (tmp_path / "films" / "Data_Entry.csv").write_text("\n".join(rows) + "\n")
+    return f"nih:{tmp_path / 'films'}"
+
+
+def film_run(films, tmp_path, name="run", **changes):
+    data = {"dataset": f"{films},split=train", "validation": f"{films},split=validate", "min_positives": 4}
+    return tiny_run(tmp_path, name, **data | changes)
+
+
+def test_findings_of_films_are_learnt_and_their_auroc_logged(films, tmp_path, capsys):
+    whole = run(film_run(films, tmp_path, num_steps=30, validate_every=30, learning_rate=0.01))
+    assert "findings: pleural effusion (4 of 8)" in capsys.readouterr().err
+    line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert line["auroc"] == line["auroc: pleural effusion"] == 1.0  # bright against dark
+    pieces = film_run(
+        films, tmp_path, "pieces", num_steps=30, validate_every=30, learning_rate=0.01, max_minutes=1e-9
+    )
+    while run(pieces) == tmp_path / "pieces":
+        pass
+    same = [Classifier.from_pretrained(path) for path in (whole, tmp_path / "pieces" / "classifier")]
+    assert same[0].findings == same[1].findings == ("pleural effusion",)
+    pixels = torch.rand(2, 1, 32, 32)
+    torch.testing.assert_close(same[0](pixels).presence, same[1](pixels).presence, atol=0.3, rtol=0)
+
+
+def test_other_findings_in_the_run_directory_are_refused(films, tmp_path):
+    run(film_run(films, tmp_path))
+    with pytest.raises(UserError, match="choose another run_dir"):
+        run(tiny_run(tmp_path, "run"))  # phantoms
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"findings": ("hernia",)}, "expected studies with and without 'hernia', found 0 with and 8 without"),
+        ({"min_positives": 5}, "'pleural effusion': 4 of 8"),
+    ],
+)
+def test_findings_that_cannot_be_learnt_are_named(films, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        run(film_run(films, tmp_path, **changes))
+
+
+def test_a_dataset_without_labels_is_refused(tmp_path):
+    images.write_png(tmp_path / "a.png", np.zeros((32, 32)))
+    (tmp_path / "films.csv").write_text("image,text\na.png,Clear lungs.\n")
+    unlabelled = f"folder:{tmp_path / 'films.csv'}"
+    with pytest.raises(UserError, match=r"films\.csv: expected studies with labels"):
+        run(tiny_run(tmp_path, "run", dataset=unlabelled, validation=unlabelled))
+    with pytest.raises(UserError, match="does not know its cases"):
+        run(tiny_run(tmp_path, "run", validation=unlabelled))
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_config_can_be_loaded(path):
+    config = load(path, [], kinds={"classifier": ClassifierRun})
+    assert config.kind == "classifier" and f"configs/classifier/{path.name}" in path.read_text()
