@@ -266,7 +266,9 @@ def tokenizer_command(
     seed: SeedOption = 0,
     classifier: Annotated[
         Path | None,
-        typer.Option(help="Of findings, trained apart from the tokenizer. For phantoms one ships."),
+        typer.Option(
+            help="A classifier directory, trained apart from the tokenizer. For phantoms one ships."
+        ),
     ] = None,
     features: Annotated[
         str | None,
@@ -285,30 +287,33 @@ def tokenizer_command(
 
     Findings are judged by a classifier that took part in no loss of the tokenizer: that of --classifier, or
     for phantoms the one that ships. Its features also give the Fréchet distance, unless --features names
-    others.
+    others. A network whose features a loss of the tokenizer compared is refused.
 
     \b
     Examples:
       llmcxr evaluate tokenizer phantom phantom:n=256,seed=1,split=test --json fidelity.json --sheet worst.png
-      llmcxr evaluate tokenizer cxr nih:data/nih,split=validate --classifier runs/classifier-nih/classifier
+      llmcxr evaluate tokenizer cxr nih:data/nih,split=validate --classifier runs/judge-nih/classifier
     """
     from llmcxr.data import Rejections, open_dataset
     from llmcxr.evaluation.fidelity import evaluate_tokenizer
     from llmcxr.evaluation.fidelity.sheet import write_sheet
     from llmcxr.evaluation.image_metrics.features import open_extractor
+    from llmcxr.evaluation.phantom import EVALUATOR
     from llmcxr.evaluation.tables import erasure_table, fidelity_line
     from llmcxr.image_statistics import read_summary
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
+    from llmcxr.teachers import refuse_teachers
 
     _check_files(json_file, sheet, rejected)
+    extractor_name = features or ("classifier" if classifier is None else f"classifier:{classifier}")
+    judges = (_find_judge(dataset, classifier), extractor_name.partition(":")[2] or EVALUATOR)
+    refuse_teachers(find_image_tokenizer(tokenizer), filter(None, judges))
     device, studies = choose_device(device), open_dataset(dataset)
     judge = _open_judge(dataset, classifier)
     if judge is None:
         say("no --classifier: which findings survive is not judged")
     model = load_image_tokenizer(tokenizer).to(device)
-    extractor = open_extractor(
-        features or ("classifier" if classifier is None else f"classifier:{classifier}")
-    )
+    extractor = open_extractor(extractor_name)
     with Rejections(rejected) as rejections:
         result = evaluate_tokenizer(
             model,
@@ -385,14 +390,18 @@ def _clip_n(n: int, name: str, studies: Dataset) -> int:
     return min(n, len(studies))
 
 
-def _open_judge(dataset: str, classifier: Path | None = None) -> Classifier | None:
+def _find_judge(dataset: str, classifier: Path | None = None) -> Path | None:
     """The independent classifier of findings. It must know such images: the one that ships knows phantoms."""
-    from llmcxr.evaluation.phantom import load_evaluator
+    from llmcxr.evaluation.phantom import EVALUATOR
+
+    return classifier or (EVALUATOR if dataset.startswith("phantom:") else None)
+
+
+def _open_judge(dataset: str, classifier: Path | None = None) -> Classifier | None:
     from llmcxr.model.classifier import Classifier
 
-    if classifier is not None:
-        return Classifier.from_pretrained(classifier)
-    return load_evaluator() if dataset.startswith("phantom:") else None
+    found = _find_judge(dataset, classifier)
+    return None if found is None else Classifier.from_pretrained(found)
 
 
 def _check_files(*paths: Path | None) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from llmcxr.evaluation import tables
@@ -20,9 +21,12 @@ from llmcxr.predictor import Predictor
 HELD_OUT_SEED = 1  # the phantoms that no training may see
 
 
+EVALUATOR = Path(str(files("llmcxr") / "pretrained" / "evaluator"))
+
+
 def load_evaluator() -> Classifier:
     """The classifier that ships with the package and took part in no loss."""
-    return Classifier.from_pretrained(str(files("llmcxr") / "pretrained" / "evaluator"))
+    return Classifier.from_pretrained(EVALUATOR)
 
 
 def open_held_out(n: int) -> Any:

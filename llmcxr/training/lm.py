@@ -35,6 +35,7 @@ from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_imag
 from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
+from llmcxr.teachers import read_teachers, write_teachers
 from llmcxr.training.encoding import EncodingConfig, encode_dataset
 from llmcxr.training.examples import (
     Example,
@@ -136,7 +137,9 @@ def run(config: LMRun) -> Path:
     if not config.model.base:
         save(bundle, directory.path / "compact", compact=True)
     model_dir = save(bundle, directory.path / "model")
-    copy_summary(find_image_tokenizer(config.tokenizer), model_dir / "image_tokenizer")
+    made_by = find_image_tokenizer(config.tokenizer)
+    copy_summary(made_by, model_dir / "image_tokenizer")
+    write_teachers(model_dir / "image_tokenizer", read_teachers(made_by))
     return model_dir
 
 

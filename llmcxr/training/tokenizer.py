@@ -7,25 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from llmcxr import config as run_config
 from llmcxr.errors import UserError
 from llmcxr.image_statistics import ImageSummary, summarise_images, write_summary
+from llmcxr.teachers import fingerprint, read_teachers, write_teachers
 from llmcxr.training.image_cache import cached_images
 from vqgan.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
 from vqgan.run_directory import ResumeError
 from vqgan.training import SetupError, TrainingConfig, train
-
-if TYPE_CHECKING:
-    from llmcxr.model.classifier import Classifier
 
 SUMMARY_IMAGES = 2000  # at most, evenly spread: enough for the 1% and 99% quantiles
 
@@ -39,8 +35,9 @@ class TokenizerRun:
     dataset: str = "phantom:n=20000,seed=0"
     validation: str = "phantom:n=256,seed=1"
     cache_dir: str = "runs/cache"
-    # Whose features training.losses.feature and .clinical compare, "" = none: a classifier directory, or
-    # xrv:FILE with the weights of a torchxrayvision DenseNet-121. Evaluate with another.
+    # Whose features training.losses.feature and .clinical compare, "" = none: a classifier directory
+    # (configs/classifier), or xrv:FILE with the weights of a torchxrayvision DenseNet-121. It is remembered
+    # beside the tokenizer and refused as its judge.
     teacher: str = ""
     seed: int = 0
     threads: int = 0  # 0 leaves the choice to torch
@@ -82,6 +79,7 @@ def run(config: TokenizerRun) -> Path:
         torch.set_num_threads(config.threads)
     datasets = [_open_images(config, name) for name in (config.dataset, config.validation)]
     run_config.save(config, Path(config.run_dir) / "config.yaml")
+    teachers = _list_teachers(config)
     try:
         result = train(
             config.training,
@@ -98,6 +96,7 @@ def run(config: TokenizerRun) -> Path:
     for directory in (result.model_dir, result.model_dir.with_name("best")):
         if directory.is_dir():
             write_summary(directory, summary)
+            write_teachers(directory, teachers)
     return result.model_dir
 
 
@@ -119,22 +118,12 @@ def _open_images(config: TokenizerRun, name: str) -> CachedImages:
     )
 
 
-class Teacher(nn.Module):
-    """A classifier of this package as a FeatureNetwork for images of any size."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        super().__init__()
-        self.classifier = classifier
-
-    def features(self, images: Tensor) -> list[Tensor]:
-        return self.classifier.features(images)
-
-    def embed(self, images: Tensor) -> Tensor:
-        """(B, 1, H, W) in [0, 1] -> (B, hidden), at the size that the classifier was trained on."""
-        size = (self.classifier.config.image_size,) * 2
-        if images.shape[-2:] != size:
-            images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
-        return self.classifier.embed(images)
+def _list_teachers(config: TokenizerRun) -> dict[str, str]:
+    """This run's, and those of the tokenizer that it began with."""
+    begun = read_teachers(config.training.start_from) if config.training.start_from else {}
+    return begun | (
+        {fingerprint(config.teacher.removeprefix("xrv:")): config.teacher} if config.teacher else {}
+    )
 
 
 def _load_teacher(name: str) -> FeatureNetwork | None:
@@ -144,7 +133,7 @@ def _load_teacher(name: str) -> FeatureNetwork | None:
     if kind != "xrv":
         from llmcxr.model.classifier import Classifier
 
-        return Teacher(Classifier.from_pretrained(name))
+        return Classifier.from_pretrained(name)
     try:
         return DenseNetFeatures.from_weights(file)
     except ValueError as error:

@@ -101,6 +101,27 @@ def test_a_tokenizer_is_judged_on_phantoms(tmp_path):
     assert sheet.is_file() and "| tokenizer |" in done.output and not (tmp_path / "rejected.jsonl").exists()
 
 
+def test_a_classifier_of_films_judges_and_a_teacher_does_not(tmp_path, monkeypatch):
+    from llmcxr.model.classifier import Classifier, ClassifierConfig
+    from llmcxr.teachers import fingerprint, write_teachers
+    from vqgan import VQGAN, VQGANConfig
+
+    monkeypatch.chdir(tmp_path)
+    tiny = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
+    Classifier(tiny, ("edema", "nodule"), knows_places=False).save_pretrained("judge")
+    VQGAN(VQGANConfig(image_size=64)).save_pretrained("tokenizer")
+    given = ["evaluate", "tokenizer", "tokenizer", PHANTOMS, "--classifier", "judge", "--json", "out.json"]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, done.output
+    scores = json.loads((tmp_path / "out.json").read_text())
+    judged = [name for name, score in scores["per_finding"].items() if "auroc_original" in score]
+    assert judged == ["edema", "nodule"] and scores["frechet_features"] == "classifier:judge"
+    write_teachers("tokenizer", {fingerprint("judge"): "runs/teacher"})
+    for network in (["--classifier", "judge"], ["--features", "classifier:judge"]):
+        done = CliRunner().invoke(app, ["evaluate", "tokenizer", "tokenizer", PHANTOMS, *network])
+        assert isinstance(done.exception, UserError) and "found its teacher" in str(done.exception)
+
+
 def test_a_tokenizer_that_is_none_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["evaluate", "tokenizer", "nowhere", PHANTOMS])

@@ -10,6 +10,7 @@ from PIL import Image
 from llmcxr.config import load
 from llmcxr.errors import UserError
 from llmcxr.image_statistics import read_summary
+from llmcxr.teachers import read_teachers, refuse_teachers
 from llmcxr.training.tokenizer import CachedImages, TokenizerRun, run
 from vqgan import VQGAN, VQGANConfig
 from vqgan.losses import LossConfig
@@ -96,6 +97,12 @@ def test_a_classifier_of_any_size_is_a_teacher_of_both_losses(films: Path) -> No
     run(config)
     first = json.loads((Path(config.run_dir) / "metrics.jsonl").read_text().splitlines()[0])
     assert first["feature"] > 0 and first["clinical"] > 0
+    taught = Path(config.run_dir) / "model"
+    with pytest.raises(UserError, match="found its teacher"):
+        refuse_teachers(taught, [films.parent / "teacher"])
+    again = replace(training, losses=LossConfig(), start_from=str(taught))
+    run(run_of(films, run_dir=str(films.parent / "again"), training=again))
+    assert read_teachers(films.parent / "again" / "model") == read_teachers(taught)
 
 
 def test_a_missing_file_is_a_users_error(films: Path) -> None:
