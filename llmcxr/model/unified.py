@@ -26,6 +26,7 @@ class LMConfig:
 
     base: str = ""
     start: str = ""  # a model directory of this package whose weights the training begins with
+    deepen_to: int = 0  # layers to give the model of `start`, a multiple of its own; 0 leaves it as it is
     hidden_size: int = 128
     num_layers: int = 4
     num_heads: int = 4
@@ -35,6 +36,8 @@ class LMConfig:
     has_cell_words: bool = True  # position baked into the image words
 
     def __post_init__(self) -> None:
+        if self.deepen_to and not self.start:
+            raise ValueError("deepen_to is for the model of `start`; a new one has num_layers")
         if self.hidden_size % self.num_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}"

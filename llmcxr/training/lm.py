@@ -32,6 +32,7 @@ from llmcxr.data.code_store import CodeStore
 from llmcxr.errors import UserError
 from llmcxr.image_statistics import copy_summary
 from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
+from llmcxr.model.growth import deepen
 from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
@@ -231,10 +232,10 @@ class ResponseLoss(nn.Module):
         mistaken: dict[str, Tensor] | None = None,
         **directions: dict[str, Tensor],
     ) -> dict[str, Tensor]:
-        sums: dict[str, Tensor] = {}
+        sums = dict.fromkeys(("image_nll", "num_image", "text_nll", "num_text"), torch.tensor(0.0))
         for batch in directions.values():
             for name, value in self.model.losses(**batch).items():
-                sums[name] = sums.get(name, 0) + value
+                sums[name] = sums[name].to(value.device) + value
         image = sums["image_nll"] / sums["num_image"].clamp(min=1)
         text = sums["text_nll"] / sums["num_text"].clamp(min=1)
         loss = self.image_weight * image + self.text_weight * text
@@ -424,6 +425,11 @@ def _start_from(config: LMRun, image_tokenizer: VQGAN) -> tuple[UnifiedModel, En
             f"{bundle.image_tokenizer.fingerprint[:16]}, tokenizer={config.tokenizer} is "
             f"{image_tokenizer.fingerprint[:16]}; give tokenizer={config.model.start}/image_tokenizer"
         )
+    if config.model.deepen_to:
+        try:
+            deepen(bundle.model, config.model.deepen_to)
+        except ValueError as error:
+            raise UserError(f"model.deepen_to={config.model.deepen_to}: {error}") from error
     return bundle.model.train(), bundle.encoder
 
 

@@ -9,6 +9,7 @@ import torch
 from llmcxr import CXR
 from llmcxr.data import Texts
 from llmcxr.errors import UserError
+from llmcxr.model.directory import load
 from llmcxr.model.unified import LMConfig
 from llmcxr.training.examples import ExampleConfig, collate, contrast_pair
 from llmcxr.training.lm import LMRun, LMTrainingConfig, ResponseLoss, rate_factor, run
@@ -124,6 +125,29 @@ def test_the_contrast_teaches_to_tell_a_request_from_a_mistaken_one():
         optimizer.step()
         values.append(float(outputs["contrast"] / outputs["num_contrast"]))
     assert values[-1] < 0.1 < values[0] / 2
+
+
+def test_a_batch_of_nothing_but_contrasts_can_be_learnt_from():
+    bundle = tiny_bundle()
+    codes = np.zeros(bundle.model.vocabulary.grid, dtype=int)
+    pair = contrast_pair(
+        bundle.encoder, codes, Texts(None, "Left pacemaker.", ()), np.random.default_rng(0), ExampleConfig()
+    )
+    offset, pad_id = bundle.encoder.vocabulary.image_token_offset, bundle.encoder.end_ids[-1]
+    own, mistaken = (collate([one], offset, pad_id) for one in pair)
+    outputs = ResponseLoss(bundle.model, 1.0, 1.0, contrast_weight=1.0)(own=own, mistaken=mistaken)
+    assert outputs["loss"] > 0 and outputs["num_image"] == 0
+
+
+def test_a_model_can_be_deepened_where_a_run_goes_on(tokenizer_dir, tmp_path):
+    run(tiny_run(tokenizer_dir, tmp_path / "first", tmp_path, steps=1))
+    second = tiny_run(tokenizer_dir, tmp_path / "second", tmp_path, steps=1)
+    second.model = LMConfig(start=str(tmp_path / "first" / "compact"), deepen_to=2)
+    assert len(load(run(second)).model.decoder.layers) == 2
+    second.run_dir, second.model.start = str(tmp_path / "third"), str(tmp_path / "second" / "compact")
+    second.model.deepen_to = 3
+    with pytest.raises(UserError, match="no multiple"):
+        run(second)
 
 
 def test_a_model_of_another_image_tokenizer_cannot_be_gone_on_from(tokenizer_dir, tmp_path):
