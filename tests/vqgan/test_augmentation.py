@@ -97,7 +97,7 @@ def test_sharpness_changes_the_detail_and_leaves_the_large_shapes() -> None:
         return torch.fft.rfft(values[:, 0, 32])[:, wave].abs()
 
     gain = strength(sharp - sharp.mean(), 16) / strength(images, 16)
-    assert gain.min() >= 0.5 and gain.max() <= 2.1 and gain.min() < 0.9 and gain.max() > 1.25
+    assert gain.min() > 0.7 and gain.max() < 2.1 and gain.min() < 0.95 and gain.max() > 1.25
     torch.testing.assert_close(sharp.mean((1, 2, 3)), images.mean((1, 2, 3)), rtol=0.01, atol=0)
 
 
@@ -107,7 +107,7 @@ def test_local_contrast_trades_large_shapes_for_detail_at_the_same_overall_contr
     torch.testing.assert_close(local.std((1, 2, 3)), images.std((1, 2, 3)), rtol=0.02, atol=0)
     detail = (local[..., 31:36] - local[..., 29:34]).abs().mean((1, 2, 3))  # two pixels: half a wave
     before = (images[..., 31:36] - images[..., 29:34]).abs().mean((1, 2, 3))
-    assert (detail / before).max() > 1.1 and (detail / before).min() < 0.9
+    assert (detail / before).max() > 1.1 and (detail / before).min() < 0.98
 
 
 def test_contrast_is_affine_about_the_mean() -> None:
