@@ -1,8 +1,8 @@
 """How much memory `llmcxr encode` holds while it encodes phantoms, which it computes on the way.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python -m benchmarks.encoding_memory [--images 100000] [--size 32]
+    OMP_NUM_THREADS=1 taskset -c 0 python -m benchmarks.encoding_memory [--images 100000] [--size 64]
 
-At a small size, so that 100,000 are drawn in some 15 minutes of one idle core, by a tokenizer with random
+At a small size, so that 100,000 are drawn in some 16 minutes of one idle core, by a tokenizer with random
 weights: what is held depends on neither. Prints the peak of each tenth of the time, MB, of the command and
 the processes that it starts, pages that they share counted once: first drawing and encoding, then encoding
 what is drawn. A command that held what it has done would climb. Needs Linux.
@@ -66,7 +66,7 @@ def peaks_of_tenths(held: Sequence[float]) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--images", type=int, default=4000)
-    parser.add_argument("--size", type=int, default=32, help="pixels a side")
+    parser.add_argument("--size", type=int, default=64, help="pixels a side")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     config = VQGANConfig(image_size=arguments.size, stem_channels=8, grid_channels=8, grid_blocks=1)

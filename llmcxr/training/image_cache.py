@@ -7,6 +7,7 @@ knows no models, labels or texts. The files can be deleted at any time: they are
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+
+from llmcxr.errors import UserError
 
 CHUNK_IMAGES = 64  # one unit of work; also the unit that an interruption can lose
 PROBE_IMAGES = 12  # images read to recognise a changed generator or changed files
@@ -69,7 +72,7 @@ def _build(path: Path, name: str, shape: tuple[int, ...], processes: int) -> Non
     partial, done_path = path.with_suffix(".partial"), path.with_suffix(".done")
     num_chunks = -(-shape[0] // CHUNK_IMAGES)
     if not (partial.exists() and done_path.exists()):
-        np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
+        _take_room(partial, shape)
         done_path.write_bytes(bytes(num_chunks))
     done = np.memmap(done_path, dtype=np.uint8, mode="r+", shape=(num_chunks,))
     missing = np.flatnonzero(done == 0).tolist()
@@ -78,6 +81,22 @@ def _build(path: Path, name: str, shape: tuple[int, ...], processes: int) -> Non
         done.flush()
     partial.rename(path)
     done_path.unlink()
+
+
+def _take_room(partial: Path, shape: tuple[int, ...]) -> None:
+    """An empty file of images with all its blocks: a disk found full when a page of a memory map is written
+    ends the process with a bus error. Raises UserError where there is no room.
+    """
+    try:
+        np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
+        with partial.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(
+            f"{partial.parent}: expected room for {math.prod(shape) / 1e9:.1f} GB of computed images, found: "
+            f"{error.strerror}; free some space or choose another cache_dir"
+        ) from error
 
 
 def _filled_chunks(partial: Path, name: str, shape: tuple[int, ...], chunks: list[int], processes: int):
