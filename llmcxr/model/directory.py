@@ -27,6 +27,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 
 import llmcxr
 from llmcxr.errors import UserError
+from llmcxr.image_statistics import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import TEMPLATES, Encoder
@@ -48,6 +49,7 @@ class Bundle:
     provenance: dict[str, Any] = field(
         default_factory=dict
     )  # data, command, seed, figures; shown by `llmcxr info`
+    training_images: ImageSummary | None = None  # of the image tokenizer; None where none was kept
 
     def to(self, device: str | torch.device) -> Bundle:
         self.model.to(device)
@@ -68,6 +70,8 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
         _save_language_model(bundle.model, partial, compact)
         bundle.encoder.tokenizer.save_pretrained(partial)
         bundle.image_tokenizer.save_pretrained(partial / "image_tokenizer")
+        if bundle.training_images is not None:
+            write_summary(partial / "image_tokenizer", bundle.training_images)
         card = _card(bundle, _weights_sha256(partial))
         (partial / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
     return directory
@@ -103,7 +107,8 @@ def load(directory: str | Path) -> Bundle:
             f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}"
         )
     encoder = Encoder(tokenizer, vocabulary, TEMPLATES[card["template"]])
-    return Bundle(model, encoder, image_tokenizer, card["provenance"])
+    training_images = read_summary(directory / "image_tokenizer")
+    return Bundle(model, encoder, image_tokenizer, card["provenance"], training_images)
 
 
 def load_image_tokenizer(directory_or_name: str | Path) -> VQGAN:

@@ -5,6 +5,7 @@ Every image is read, fitted and kept as bytes once (`image_cache`), so that a st
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from llmcxr import config as run_config
+from llmcxr.data import Rejections
 from llmcxr.errors import UserError
 from llmcxr.image_statistics import ImageSummary, summarise_images, write_summary
 from llmcxr.teachers import fingerprint, read_teachers, write_teachers
-from llmcxr.training.image_cache import cached_images
+from llmcxr.training.image_cache import cached_images, read_rejected
 from vqgan.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
 from vqgan.run_directory import ResumeError
@@ -57,28 +59,33 @@ class TokenizerRun:
 class CachedImages(Dataset):
     """{"image", and where there is salience "weight"}: (1, size, size) float32 in [0, 1], from bytes."""
 
-    def __init__(self, images: np.ndarray) -> None:
-        self._images = images  # (N, 1 or 2, size, size) uint8
+    def __init__(self, images: np.ndarray, rejected: Collection[int] = ()) -> None:
+        """images: (N, 1 or 2, size, size) uint8, of which the indices `rejected` are left out."""
+        self._images = images
+        self._rows = np.delete(np.arange(len(images)), list(rejected))
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self._rows)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        channels = torch.from_numpy(self._images[index].astype(np.float32)) / 255
+        channels = torch.from_numpy(self._images[self._rows[index]].astype(np.float32)) / 255
         return dict(zip(("image", "weight"), channels.unsqueeze(1), strict=False))
 
 
 def run(config: TokenizerRun) -> Path:
     """Train, or go on where `config.run_dir` stands; returns the image tokenizer directory.
 
-    A piece that `training.max_minutes` ended has saved its state: call again to go on. Raises UserError for a
-    dataset that cannot be opened, files or packages that are missing, or a run directory that holds a run of
-    other settings.
+    A piece that `training.max_minutes` ended has saved its state: call again to go on. Images that cannot be
+    read are left out and listed in the run directory's rejected.jsonl. Raises UserError for a dataset that
+    cannot be opened or of which nothing can be read, files or packages that are missing, or a run directory
+    that holds a run of other settings.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    datasets = [_open_images(config, name) for name in (config.dataset, config.validation)]
+    rejections = Rejections(Path(config.run_dir) / "rejected.jsonl")
+    datasets = [_open_images(config, name, rejections) for name in (config.dataset, config.validation)]
     run_config.save(config, Path(config.run_dir) / "config.yaml")
+    rejections.write()
     teachers = _list_teachers(config)
     try:
         result = train(
@@ -110,12 +117,19 @@ def _summarise(dataset: CachedImages) -> ImageSummary:
     return summarise_images(batches, dataset[0]["image"].shape[-1])
 
 
-def _open_images(config: TokenizerRun, name: str) -> CachedImages:
+def _open_images(config: TokenizerRun, name: str, rejections: Rejections) -> CachedImages:
     """The salience map is kept only where the loss uses it and the dataset can have one."""
     with_salience = bool(config.training.losses.salience_weight) and name.startswith("phantom:")
-    return CachedImages(
-        cached_images(name, config.training.model.image_size, config.cache_dir, with_salience)
-    )
+    images = cached_images(name, config.training.model.image_size, config.cache_dir, with_salience)
+    rejected = read_rejected(images)
+    if rejected and len(rejected) == len(images):
+        raise UserError(
+            f"{name}: expected images to train on, found none of {len(images)} that can be read; "
+            f"the first: {rejected[0]}"
+        )
+    for index, reason in sorted(rejected.items()):
+        rejections.add(f"{name}: study {index}", reason)
+    return CachedImages(images, rejected)
 
 
 def _list_teachers(config: TokenizerRun) -> dict[str, str]:

@@ -4,7 +4,7 @@ B images of H x W pixels, D features.
 
     classifier         the hidden layer of the classifier that ships with the package (phantoms only)
     classifier:DIR     the same of another `Classifier` directory
-    xrv:WEIGHTS        a torchxrayvision DenseNet-121 (Cohen et al. 2022), its state dict; D = 1024
+    xrv:WEIGHTS        a torchxrayvision DenseNet-121 (Cohen et al. 2022), as it is published; D = 1024
     inception:WEIGHTS  Inception-v3 of the "FID" literature (Heusel et al. 2017): the TorchScript file of
                        NVIDIA's StyleGAN or the state dict of torch-fidelity; D = 2048
     rad-dino:DIR       Rad-DINO (Pérez-García et al. 2025), or any Dinov2 that transformers saved
@@ -31,7 +31,6 @@ from llmcxr.terminal import progress
 if TYPE_CHECKING:
     from torch import Tensor
 
-XRV_SIZE, XRV_RANGE = 224, 1024  # pixels; grey levels go from -1024 to 1024
 INCEPTION_DIMENSION = 2048
 
 
@@ -138,22 +137,12 @@ def _open_classifier(directory: Path | None, device: str) -> tuple[int, Callable
 
 
 def _open_xrv(weights: Path, device: str) -> tuple[int, Callable]:
+    from vqgan.densenet import DIMENSION, DenseNetFeatures
+
     try:
-        import torchxrayvision
-    except ImportError as error:
-        raise UserError(
-            "xrv features need torchxrayvision, which brings torchvision: install the one that matches your "
-            f"torch, then pip install llmcxr[features] ({error})"
-        ) from error
-    state = _load_state(weights)
-    if "classifier.weight" not in state or "features.conv0.weight" not in state:
-        raise UserError(f"{weights}: expected the state dict of a torchxrayvision DenseNet, found another's")
-    findings, dimension = state["classifier.weight"].shape
-    net = torchxrayvision.models.DenseNet(num_classes=findings)
-    state.pop("op_threshs", None)  # thresholds of its probabilities, which are not used here
-    net.load_state_dict(state)
-    net = net.to(device).eval()
-    return dimension, lambda images: net.features2((2 * _resized(images, XRV_SIZE) - 1) * XRV_RANGE)
+        return DIMENSION, DenseNetFeatures.from_weights(weights).to(device).embed
+    except ValueError as error:  # vqgan stands alone and knows no UserError
+        raise UserError(str(error)) from error
 
 
 def _open_inception(weights: Path, device: str) -> tuple[int, Callable]:
@@ -217,20 +206,6 @@ def _to_bytes(images: Tensor) -> Tensor:
     import torch
 
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).expand(-1, 3, -1, -1)
-
-
-def _load_state(weights: Path) -> dict[str, Tensor]:
-    import pickle
-
-    import torch
-
-    try:
-        return torch.load(weights, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{weights}: expected a state dict, found a pickled module, which may run any code; "
-            "if you trust it, torch.save(torch.load(path, weights_only=False).state_dict(), path)"
-        ) from error
 
 
 def _is_torchscript(weights: Path) -> bool:

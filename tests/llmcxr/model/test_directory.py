@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXConfig, GPT
 
 from llmcxr.decoding.grammar import ImageGrammar
 from llmcxr.errors import UserError
+from llmcxr.image_statistics import read_summary, summarise_images
 from llmcxr.model.directory import find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.unified import UnifiedModel
 from tests.llmcxr.model.tiny import tiny_bundle
@@ -49,6 +50,18 @@ def test_plain_transformers_loads_the_export_of_either_form(tmp_path, compact):
     torch.testing.assert_close(logits[:, : vocabulary.image_token_offset], bundle.model.text_logits(hidden))
     first, stop = vocabulary.word_range(3)
     torch.testing.assert_close(logits[:, first:stop], bundle.model.image_logits(hidden, torch.tensor([3])))
+
+
+def test_an_export_keeps_what_the_training_images_looked_like(tmp_path):
+    bundle = tiny_bundle()
+    bundle.training_images = summarise_images([np.full((2, 4, 4), 0.5)], 4)
+    save(load(save(bundle, tmp_path / "model")), tmp_path / "export")
+    for name in ("model", "export"):
+        summary = read_summary(tmp_path / name / "image_tokenizer")
+        assert summary.num_images == 2 and set(summary.quantiles["brightness"]) == {0.5}
+    bundle.training_images = None  # an older model has none
+    save(load(save(bundle, tmp_path / "model")), tmp_path / "export")
+    assert read_summary(tmp_path / "export" / "image_tokenizer") is None
 
 
 def test_plain_generate_under_the_grammar_draws_a_valid_grid(tmp_path):

@@ -1,7 +1,8 @@
 """Encoding holds a few batches, whatever the number of images: 100,000 of them in less than 1 GB.
 
-The images are even greys of 64 x 64 pixels, 16 kB each: drawing 100,000 phantoms would take hours, and what
-is held does not depend on what they show. Each runs in a process of its own, so that nothing else counts.
+The images are even greys of 64 x 64 pixels, 16 kB each: what is held does not depend on what they show, and
+drawing 100,000 phantoms takes longer than a test may; `benchmarks/encoding_memory.py` does it. Each runs in a
+process of its own, so that nothing else counts.
 """
 
 import json

@@ -79,6 +79,29 @@ def test_a_run_goes_on_and_refuses_other_settings(films: Path) -> None:
     assert VQGAN.from_pretrained(run(config)).fingerprint == whole
 
 
+def test_training_goes_on_past_films_that_cannot_be_read_and_lists_them(films: Path) -> None:
+    for number in (4, 10):  # one to train on, one to validate
+        film = films.parent / f"{number}.png"
+        film.write_bytes(film.read_bytes()[:100])
+    config = run_of(films)
+    assert read_summary(run(config)).num_images == 8
+    lines = (Path(config.run_dir) / "rejected.jsonl").read_text().splitlines()
+    assert [json.loads(line)["name"] for line in lines] == [
+        f"{config.dataset}: study 4",
+        f"{config.validation}: study 1",
+    ]
+    assert "4.png: expected a PNG, JPEG or DICOM radiograph" in lines[0]
+
+
+def test_a_dataset_of_no_readable_film_is_an_error_before_the_run(films: Path) -> None:
+    for number in range(9):
+        (films.parent / f"{number}.png").write_bytes(b"")
+    config = run_of(films)
+    with pytest.raises(UserError, match=r"found none of 9 that can be read; the first: .*0.png"):
+        run(config)
+    assert not Path(config.run_dir).exists()
+
+
 def test_a_feature_loss_and_its_teacher_go_together(films: Path) -> None:
     for losses in (LossConfig(feature=1), LossConfig(clinical=100)):
         with pytest.raises(UserError, match="needs a teacher"):

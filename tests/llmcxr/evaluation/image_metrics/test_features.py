@@ -1,6 +1,5 @@
 import json
 import sys
-import types
 import weakref
 
 import numpy as np
@@ -12,6 +11,7 @@ from llmcxr.data.phantom import PhantomDataset
 from llmcxr.errors import UserError
 from llmcxr.evaluation.image_metrics.features import extract, open_extractor
 from llmcxr.model.classifier import Classifier, ClassifierConfig
+from vqgan.densenet import DenseNetFeatures
 
 
 @pytest.fixture
@@ -137,45 +137,27 @@ def test_inception_from_torchscript(tmp_path):
     np.testing.assert_allclose(features, 51)
 
 
-@pytest.mark.parametrize("kind", ["xrv", "inception"])
-def test_a_missing_package_is_named(kind, tmp_path, monkeypatch):
-    for package in ("torchxrayvision", "torch_fidelity", "torch_fidelity.feature_extractor_inceptionv3"):
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+    for package in ("torch_fidelity", "torch_fidelity.feature_extractor_inceptionv3"):
         monkeypatch.setitem(sys.modules, package, None)
     torch.save({}, tmp_path / "weights.pt")
     with pytest.raises(UserError, match=r"pip install llmcxr\[features\]"):
-        open_extractor(f"{kind}:{tmp_path / 'weights.pt'}")
+        open_extractor(f"inception:{tmp_path / 'weights.pt'}")
 
 
-class FakeDenseNet(torch.nn.Module):
-    """Has the parameters' names and the door of torchxrayvision's, and averages pixels."""
-
-    def __init__(self, num_classes=18):
-        super().__init__()
-        self.features = torch.nn.Sequential()
-        self.features.add_module("conv0", torch.nn.Conv2d(1, 2, 1))
-        self.classifier = torch.nn.Linear(2, num_classes)
-
-    def features2(self, images):
-        assert images.shape[1:] == (1, 224, 224)
-        return self.features(images).mean((2, 3))
-
-
-def test_xrv_scales_pixels_as_its_network_was_trained(tmp_path, monkeypatch):
-    fake = types.SimpleNamespace(models=types.SimpleNamespace(DenseNet=FakeDenseNet))
-    monkeypatch.setitem(sys.modules, "torchxrayvision", fake)
-    net = FakeDenseNet(14)
+def test_xrv_needs_its_weights_alone(tmp_path):
+    torch.manual_seed(0)
+    net = DenseNetFeatures().eval()
+    weights = {f"features.{name}": weight for name, weight in net.layers.state_dict().items()}
+    weights |= {"classifier.weight": torch.zeros(14, 1024), "op_threshs": torch.zeros(14)}
+    torch.save(weights, tmp_path / "densenet.pt")
+    images = noise(2)
+    extractor = open_extractor(f"xrv:{tmp_path / 'densenet.pt'}")
+    assert extractor.dimension == 1024
     with torch.no_grad():
-        net.features.conv0.weight.copy_(torch.tensor([1.0, 2.0]).view(2, 1, 1, 1))
-        net.features.conv0.bias.zero_()
-    weights = tmp_path / "densenet.pt"
-    torch.save(net.state_dict() | {"op_threshs": torch.zeros(14)}, weights)
-    images = np.stack([np.zeros((32, 32)), np.ones((32, 32))]).astype(np.float32)
-    features = open_extractor(f"xrv:{weights}")(images)
-    np.testing.assert_allclose(features, [[-1024, -2048], [1024, 2048]], rtol=1e-5)
+        expected = net.embed(torch.from_numpy(images)[:, None])
+    np.testing.assert_allclose(extractor(images), expected.numpy(), rtol=1e-5)
 
-    torch.save({"weight": torch.zeros(1)}, weights)
-    with pytest.raises(UserError, match="state dict of a torchxrayvision DenseNet"):
-        open_extractor(f"xrv:{weights}")
-    torch.save(net, weights)
-    with pytest.raises(UserError, match="pickled module"):
-        open_extractor(f"xrv:{weights}")
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pt")
+    with pytest.raises(UserError, match=r"other.pt: expected the weights of a torchxrayvision DenseNet-121"):
+        open_extractor(f"xrv:{tmp_path / 'other.pt'}")
