@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from llmcxr.errors import UserError
+
+WRITE_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
+# of safetensors, and of torch.save, whose file format is PyTorch's "inline container"
+HIDDEN_WRITE_FAILURES = ("I/O error", "inline_container")
 
 
 @contextmanager
@@ -40,6 +47,22 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         ) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def telling_write_failures(place: str | os.PathLike, advice: str) -> Iterator[None]:
+    """Turn a failure to write in the enclosed work into a UserError that names the place and ends in advice.
+
+    safetensors and torch.save hide the OSError of a full disk in errors of their own.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        is_hidden = any(sign in reason for sign in HIDDEN_WRITE_FAILURES)
+        if not is_hidden and getattr(error, "errno", None) not in WRITE_FAILURES:
+            raise
+        raise UserError(f"{place}: could not be written ({reason}); {advice}") from error
 
 
 def check_writable(path: str | os.PathLike) -> None:

@@ -32,8 +32,8 @@ class AugmentationConfig:
     zoom: float = 0.0  # 0.1: between 0.9 and 1.1 times
     rotation: float = 0.0  # degrees
     gamma: float = 0.0  # 0.2: exponent between 1/1.2 and 1.2
-    local_contrast: float = 0.0  # 1: what is in large shapes from 0.7 to 2 times as strong
-    sharpness: float = 0.0  # 1: fine detail from 0.7 to 2 times as strong
+    local_contrast: float = 0.0  # 1: what is in large shapes from 0.5 to 2 times as strong
+    sharpness: float = 0.0  # 1: fine detail from 0.5 to 2 times as strong
     contrast: float = 0.0  # 0.3: about the mean, from 1/1.3 to 1.3 times; and up to 0.1 darker or brighter
     noise: float = 0.0  # standard deviation, in grey levels of 0..1
     border: float = 0.0  # probability of a black frame or collimator edge
@@ -77,7 +77,7 @@ def _expose(images: Tensor, config: AugmentationConfig, generator: torch.Generat
         images = _change_local_contrast(images, config.local_contrast, generator)
     if config.sharpness:
         blurred = blur(images, _random_sigma(images, SHARPNESS_SIGMAS, generator))
-        gain = _random_emphasis(count, config.sharpness, generator)
+        gain = _random_factor(count, config.sharpness, generator)
         images = (blurred + gain * (images - blurred)).clamp(0, 1)
     if config.contrast:
         mean = images.mean((1, 2, 3), keepdim=True)
@@ -110,7 +110,7 @@ def _change_local_contrast(images: Tensor, most: float, generator: torch.Generat
     """Weaken or strengthen what is large, then give the image the overall contrast it had, as machines do."""
     large = blur(images, _random_sigma(images, LOCAL_CONTRAST_SIGMAS, generator))
     mean = images.mean((1, 2, 3), keepdim=True)
-    factor = 1 / _random_emphasis(len(images), most, generator)
+    factor = 1 / _random_factor(len(images), most, generator)
     changed = images - mean + (factor - 1) * (large - mean)
     stretch = images.std((1, 2, 3), keepdim=True) / changed.std((1, 2, 3), keepdim=True).clamp(min=1e-6)
     return (mean + stretch * changed).clamp(0, 1)
@@ -151,14 +151,6 @@ def _random_affine(count: int, config: AugmentationConfig, generator: torch.Gene
 def _random_factor(count: int, most: float, generator: torch.Generator) -> Tensor:
     """(count, 1, 1, 1) between 1 / (1 + most) and 1 + most, as often below 1 as above."""
     exponent = torch.log1p(torch.tensor(most)) * _uniform(count, generator)
-    return exponent.exp().reshape(count, 1, 1, 1)
-
-
-def _random_emphasis(count: int, most: float, generator: torch.Generator) -> Tensor:
-    """(count, 1, 1, 1) between (1 + most) ** -0.5 and 1 + most: two in three are stronger, since what a film
-    has lost teaches a tokenizer little.
-    """
-    exponent = torch.log1p(torch.tensor(most)) * (0.25 + 0.75 * _uniform(count, generator))
     return exponent.exp().reshape(count, 1, 1, 1)
 
 

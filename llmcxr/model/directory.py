@@ -27,6 +27,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 
 import llmcxr
 from llmcxr.errors import UserError
+from llmcxr.files import telling_write_failures
 from llmcxr.image_statistics import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.unified import UnifiedModel
@@ -243,7 +244,8 @@ def _written_whole(directory: Path) -> Iterator[Path]:
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
-        yield partial
+        with telling_write_failures(directory, "free some space or choose another place"):
+            yield partial
         os.chmod(partial, 0o755)
         if directory.exists():
             shutil.rmtree(directory)

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from llmcxr import config as run_config
 from llmcxr.data import Rejections
 from llmcxr.errors import UserError
+from llmcxr.files import telling_write_failures
 from llmcxr.image_statistics import ImageSummary, summarise_images, write_summary
 from llmcxr.teachers import fingerprint, read_teachers, write_teachers
 from llmcxr.training.image_cache import cached_images, read_rejected
@@ -87,16 +88,18 @@ def run(config: TokenizerRun) -> Path:
     run_config.save(config, Path(config.run_dir) / "config.yaml")
     rejections.write()
     teachers = _list_teachers(config)
+    advice = "free some space, and the same command goes on from the last checkpoint"
     try:
-        result = train(
-            config.training,
-            datasets[0],
-            config.run_dir,
-            feature_network=_load_teacher(config.teacher),
-            validation=datasets[1],
-            seed=config.seed,
-            device=config.device,
-        )
+        with telling_write_failures(config.run_dir, advice):
+            result = train(
+                config.training,
+                datasets[0],
+                config.run_dir,
+                feature_network=_load_teacher(config.teacher),
+                validation=datasets[1],
+                seed=config.seed,
+                device=config.device,
+            )
     except (ResumeError, SetupError) as error:
         raise UserError(str(error)) from error
     summary = _summarise(datasets[0])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 
 import pytest
 
 from llmcxr.errors import UserError
-from llmcxr.files import replacing
+from llmcxr.files import replacing, telling_write_failures
 
 
 def test_a_written_file_takes_its_place_with_ordinary_permissions(tmp_path):
@@ -34,3 +36,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"a\.txt: expected a place"), replacing(tmp_path / "file" / "a.txt"):
         pass
+
+
+def test_only_failures_to_write_are_told_as_such():
+    full = r"runs/a: could not be written \(No space left on device\); make room"
+    with pytest.raises(UserError, match=full), telling_write_failures("runs/a", "make room"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for other in (RuntimeError("shapes differ"), FileNotFoundError(errno.ENOENT, "No such file")):
+        with pytest.raises(type(other)), telling_write_failures("runs/a", "make room"):
+            raise other

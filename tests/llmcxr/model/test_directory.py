@@ -1,6 +1,7 @@
 """Save <-> load, and plain transformers loading what was saved."""
 
 import json
+import resource
 import shutil
 
 import numpy as np
@@ -62,6 +63,19 @@ def test_an_export_keeps_what_the_training_images_looked_like(tmp_path):
     bundle.training_images = None  # an older model has none
     save(load(save(bundle, tmp_path / "model")), tmp_path / "export")
     assert read_summary(tmp_path / "export" / "image_tokenizer") is None
+
+
+def test_a_full_disk_leaves_nothing_and_is_told(tmp_path):
+    bundle, (soft, hard) = tiny_bundle(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # fails as a full disk does, with another reason
+    try:
+        with pytest.raises(
+            UserError, match=r"export: could not be written \(.*File too large.*\); free some"
+        ):
+            save(bundle, tmp_path / "export")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())
 
 
 def test_plain_generate_under_the_grammar_draws_a_valid_grid(tmp_path):

@@ -1,4 +1,5 @@
 import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,20 @@ def test_training_goes_on_past_films_that_cannot_be_read_and_lists_them(films: P
         f"{config.validation}: study 1",
     ]
     assert "4.png: expected a PNG, JPEG or DICOM radiograph" in lines[0]
+
+
+@pytest.mark.parametrize("limit", [3000, 60_000])  # bytes: within the first weights, or a checkpoint
+def test_a_full_disk_is_told_and_the_same_command_goes_on(films: Path, limit: int) -> None:
+    config = run_of(films)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    run(replace(config, run_dir=str(films.parent / "first")))  # leaves the images in the cache
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(UserError, match=r"run: could not be written .*the same command goes on"):
+            run(config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert run(config).is_dir()
 
 
 def test_a_dataset_of_no_readable_film_is_an_error_before_the_run(films: Path) -> None:
