@@ -102,13 +102,6 @@ def write_summary(directory: str | Path, summary: ImageSummary) -> None:
         beside.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
 
 
-def copy_summary(source: str | Path, target: str | Path) -> None:
-    """From one copy of a tokenizer to another, where it has one."""
-    summary = read_summary(source)
-    if summary is not None:
-        write_summary(target, summary)
-
-
 def read_summary(directory: str | Path) -> ImageSummary | None:
     """None where the directory has none. Raises UserError for a file that is another's."""
     file = Path(directory) / FILE

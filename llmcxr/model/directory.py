@@ -32,6 +32,7 @@ from llmcxr.image_statistics import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import TEMPLATES, Encoder
+from llmcxr.teachers import read_teachers, write_teachers
 from llmcxr.vocabulary import ImageVocabulary
 from vqgan import VQGAN
 from vqgan.shipped import find_directory
@@ -51,6 +52,7 @@ class Bundle:
         default_factory=dict
     )  # data, command, seed, figures; shown by `llmcxr info`
     training_images: ImageSummary | None = None  # of the image tokenizer; None where none was kept
+    teachers: dict[str, str] = field(default_factory=dict)  # of the image tokenizer
 
     def to(self, device: str | torch.device) -> Bundle:
         self.model.to(device)
@@ -73,6 +75,7 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
         bundle.image_tokenizer.save_pretrained(partial / "image_tokenizer")
         if bundle.training_images is not None:
             write_summary(partial / "image_tokenizer", bundle.training_images)
+        write_teachers(partial / "image_tokenizer", bundle.teachers)
         card = _card(bundle, _weights_sha256(partial))
         (partial / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
     return directory
@@ -108,8 +111,10 @@ def load(directory: str | Path) -> Bundle:
             f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}"
         )
     encoder = Encoder(tokenizer, vocabulary, TEMPLATES[card["template"]])
-    training_images = read_summary(directory / "image_tokenizer")
-    return Bundle(model, encoder, image_tokenizer, card["provenance"], training_images)
+    made_by = directory / "image_tokenizer"
+    return Bundle(
+        model, encoder, image_tokenizer, card["provenance"], read_summary(made_by), read_teachers(made_by)
+    )
 
 
 def load_image_tokenizer(directory_or_name: str | Path) -> VQGAN:

@@ -30,13 +30,13 @@ from llmcxr import config as run_config
 from llmcxr.data import Dataset, find_frontal, open_dataset
 from llmcxr.data.code_store import CodeStore
 from llmcxr.errors import UserError
-from llmcxr.image_statistics import copy_summary
+from llmcxr.image_statistics import read_summary
 from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.growth import deepen
 from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
-from llmcxr.teachers import read_teachers, write_teachers
+from llmcxr.teachers import read_teachers
 from llmcxr.training.encoding import EncodingConfig, encode_dataset
 from llmcxr.training.examples import (
     Example,
@@ -134,14 +134,18 @@ def run(config: LMRun) -> Path:
     trainer = _LMTrainer(config, model, examples, directory, held_out)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
-    bundle = Bundle(trainer.unwrapped.model, encoder, image_tokenizer, provenance)
+    made_by = find_image_tokenizer(config.tokenizer)
+    bundle = Bundle(
+        trainer.unwrapped.model,
+        encoder,
+        image_tokenizer,
+        provenance,
+        read_summary(made_by),
+        read_teachers(made_by),
+    )
     if not config.model.base:
         save(bundle, directory.path / "compact", compact=True)
-    model_dir = save(bundle, directory.path / "model")
-    made_by = find_image_tokenizer(config.tokenizer)
-    copy_summary(made_by, model_dir / "image_tokenizer")
-    write_teachers(model_dir / "image_tokenizer", read_teachers(made_by))
-    return model_dir
+    return save(bundle, directory.path / "model")
 
 
 class StepExamples(TorchDataset):

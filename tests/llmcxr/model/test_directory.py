@@ -53,6 +53,13 @@ def test_plain_transformers_loads_the_export_of_either_form(tmp_path, compact):
     torch.testing.assert_close(logits[:, first:stop], bundle.model.image_logits(hidden, torch.tensor([3])))
 
 
+def test_an_export_keeps_who_taught_the_image_tokenizer(tmp_path):
+    bundle = tiny_bundle()
+    bundle.teachers = {"0af3": "runs/teacher"}
+    first = load(save(bundle, tmp_path / "first"))
+    assert first.teachers == load(save(first, tmp_path / "second")).teachers == bundle.teachers
+
+
 def test_an_export_keeps_what_the_training_images_looked_like(tmp_path):
     bundle = tiny_bundle()
     bundle.training_images = summarise_images([np.full((2, 4, 4), 0.5)], 4)
