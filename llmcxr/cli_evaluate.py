@@ -312,6 +312,11 @@ def tokenizer_command(
     judge = _open_judge(dataset, classifier)
     if judge is None:
         say("no --classifier: which findings survive is not judged")
+    if extractor_name == "classifier" and not dataset.startswith("phantom:"):
+        say(
+            "the Fréchet distance is of features that the shipped classifier learnt on phantoms: it compares "
+            "tokenizers and means no more; --classifier or --features names others"
+        )
     model = load_image_tokenizer(tokenizer).to(device)
     extractor = open_extractor(extractor_name)
     with Rejections(rejected) as rejections:

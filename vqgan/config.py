@@ -179,6 +179,22 @@ class VQGANConfig:
         )
 
 
+def differing_settings(first: VQGANConfig, second: VQGANConfig) -> list[tuple[str, Any, Any]]:
+    """(name, value in the first, value in the second) where they differ: ("vq.codebook_size", 1024, 4096)."""
+    pairs = zip(_flatten(asdict(first)).items(), _flatten(asdict(second)).values(), strict=True)
+    return [(name, ours, theirs) for (name, ours), theirs in pairs if ours != theirs]
+
+
+def _flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{part}": inner for part, inner in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
 def _names_used(architecture: str, quantizer: str) -> list[str]:
     sizes = ("image_size", "cell_height", "cell_width")
     return [*sizes, *CHOICES, *ARCHITECTURES[architecture], *QUANTIZERS[quantizer]]

@@ -18,6 +18,8 @@ from typing import Any
 
 import torch
 import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from vqgan import VQGAN
@@ -36,7 +38,7 @@ def from_taming(checkpoint: str | Path, settings: str | Path, image_size: int | 
     """
     try:
         config = names.from_taming_settings(_read_yaml(Path(settings)), image_size)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # a TypeError is of a word where a number belongs
         raise ValueError(f"{settings}: {error}") from error
     weights = names.from_taming_weights(read_tensors(checkpoint))
     model = VQGAN(config)
@@ -66,7 +68,9 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         raise ValueError("expected a YAML file, found no such file")
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        if isinstance(content, dict):  # OmegaConf's, where ${n_embed} stands for a setting given elsewhere
+            content = OmegaConf.to_container(OmegaConf.create(content), resolve=True)
+    except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
         raise ValueError(f"expected YAML, found {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"expected `model:` with its `params:`, found {type(content).__name__}")

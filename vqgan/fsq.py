@@ -3,6 +3,8 @@ levels.
 
 The codebook is the product of the levels and is never learned, so no code can die and no loss is needed.
 Against plain VQ with dead-code revival it was 1 dB better at equal time on phantoms (one seed).
+
+Our own: the FSQ of vector-quantize-pytorch gives the same codes (see the test) and brings five packages.
 Legend: B batch, D number of channels = len(levels), h w latent grid, K = product of levels.
 """
 

@@ -41,10 +41,10 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self.checkpoints.mkdir(parents=True, exist_ok=True)
 
-    def record_config(
+    def check_config(
         self, config: Mapping[str, Any], may_change: set[str], defaults: Mapping[str, Any]
     ) -> None:
-        """Write the config, or check that a run that goes on has the one it began with.
+        """Check that a run that goes on has the config it began with; writes nothing.
 
         A setting that there was not yet when the run began has its default. Raises ResumeError naming the
         first setting that differs, unless it is one of `may_change` (top-level keys).
@@ -59,7 +59,13 @@ class RunDirectory:
                         f"{file}: the run that is to go on has {key} = {before.get(key)}, "
                         f"now {key} = {config.get(key)} is asked for; give that or another run_dir"
                     )
-        write_text(file, json.dumps(config, indent=2) + "\n")
+
+    def record_config(
+        self, config: Mapping[str, Any], may_change: set[str], defaults: Mapping[str, Any]
+    ) -> None:
+        """Write the config, if `check_config` has nothing against it."""
+        self.check_config(config, may_change, defaults)
+        write_text(self.path / "training.json", json.dumps(config, indent=2) + "\n")
 
     def record_environment(self) -> None:
         environment = {

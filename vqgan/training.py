@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from vqgan.augmentation import AugmentationConfig, augment
 from vqgan.batches import StepBatches
-from vqgan.config import VQGANConfig
+from vqgan.config import VQGANConfig, differing_settings
 from vqgan.discriminator import (
     DiscriminatorConfig,
     LeCAM,
@@ -41,6 +41,7 @@ from vqgan.sheets import draw_sheet, write_sheet
 from vqgan.trackers import WANDB_MODES, Tracker, check_installed, open_trackers
 
 SHEET_IMAGES = 8
+PRECISIONS = ("no", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,10 @@ class TrainingConfig:
         for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.mixed_precision not in PRECISIONS:
+            raise ValueError(
+                f"mixed_precision must be one of {', '.join(PRECISIONS)}, got {self.mixed_precision!r}"
+            )
         if self.wandb not in WANDB_MODES:
             raise ValueError(f"wandb must be '', 'offline' or 'online', got {self.wandb!r}")
 
@@ -114,6 +119,37 @@ def learning_rate_share(step: int, config: TrainingConfig) -> float:
     return low + (1 - low) * (1 + math.cos(math.pi * progress)) / 2
 
 
+def check_run(config: TrainingConfig, run_dir: str | Path, seed: int = 0) -> None:
+    """Raise what `train` would of a run of other settings in `run_dir` and of `start_from`, before images are
+    read; writes nothing.
+    """
+    if (Path(run_dir) / "training.json").is_file():
+        RunDirectory(run_dir).check_config(_recorded(config, seed), MAY_CHANGE, asdict(TrainingConfig()))
+    try:
+        check_installed(config.wandb)
+        _load_start(config)
+    except ValueError as error:
+        raise SetupError(str(error)) from error
+
+
+def _recorded(config: TrainingConfig, seed: int) -> dict[str, Any]:
+    return asdict(config) | {"seed": seed}
+
+
+def _load_start(config: TrainingConfig) -> VQGAN | None:
+    """The tokenizer whose weights to begin with. Raises ValueError where `model` is another."""
+    if not config.start_from:
+        return None
+    begun = VQGAN.from_pretrained(config.start_from)
+    differing = differing_settings(begun.config, config.model)
+    if differing:
+        each = "; ".join(f"{name} is {theirs} there, {ours} here" for name, theirs, ours in differing)
+        raise ValueError(
+            f"start_from {config.start_from} does not fit model: {each}; give model what is there"
+        )
+    return begun
+
+
 def train(
     config: TrainingConfig,
     dataset: Dataset,
@@ -122,20 +158,24 @@ def train(
     validation: Dataset | None = None,
     seed: int = 0,
     device: str = "auto",
+    after_saving: Callable[[Path], object] | None = None,
 ) -> TrainingResult:
     """Train, or go on where `run_dir` stands; raises ResumeError where it holds a run of other settings, and
     SetupError for settings, files and packages that a run cannot begin with.
 
     The datasets yield {"image": (1, H, W) float32 in [0, 1]} and optionally "weight": (1, H, W) in 0..1,
     where small things are. `feature_network` is needed when losses.feature or losses.clinical is above 0; it
-    is frozen here. `device` is "cpu", or "auto" for the accelerator if there is one.
+    is frozen here. `device` is "cpu", or "auto" for the accelerator if there is one. `after_saving` is called
+    with each image tokenizer directory that has been written, to put beside the weights what belongs there.
     """
     if device not in ("auto", "cpu"):
         raise ValueError(f"device must be 'auto' or 'cpu', got {device!r}")
     try:
         check_feature_network(config.losses, feature_network)
         check_installed(config.wandb)
-        trainer = _Trainer(config, dataset, Path(run_dir), feature_network, validation, seed, device)
+        trainer = _Trainer(
+            config, dataset, Path(run_dir), feature_network, validation, seed, device, after_saving
+        )
     except ValueError as error:
         raise SetupError(str(error)) from error
     return trainer.run()
@@ -196,11 +236,13 @@ class _Trainer:
         validation: Dataset | None,
         seed: int,
         device: str,
+        after_saving: Callable[[Path], object] | None,
     ) -> None:
         self.config = config
         self.seed = seed
         self.dataset = dataset
         self.validation = validation
+        self.after_saving = after_saving
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=config.mixed_precision)
         self.progress = _Progress()
         self.perceptual = self._load_perceptual(config.losses)
@@ -241,11 +283,8 @@ class _Trainer:
             self.accelerator.register_for_checkpointing(_Statistics(self._bare_model.quantizer))
 
     def _build_tokenizer(self) -> VQGAN:
-        model, start = VQGAN(self.config.model), self.config.start_from
-        if start:
-            begun = VQGAN.from_pretrained(start)
-            if begun.config != self.config.model:
-                raise ValueError(f"start_from {start} is {begun.config}, but model is {self.config.model}")
+        model, begun = VQGAN(self.config.model), _load_start(self.config)
+        if begun is not None:
             model.load_state_dict(begun.state_dict())
         return model
 
@@ -305,7 +344,7 @@ class _Trainer:
         )
 
     def _start_or_resume(self) -> None:
-        settings = asdict(self.config) | {"seed": self.seed}
+        settings = _recorded(self.config, self.seed)
         self.directory.record_config(settings, MAY_CHANGE, asdict(TrainingConfig()))
         self.directory.record_environment()
         step = self.directory.last_step()
@@ -417,7 +456,7 @@ class _Trainer:
         self._write_sheet(model)
         if progress.validation["psnr"] > progress.best:
             progress.best = progress.validation["psnr"]
-            model.save_pretrained(self.directory.path / "best")
+            self._save(self.directory.path / "best")
         model.train()
 
     def _report(self, kind: str, values: Mapping[str, float]) -> None:
@@ -439,5 +478,10 @@ class _Trainer:
 
     def _save_checkpoint(self) -> None:
         if self.accelerator.is_main_process:
-            self._saved_model.save_pretrained(self.directory.path / "model")
+            self._save(self.directory.path / "model")
             self.directory.write_checkpoint(self.progress.step, self.accelerator.save_state)
+
+    def _save(self, directory: Path) -> None:
+        self._saved_model.save_pretrained(directory)
+        if self.after_saving is not None:
+            self.after_saving(directory)

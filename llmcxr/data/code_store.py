@@ -384,7 +384,14 @@ def _find_fault(ids: np.ndarray, rejected: Sequence[Rejected]) -> str:
         why = f" that can be read among {len(rejected)}; {rejected[0].reason}" if rejected else ""
         return f"expected images to encode, found none{why}"
     repeated = len(ids) - len(np.unique(ids))
-    return f"expected every image id once, found {repeated} repeated among {len(ids)}" if repeated else ""
+    return tell_repeated(repeated, len(ids)) if repeated else ""
+
+
+def tell_repeated(repeated: int, total: int) -> str:
+    return (
+        f"expected every image id once, found {repeated} repeated among {total}; leave each image in the "
+        "dataset once, or give the copies other names"
+    )
 
 
 def _write_whole(whole: Path, parts: Sequence[Path], ids: np.ndarray, rejected: Sequence[Rejected]) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from llmcxr.data import Dataset, Rejections, find_frontal, open_dataset
-from llmcxr.data.code_store import CodeStore, Ranks, Rejected
+from llmcxr.data.code_store import CodeStore, Ranks, Rejected, tell_repeated
 from llmcxr.data.read_ahead import read_ahead
 from llmcxr.errors import UserError
 from llmcxr.training.image_cache import cached_images
@@ -66,6 +66,7 @@ def encode_dataset(
     """
     dataset, config, ranks = open_dataset(name), config or EncodingConfig(), ranks or find_ranks()
     part = ranks.part(len(dataset))
+    _refuse_repeated_ids(name, dataset)
 
     def open_batches(start: int) -> Iterator[tuple[list[str | Rejected], Tensor]]:
         read = _choose_reader(name, dataset, image_tokenizer.config.image_size, cache_dir)
@@ -76,6 +77,14 @@ def encode_dataset(
     return CodeStore.build(
         path, image_tokenizer, open_batches, config.codings, len(part), name, ranks, left_out
     )
+
+
+def _refuse_repeated_ids(name: str, dataset: Dataset) -> None:
+    """Before hours of work, where the dataset's list is in memory; the store looks again when it is whole."""
+    frontals = [find_frontal(study) for study in getattr(dataset, "studies", ())]
+    ids = [radiograph.image_id for radiograph in frontals if radiograph is not None]
+    if repeated := len(ids) - len(set(ids)):
+        raise UserError(f"{name}: {tell_repeated(repeated, len(ids))}")
 
 
 def _choose_reader(name: str, dataset: Dataset, size: int, cache_dir: str | Path) -> ReadItem:

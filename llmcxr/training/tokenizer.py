@@ -5,6 +5,7 @@ Every image is read, fitted and kept as bytes once (`image_cache`), so that a st
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from llmcxr import config as run_config
-from llmcxr.data import Rejections
+from llmcxr.data import Rejections, open_dataset
 from llmcxr.errors import UserError
 from llmcxr.files import telling_write_failures
 from llmcxr.image_statistics import ImageSummary, summarise_images, write_summary
@@ -24,14 +25,16 @@ from llmcxr.training.image_cache import cached_images, read_rejected
 from vqgan.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
 from vqgan.run_directory import ResumeError
-from vqgan.training import SetupError, TrainingConfig, train
+from vqgan.training import SetupError, TrainingConfig, check_run, train
+
+logger = logging.getLogger(__name__)
 
 SUMMARY_IMAGES = 2000  # at most, evenly spread: enough for the 1% and 99% quantiles
 
 
 @dataclass(frozen=True)
 class TokenizerRun:
-    """`dataset` and `validation` are opening strings; no patient of one may be in the other."""
+    """`dataset` and `validation` are opening strings; no patient of one should be in the other."""
 
     kind: str = "tokenizer"
     run_dir: str = "runs/tokenizer"
@@ -83,11 +86,22 @@ def run(config: TokenizerRun) -> Path:
     """
     if config.threads:
         torch.set_num_threads(config.threads)
+    try:
+        check_run(config.training, config.run_dir, config.seed)  # before images are read, which can take long
+    except (ResumeError, SetupError) as error:
+        raise UserError(str(error)) from error
+    feature_network, teachers = _load_teacher(config.teacher), _list_teachers(config)
+    _warn_of_shared_patients(config)
     rejections = Rejections(Path(config.run_dir) / "rejected.jsonl")
     datasets = [_open_images(config, name, rejections) for name in (config.dataset, config.validation)]
     run_config.save(config, Path(config.run_dir) / "config.yaml")
     rejections.write()
-    teachers = _list_teachers(config)
+    summary = _summarise(datasets[0])
+
+    def describe(directory: Path) -> None:  # at every save, so that a killed run's tokenizer has both too
+        write_summary(directory, summary)
+        write_teachers(directory, teachers)
+
     advice = "free some space, and the same command goes on from the last checkpoint"
     try:
         with telling_write_failures(config.run_dir, advice):
@@ -95,19 +109,28 @@ def run(config: TokenizerRun) -> Path:
                 config.training,
                 datasets[0],
                 config.run_dir,
-                feature_network=_load_teacher(config.teacher),
+                feature_network=feature_network,
                 validation=datasets[1],
                 seed=config.seed,
                 device=config.device,
+                after_saving=describe,
             )
     except (ResumeError, SetupError) as error:
         raise UserError(str(error)) from error
-    summary = _summarise(datasets[0])
-    for directory in (result.model_dir, result.model_dir.with_name("best")):
-        if directory.is_dir():
-            write_summary(directory, summary)
-            write_teachers(directory, teachers)
     return result.model_dir
+
+
+def _warn_of_shared_patients(config: TokenizerRun) -> None:
+    """A warning, since two archives may number their patients alike. Phantoms have none."""
+    opened = [open_dataset(name) for name in (config.dataset, config.validation)]
+    trained, validated = ({study.patient_id for study in getattr(each, "studies", ())} for each in opened)
+    shared = trained & validated
+    if shared:
+        logger.warning(
+            "%d of %d patients of validation %s are in dataset %s too: the scores on validation will be too "
+            "good; give each its own split=, or other patient ids where they are not the same people",
+            len(shared), len(validated), config.validation, config.dataset,
+        )  # fmt: skip
 
 
 def _summarise(dataset: CachedImages) -> ImageSummary:

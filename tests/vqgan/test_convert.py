@@ -208,3 +208,16 @@ def test_the_command_imports_exports_and_says_what_is_wrong(
         main(["from-taming", str(tmp_path / "none.ckpt"), settings, str(tmp_path / "new")])
     assert caught.value.code == 2 and "none.ckpt: expected a checkpoint" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_settings_may_refer_to_each_other_as_omegaconf_lets_them(tmp_path: Path) -> None:
+    _, checkpoint, settings = published(tmp_path)
+    text = settings.read_text().replace("n_embed: 16", "n_embed: ${codes}")
+    settings.write_text("codes: 16\n" + text)
+    assert from_taming(checkpoint, settings).config == small()
+    settings.write_text(text)
+    with pytest.raises(ValueError, match=r"model.yaml: expected YAML, found .*codes"):
+        from_taming(checkpoint, settings)
+    settings.write_text(text.replace("${codes}", "many"))
+    with pytest.raises(ValueError, match=r"model.yaml: "):
+        from_taming(checkpoint, settings)

@@ -70,3 +70,12 @@ def test_refuses_impossible_levels_and_channels() -> None:
         FSQ((8, 1))
     with pytest.raises(ValueError, match="need 2 channels, got 3"):
         FSQ((8, 5))(latents_of(0, 0, 0))
+
+
+def test_the_same_as_vector_quantize_pytorch() -> None:
+    theirs_of = pytest.importorskip("vector_quantize_pytorch", reason="needs vector-quantize-pytorch")
+    latents = 2 * torch.randn(2, 4, 5, 3, generator=torch.Generator().manual_seed(0))
+    quantized, indices = theirs_of.FSQ(levels=[8, 5, 5, 5], channel_first=True)(latents)
+    output = FSQ((8, 5, 5, 5))(latents)
+    assert torch.equal(output.codes, indices.long())
+    torch.testing.assert_close(output.quantized, quantized)

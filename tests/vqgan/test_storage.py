@@ -152,3 +152,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str, messag
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=message):
         VQGAN.from_pretrained(tmp_path)
+
+
+def test_a_foreign_checkpoint_is_sent_to_the_import(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
+    with pytest.raises(ValueError, match=r"last.ckpt: .*found a file; .*vqgan.convert from-taming"):
+        VQGAN.from_pretrained(tmp_path / "last.ckpt")

@@ -18,7 +18,7 @@ from vqgan.losses import LossConfig
 from vqgan.run_directory import ResumeError
 from vqgan.simvq import SimVQConfig
 from vqgan.taming.quantizer import TamingCodebookConfig
-from vqgan.training import TrainingConfig, TrainingResult, learning_rate_share, train
+from vqgan.training import SetupError, TrainingConfig, TrainingResult, check_run, learning_rate_share, train
 from vqgan.vq import VQConfig
 
 CONFIG = TrainingConfig(
@@ -248,8 +248,12 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
     train_blobs(tmp_path / "second", still, seed=1)
     assert fingerprint_of(tmp_path / "second") == fingerprint_of(tmp_path / "first")
     other = replace(still, model=replace(CONFIG.model, levels=(5, 3)))
-    with pytest.raises(ValueError, match=r"start_from .*levels=\(5, 5\).*, but model is .*levels=\(5, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"does not fit model: levels is \(5, 5\) there, \(5, 3\) here; give"
+    ):
         train_blobs(tmp_path / "third", other)
+    with pytest.raises(SetupError, match="levels is"):
+        check_run(other, tmp_path / "third")
     assert not (tmp_path / "third").exists()
 
 
@@ -257,6 +261,9 @@ def test_a_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
     train_blobs(tmp_path, replace(CONFIG, steps=2))
     with pytest.raises(ResumeError, match="batch_size = 4, now batch_size = 2 is asked for"):
         train_blobs(tmp_path, replace(CONFIG, steps=2, batch_size=2))
+    with pytest.raises(ResumeError, match="batch_size = 4"):
+        check_run(replace(CONFIG, steps=2, batch_size=2), tmp_path)
+    check_run(replace(CONFIG, steps=2), tmp_path)
 
 
 def test_a_missing_feature_network_is_said_before_any_work(tmp_path: Path) -> None:
@@ -275,5 +282,7 @@ def test_learning_rate_by_hand() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         TrainingConfig(batch_size=0)
+    with pytest.raises(ValueError, match="mixed_precision must be one of no, bf16, fp16, got 'b16'"):
+        TrainingConfig(mixed_precision="b16")
     with pytest.raises(ValueError, match="wandb must be '', 'offline' or 'online', got 'yes'"):
         TrainingConfig(wandb="yes")

@@ -254,3 +254,12 @@ def test_an_all_black_film_is_coded_and_a_truncated_one_left_out(folder, tmp_pat
     store = encode_dataset(table, Pixels(), tmp_path / "codes", tmp_path)
     assert store.image_ids == ["black.png"] and not store.read([0]).any()
     assert "cut.png" in store.rejected[0].reason and "cut short or damaged" in store.rejected[0].reason
+
+
+def test_repeated_image_ids_are_said_before_anything_is_encoded(folder, tokenizer, tmp_path):
+    (tmp_path / "twice.csv").write_text(
+        "image,text,patient_id\nfilm0.png,Clear.,a\nfilm1.png,Clear.,a\nfilm0.png,Clear.,b\n"
+    )
+    with pytest.raises(UserError, match="found 1 repeated among 3; leave each image in the dataset once"):
+        encode_dataset(f"folder:{tmp_path / 'twice.csv'}", tokenizer, tmp_path / "codes", tmp_path)
+    assert not (tmp_path / "codes").exists() and not (tmp_path / "codes.partial").exists()

@@ -77,6 +77,8 @@ def test_a_run_goes_on_and_refuses_other_settings(films: Path) -> None:
     run(cut)
     with pytest.raises(UserError, match="another run_dir"):
         run(replace(cut, seed=1))
+    kept = load(Path(config.run_dir) / "config.yaml", kinds={"tokenizer": TokenizerRun})
+    assert kept == cut  # what was refused has not taken the place of what the run is of
     assert VQGAN.from_pretrained(run(config)).fingerprint == whole
 
 
@@ -141,6 +143,47 @@ def test_a_classifier_of_any_size_is_a_teacher_of_both_losses(films: Path) -> No
     again = replace(training, losses=LossConfig(), start_from=str(taught))
     run(run_of(films, run_dir=str(films.parent / "again"), training=again))
     assert read_teachers(films.parent / "again" / "model") == read_teachers(taught)
+
+
+def test_a_tokenizer_of_a_killed_run_has_its_teachers_and_training_images(films: Path, monkeypatch) -> None:
+    from llmcxr.model.classifier import Classifier, ClassifierConfig
+
+    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "teacher")
+    training = TrainingConfig(
+        model=TINY,
+        losses=LossConfig(clinical=0.1),
+        steps=3,
+        batch_size=2,
+        checkpoint_every=1,
+        validate_every=1,
+    )
+    config = run_of(films, teacher=str(films.parent / "teacher"), training=training)
+
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vqgan.run_directory.RunDirectory.write_checkpoint", kill)
+    with pytest.raises(KeyboardInterrupt):
+        run(config)
+    for name in ("model", "best"):
+        assert list(read_teachers(Path(config.run_dir) / name).values()) == [config.teacher]
+        assert read_summary(Path(config.run_dir) / name).num_images == 9
+
+
+def test_settings_that_cannot_go_on_are_said_before_images_are_read(films: Path) -> None:
+    VQGAN(replace(TINY, levels=(5, 3))).save_pretrained(films.parent / "other")
+    training = TrainingConfig(model=TINY, start_from=str(films.parent / "other"))
+    config = run_of(films, training=training)
+    with pytest.raises(UserError, match=r"other does not fit model: levels is \(5, 3\) there, \(5, 5\) here"):
+        run(config)
+    assert not Path(config.run_dir).exists() and not Path(config.cache_dir).exists()
+
+
+def test_patients_of_training_and_validation_are_warned_of(films: Path, caplog) -> None:
+    run(run_of(films))
+    assert not caplog.records
+    run(run_of(films, run_dir=str(films.parent / "again"), dataset=f"folder:{films}"))
+    assert "3 of 3 patients of validation" in caplog.text
 
 
 def test_a_missing_file_is_a_users_error(films: Path) -> None:
