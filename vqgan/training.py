@@ -330,37 +330,47 @@ class _Trainer:
                 progress.step += 1
                 bar.update()
                 self._after_step(bar)
-                if config.max_minutes and time.monotonic() - started > 60 * config.max_minutes:
+                if config.max_minutes and self._is_over(time.monotonic() - started):
                     break
         self._save_checkpoint()
         for tracker in self.trackers:
             tracker.close()
         is_finished = progress.step >= config.steps
-        self.directory.log(
-            f"{'finished' if is_finished else 'stopped'} at step {progress.step} of {config.steps}"
-        )
+        if is_main:
+            self.directory.log(
+                f"{'finished' if is_finished else 'stopped'} at step {progress.step} of {config.steps}"
+            )
+        self.accelerator.wait_for_everyone()  # none returns before the weights are there
         return TrainingResult(
             progress.step, is_finished, self.directory.path / "model", dict(progress.validation)
         )
 
+    def _is_over(self, elapsed: float) -> bool:
+        """Whether the clock of any process says so: all must stop after the same step."""
+        is_late = torch.tensor(float(elapsed > 60 * self.config.max_minutes), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(is_late, "sum"))
+
     def _start_or_resume(self) -> None:
-        settings = _recorded(self.config, self.seed)
-        self.directory.record_config(settings, MAY_CHANGE, asdict(TrainingConfig()))
-        self.directory.record_environment()
-        step = self.directory.last_step()
+        settings, step = _recorded(self.config, self.seed), self.directory.last_step()
+        self.directory.check_config(settings, MAY_CHANGE, asdict(TrainingConfig()))
+        self.accelerator.wait_for_everyone()  # before the first process writes what the others have read
+        if step is not None:
+            self.accelerator.load_state(str(self.directory.checkpoint(step)))
         if self.accelerator.is_main_process:
-            config = self.config
-            self.trackers = open_trackers(
-                self.directory.path, step or 0, config.tensorboard, config.wandb, settings
-            )
-        if step is None:
-            self.directory.forget_after(-1)
-            parameters = sum(parameter.numel() for parameter in self._bare_model.parameters())
-            self.directory.log(f"started: {parameters} parameters, {len(self.dataset)} images")
-            return
-        self.accelerator.load_state(str(self.directory.checkpoint(step)))
-        self.directory.forget_after(step)
-        self.directory.log(f"went on from step {step}")
+            self._record_start(settings, step)
+
+    def _record_start(self, settings: dict[str, Any], step: int | None) -> None:
+        config, directory = self.config, self.directory
+        directory.record_config(settings, MAY_CHANGE, asdict(TrainingConfig()))
+        directory.record_environment()
+        self.trackers = open_trackers(directory.path, step or 0, config.tensorboard, config.wandb, settings)
+        directory.forget_after(-1 if step is None else step)
+        parameters = sum(parameter.numel() for parameter in self._bare_model.parameters())
+        directory.log(
+            f"started: {parameters} parameters, {len(self.dataset)} images"
+            if step is None
+            else f"went on from step {step}"
+        )
 
     def _batches(self) -> DataLoader:
         order = StepBatches(

@@ -44,7 +44,13 @@ def find_ranks() -> Ranks:
         return Ranks()
     from accelerate import PartialState
 
-    state = PartialState()
+    # without cpu=True it joins no processes on a machine without a GPU: each would be the only one
+    state = PartialState(cpu=not torch.cuda.is_available())
+    if state.num_processes != int(os.environ["WORLD_SIZE"]):
+        raise UserError(
+            f"expected to be one of {os.environ['WORLD_SIZE']} processes, as WORLD_SIZE says, found "
+            f"{state.num_processes}; start them with accelerate launch or torchrun"
+        )
     return Ranks(state.process_index, state.num_processes, state.wait_for_everyone)
 
 
