@@ -267,7 +267,7 @@ def tokenizer_command(
     classifier: Annotated[
         Path | None,
         typer.Option(
-            help="A classifier directory, trained apart from the tokenizer. For phantoms one ships."
+            help="A classifier directory, trained apart from the tokenizer. Others ship, of phantoms and films."
         ),
     ] = None,
     features: Annotated[
@@ -286,8 +286,8 @@ def tokenizer_command(
     """How much of a radiograph an image tokenizer keeps, and what it erases.
 
     Findings are judged by a classifier that took part in no loss of the tokenizer: that of --classifier, or
-    for phantoms the one that ships. Its features also give the Fréchet distance, unless --features names
-    others. A network whose features a loss of the tokenizer compared is refused.
+    one that ships, for phantoms or for films. Its features also give the Fréchet distance, unless --features
+    names others. A network whose features a loss of the tokenizer compared is refused.
 
     \b
     Examples:
@@ -298,25 +298,18 @@ def tokenizer_command(
     from llmcxr.evaluation.fidelity import evaluate_tokenizer
     from llmcxr.evaluation.fidelity.sheet import write_sheet
     from llmcxr.evaluation.image_metrics.features import open_extractor
-    from llmcxr.evaluation.phantom import EVALUATOR
+    from llmcxr.evaluation.phantom import EVALUATOR, FILM_EVALUATOR
     from llmcxr.evaluation.tables import erasure_table, fidelity_line
     from llmcxr.image_statistics import read_summary
+    from llmcxr.model.classifier import Classifier
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
     from llmcxr.teachers import refuse_teachers
 
     _check_files(json_file, sheet, rejected)
-    extractor_name = features or ("classifier" if classifier is None else f"classifier:{classifier}")
-    judges = (_find_judge(dataset, classifier), extractor_name.partition(":")[2] or EVALUATOR)
-    refuse_teachers(find_image_tokenizer(tokenizer), filter(None, judges))
+    judge = classifier or (EVALUATOR if dataset.startswith("phantom:") else FILM_EVALUATOR)
+    extractor_name = features or f"classifier:{judge}"
+    refuse_teachers(find_image_tokenizer(tokenizer), (judge, extractor_name.partition(":")[2] or EVALUATOR))
     device, studies = choose_device(device), open_dataset(dataset)
-    judge = _open_judge(dataset, classifier)
-    if judge is None:
-        say("no --classifier: which findings survive is not judged")
-    if extractor_name == "classifier" and not dataset.startswith("phantom:"):
-        say(
-            "the Fréchet distance is of features that the shipped classifier learnt on phantoms: it compares "
-            "tokenizers and means no more; --classifier or --features names others"
-        )
     model = load_image_tokenizer(tokenizer).to(device)
     extractor = open_extractor(extractor_name)
     with Rejections(rejected) as rejections:
@@ -324,7 +317,7 @@ def tokenizer_command(
             model,
             studies,
             n,
-            classifier=judge,
+            classifier=Classifier.from_pretrained(judge),
             extractor=extractor,
             training_images=read_summary(find_image_tokenizer(tokenizer)),
             rejections=rejections,
@@ -395,18 +388,11 @@ def _clip_n(n: int, name: str, studies: Dataset) -> int:
     return min(n, len(studies))
 
 
-def _find_judge(dataset: str, classifier: Path | None = None) -> Path | None:
-    """The independent classifier of findings. It must know such images: the one that ships knows phantoms."""
-    from llmcxr.evaluation.phantom import EVALUATOR
+def _open_judge(dataset: str) -> Classifier | None:
+    """The independent classifier of drawings: what ships for them knows phantoms."""
+    from llmcxr.evaluation.phantom import load_evaluator
 
-    return classifier or (EVALUATOR if dataset.startswith("phantom:") else None)
-
-
-def _open_judge(dataset: str, classifier: Path | None = None) -> Classifier | None:
-    from llmcxr.model.classifier import Classifier
-
-    found = _find_judge(dataset, classifier)
-    return None if found is None else Classifier.from_pretrained(found)
+    return load_evaluator() if dataset.startswith("phantom:") else None
 
 
 def _check_files(*paths: Path | None) -> None:

@@ -22,6 +22,7 @@ HELD_OUT_SEED = 1  # the phantoms that no training may see
 
 
 EVALUATOR = Path(str(files("llmcxr") / "pretrained" / "evaluator"))
+FILM_EVALUATOR = EVALUATOR.with_name("evaluator-films")  # judges what tokenizers keep of films
 
 
 def load_evaluator() -> Classifier:

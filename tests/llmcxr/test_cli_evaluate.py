@@ -102,15 +102,18 @@ def test_a_tokenizer_is_judged_on_phantoms(tmp_path):
     assert sheet.is_file() and "| tokenizer |" in done.output and not (tmp_path / "rejected.jsonl").exists()
 
 
-def test_features_learnt_on_phantoms_are_said_where_films_are_judged(tmp_path, monkeypatch):
+def test_films_are_judged_by_the_classifier_of_films_that_ships(tmp_path, monkeypatch):
     from llmcxr import images
 
     monkeypatch.chdir(tmp_path)
     for number in range(2):
         images.write_png(tmp_path / f"{number}.png", np.random.default_rng(number).random((64, 64)))
     (tmp_path / "films.csv").write_text("image,text\n0.png,Clear.\n1.png,Clear.\n")
-    done = CliRunner().invoke(app, ["evaluate", "tokenizer", "phantom", "folder:films.csv"])
-    assert done.exit_code == 0 and "learnt on phantoms" in done.stderr
+    given = ["evaluate", "tokenizer", "phantom", "folder:films.csv", "--json", "out.json"]
+    assert CliRunner().invoke(app, given).exit_code == 0
+    scores = json.loads((tmp_path / "out.json").read_text())
+    assert scores["per_finding"]["pneumonia"]["auroc_original"] is None  # the folder tells no labels
+    assert scores["frechet_features"].endswith("evaluator-films")
 
 
 def test_a_classifier_of_films_judges_and_a_teacher_does_not(tmp_path, monkeypatch):
