@@ -266,9 +266,7 @@ def tokenizer_command(
     seed: SeedOption = 0,
     classifier: Annotated[
         Path | None,
-        typer.Option(
-            help="A classifier directory, trained apart from the tokenizer. Others ship, of phantoms and films."
-        ),
+        typer.Option(help="A classifier directory, trained apart. One ships for phantoms, one for films."),
     ] = None,
     features: Annotated[
         str | None,
