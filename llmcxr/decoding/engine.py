@@ -44,9 +44,7 @@ class _Rows:
         self.last = self._forward(token_ids[:, None], self.mask.sum(1, keepdim=True) - 1)
 
     def _forward(self, ids: Tensor, positions: Tensor) -> Tensor:
-        hidden = self.model.hidden(
-            ids, attention_mask=self.mask, position_ids=positions, past_key_values=self.cache, use_cache=True
-        )
+        hidden = self.model.hidden(ids, attention_mask=self.mask, position_ids=positions, cache=self.cache)
         return hidden[:, -1]
 
 

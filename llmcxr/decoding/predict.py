@@ -11,6 +11,7 @@ Research software, not a medical device.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
@@ -23,7 +24,7 @@ import torch
 import llmcxr
 from llmcxr import images
 from llmcxr.decoding import engine
-from llmcxr.decoding.sampling import Sampling
+from llmcxr.decoding.sampling import Sampling, check_seed
 from llmcxr.errors import UserError
 from llmcxr.model.directory import Bundle, load, save
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
@@ -190,10 +191,15 @@ class CXR:
             raise UserError(f"best-of must be 1 or more, got {best_of}")
         for one in texts:
             self._check_text(one, "prompt")
+        for name, strength in (("guidance", guidance), ("side_guidance", side_guidance)):
+            if not 0 <= strength < math.inf:
+                raise UserError(f"{name} must be 0 or more and finite, got {strength}")
         settings = {"guidance": guidance, "side_guidance": side_guidance, "temperature": temperature}
         settings |= {"top_k": top_k, "top_p": top_p}
         sampling = Sampling(temperature, top_k, top_p)
         wanted = [(one, seed + i) for one in texts for i in range(n)]
+        for _, one in wanted:
+            check_seed(one)
         results = []
         for batch in _batches(wanted, max(1, BATCH_ROWS // (2 * best_of))):
             candidates = [(one, _candidate_seed(s, k)) for one, s in batch for k in range(best_of)]

@@ -4,6 +4,7 @@ neighbours.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ class Sampling:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.temperature < 0:
+        if not 0 <= self.temperature < math.inf:
             raise UserError(f"temperature must be 0 (the best word) or more, got {self.temperature}")
         if self.top_k < 0:
             raise UserError(f"top-k must be 0 (all words) or more, got {self.top_k}")
@@ -31,13 +32,21 @@ class Sampling:
 
 
 GREEDY = Sampling(temperature=0.0)
+LARGEST_SEED = 2**63 - 1
+
+
+def check_seed(seed: int) -> int:
+    """The seed, if a random stream can begin with it. Raises UserError."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"seed must be between 0 and {LARGEST_SEED}, got {seed}")
+    return int(seed)
 
 
 class RowStreams:
     """One random generator a row, seeded by the row alone."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
-        self._generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+        self._generators = [torch.Generator().manual_seed(check_seed(seed)) for seed in seeds]
 
     def uniform(self, width: int) -> Tensor:
         """(rows, width) in (0, 1)."""

@@ -39,6 +39,14 @@ from vqgan.shipped import find_directory
 
 COMPACT_FILE = "compact.safetensors"
 CARD_FILE = "llmcxr.json"
+SETTINGS_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+CARD_TYPES = {  # what the card must hold, and as what
+    "vocabulary": dict,
+    "template": str,
+    "image_tokenizer_fingerprint": str,
+    "weights_sha256": str,
+    "provenance": dict,
+}
 
 
 @dataclass
@@ -76,7 +84,7 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
         if bundle.training_images is not None:
             write_summary(partial / "image_tokenizer", bundle.training_images)
         write_teachers(partial / "image_tokenizer", bundle.teachers)
-        card = _card(bundle, _weights_sha256(partial))
+        card = _card(bundle, _weights_sha256(partial), _settings_sha256(partial))
         (partial / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
     return directory
 
@@ -98,14 +106,10 @@ def load(directory: str | Path) -> Bundle:
             f"{card['image_tokenizer_fingerprint'][:12]}, found {image_tokenizer.fingerprint[:12]}; "
             "restore the original"
         )
-    vocabulary = ImageVocabulary(**{**card["vocabulary"], "grid": tuple(card["vocabulary"]["grid"])})
-    for name in ("config.json", "tokenizer.json"):
-        if not (directory / name).is_file():
-            raise UserError(
-                f"{directory / name}: missing; the model directory is incomplete, export or copy it again"
-            )
+    _check_settings(directory, card.get("files_sha256", {}))
+    vocabulary = _read_vocabulary(directory, card)
     model = _load_language_model(directory, vocabulary, card["weights_sha256"]).eval()
-    tokenizer = AutoTokenizer.from_pretrained(directory)
+    tokenizer = _load_text_tokenizer(directory)
     if len(tokenizer) != vocabulary.size:
         raise UserError(
             f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}"
@@ -183,9 +187,20 @@ def _load_language_model(directory: Path, vocabulary: ImageVocabulary, sha256: s
         model = UnifiedModel(decoder, vocabulary, FactoredImageTable(vocabulary, config.hidden_size))
         model.load_state_dict(load_file(compact))
         return model
-    except (SafetensorError, RuntimeError, ValueError) as error:
+    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
         raise UserError(
-            f"{directory}: the weights are not the model that config.json describes ({error})"
+            f"{directory}: the weights are not the model that config.json describes ({error}); "
+            "copy the directory again"
+        ) from error
+
+
+def _load_text_tokenizer(directory: Path):
+    try:
+        return AutoTokenizer.from_pretrained(directory)
+    except Exception as error:  # transformers answers damaged files with any kind of error
+        raise UserError(
+            f"{directory}: expected a text tokenizer in tokenizer.json and tokenizer_config.json, found one "
+            f"that is damaged ({type(error).__name__}); copy the directory again"
         ) from error
 
 
@@ -203,7 +218,27 @@ def _weights_sha256(directory: Path) -> str:
     return digest.hexdigest()
 
 
-def _card(bundle: Bundle, weights_sha256: str) -> dict[str, Any]:
+def _settings_sha256(directory: Path) -> dict[str, str]:
+    return {name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in SETTINGS_FILES}
+
+
+def _check_settings(directory: Path, expected: dict[str, str]) -> None:
+    """`expected`: the SHA-256 of each file when it was saved; empty in cards from before it was kept."""
+    for name in SETTINGS_FILES:
+        if not (directory / name).is_file():
+            raise UserError(
+                f"{directory / name}: missing; the model directory is incomplete, export or copy it again"
+            )
+    for name, found in _settings_sha256(directory).items():
+        if expected.get(name, found) != found:
+            raise UserError(
+                f"{directory / name}: expected the file that {CARD_FILE} knows, of SHA-256 "
+                f"{str(expected[name])[:12]}, found {found[:12]}: altered or cut short. Copy it again, or, "
+                'if it was changed on purpose, take its name out of "files_sha256" there'
+            )
+
+
+def _card(bundle: Bundle, weights_sha256: str, files_sha256: dict[str, str]) -> dict[str, Any]:
     vocabulary = bundle.model.vocabulary
     return {
         "llmcxr_version": llmcxr.__version__,
@@ -219,6 +254,7 @@ def _card(bundle: Bundle, weights_sha256: str) -> dict[str, Any]:
         "template": bundle.encoder.template.name,
         "image_tokenizer_fingerprint": bundle.image_tokenizer.fingerprint,
         "weights_sha256": weights_sha256,
+        "files_sha256": files_sha256,
         "provenance": bundle.provenance,
     }
 
@@ -228,19 +264,34 @@ def _read_card(directory: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: missing; {directory.name} is not a model directory saved by llmcxr")
     try:
-        card = json.loads(path.read_text())
-        missing = {
-            "vocabulary",
-            "template",
-            "image_tokenizer_fingerprint",
-            "weights_sha256",
-            "provenance",
-        } - set(card)
-    except (json.JSONDecodeError, TypeError) as error:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        missing = set(CARD_TYPES) - set(card)
+    except (ValueError, TypeError) as error:  # ValueError: neither JSON nor text
         raise UserError(f"{path}: not readable as JSON ({error}); copy the directory again") from error
     if missing:
         raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; copy the directory again")
+    for name, kind in (CARD_TYPES | {"files_sha256": dict}).items():
+        if not isinstance(card.get(name, kind()), kind):
+            raise UserError(
+                f"{path}: expected {name} as {kind.__name__}, found {type(card[name]).__name__}; "
+                "copy the directory again"
+            )
+    if card["template"] not in TEMPLATES:
+        raise UserError(
+            f"{path}: expected a template among {', '.join(TEMPLATES)}, found {card['template']!r}; "
+            "copy the directory again, or install the llmcxr that made it"
+        )
     return card
+
+
+def _read_vocabulary(directory: Path, card: dict[str, Any]) -> ImageVocabulary:
+    try:
+        return ImageVocabulary(**{**card["vocabulary"], "grid": tuple(card["vocabulary"]["grid"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{directory / CARD_FILE}: the vocabulary is not one of image words ({error}); "
+            "copy the directory again"
+        ) from error
 
 
 @contextmanager

@@ -6,11 +6,13 @@ Legend: B batch, L sequence, D width, V text words, K codes, n selected position
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModel, LlamaConfig
+from transformers import AutoModel, Cache, LlamaConfig
 
 from llmcxr.model.image_table import FactoredImageTable, FreeImageTable, ImageTable
 from llmcxr.vocabulary import ImageVocabulary
@@ -108,10 +110,14 @@ class UnifiedModel(nn.Module):
         image = self.image_table((input_ids - offset).clamp(min=0), is_hidden)
         return torch.where((input_ids >= offset)[..., None], image, text)
 
-    def hidden(self, input_ids: Tensor, is_hidden: Tensor | None = None, **kwargs) -> Tensor:
-        """Last hidden states (B, L, D). kwargs go to the decoder (attention_mask, position_ids,
-        past_key_values).
+    def hidden(
+        self, input_ids: Tensor, is_hidden: Tensor | None = None, cache: Cache | None = None, **kwargs
+    ) -> Tensor:
+        """Last hidden states (B, L, D). `cache` holds what stands before and is extended; kwargs go to the
+        decoder (attention_mask, position_ids).
         """
+        if cache is not None:
+            kwargs |= {_cache_argument(type(self.decoder)): cache, "use_cache": True}
         return self.decoder(inputs_embeds=self.embed(input_ids, is_hidden), **kwargs).last_hidden_state
 
     def text_logits(self, hidden: Tensor) -> Tensor:
@@ -213,6 +219,12 @@ class UnifiedModel(nn.Module):
         if is_tied:
             return cls(model.base_model, vocabulary, tables[0])
         return cls(model.base_model, vocabulary, tables[0], head, tables[1])
+
+
+@lru_cache
+def _cache_argument(decoder: type[nn.Module]) -> str:
+    """What a decoder calls its KV cache: transformers renamed it and warns of the older name."""
+    return "cache" if "cache" in inspect.signature(decoder.forward).parameters else "past_key_values"
 
 
 def _nth_in_row(selected: Tensor) -> Tensor:

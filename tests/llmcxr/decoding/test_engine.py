@@ -97,6 +97,11 @@ def test_a_text_ends_at_several_end_words(bundle):
     assert cut == free[:first]
 
 
+def test_decoding_uses_nothing_that_transformers_will_drop(bundle, recwarn):
+    engine.generate_text(bundle.model, prompts_of(bundle), [0, 1, 2], GREEDY, bundle.encoder.end_ids, 3)
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 @torch.no_grad()
 def test_images_score_as_they_were_drawn(bundle):
     drawn = engine.generate_images(bundle.model, prompts_of(bundle), [0, 1, 2], Sampling(1.0))

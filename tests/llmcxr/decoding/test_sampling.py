@@ -47,7 +47,10 @@ def test_a_row_draws_the_same_beside_any_other():
     assert together[1] == alone[0]
 
 
-@pytest.mark.parametrize("settings", [{"temperature": -1}, {"top_k": -2}, {"top_p": 0}, {"top_p": 1.5}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"temperature": -1}, {"temperature": float("nan")}, {"top_k": -2}, {"top_p": 0}, {"top_p": 1.5}],
+)
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(UserError, match="must be"):
         Sampling(**settings)

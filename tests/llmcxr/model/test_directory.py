@@ -144,17 +144,75 @@ def break_other_tokenizer(directory):
     (directory / "llmcxr.json").write_text(json.dumps(card))
 
 
+def write_garbage(path):
+    path.write_bytes(b"\x93 neither JSON nor text")
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty_of_keys(path):
+    path.write_text("{}")
+
+
+def alter(path):
+    path.write_bytes(path.read_bytes().replace(b"a", b"b", 1))
+
+
+@pytest.mark.parametrize("damage", [write_garbage, cut_short, empty_of_keys, alter])
+@pytest.mark.parametrize("keeps_hashes", [True, False], ids=["hashes", "older"])
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_a_damaged_settings_file_is_named(tmp_path, name, keeps_hashes, damage):
+    directory = save(tiny_bundle(), tmp_path / "model", compact=True)
+    if not keeps_hashes:  # models saved before hashes of these files were kept
+        if damage is alter or (name, damage) == ("tokenizer_config.json", empty_of_keys):
+            pytest.skip("a whole JSON file of other values is not noticed there")
+        card = json.loads((directory / "llmcxr.json").read_text())
+        del card["files_sha256"]
+        (directory / "llmcxr.json").write_text(json.dumps(card))
+    damage(directory / name)
+    with pytest.raises(UserError, match=name.replace(".", r"\.")):
+        load(directory)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"vocabulary": {}},
+        {"vocabulary": 7},
+        {"template": "unheard of"},
+        {"provenance": 7},
+        {"weights_sha256": 7},
+        {"files_sha256": 7},
+        {"image_tokenizer_fingerprint": 7},
+    ],
+)
+def test_a_card_of_other_values_is_named(tmp_path, change):
+    directory = save(tiny_bundle(), tmp_path / "model", compact=True)
+    card = json.loads((directory / "llmcxr.json").read_text())
+    (directory / "llmcxr.json").write_text(json.dumps(card | change))
+    with pytest.raises(UserError, match=r"llmcxr\.json"):
+        load(directory)
+
+
+def test_the_embedded_model_keeps_the_hashes_of_its_files(embedded_model):
+    assert len(json.loads((embedded_model / "llmcxr.json").read_text())["files_sha256"]) == 3
+
+
 @pytest.mark.parametrize("compact", [True, False])
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (break_nothing_there, "no such model directory"),
         (break_card, "not readable as JSON"),
+        (lambda directory: write_garbage(directory / "llmcxr.json"), "not readable as JSON"),
         (break_weights, "another SHA-256"),
         (break_other_tokenizer, "was trained with image tokenizer"),
         ("llmcxr.json", "missing"),
         ("tokenizer.json", "missing"),
         ("config.json", "missing"),
+        ("tokenizer_config.json", "missing"),
         ("image_tokenizer/config.json", "image_tokenizer"),
         ("image_tokenizer/model.safetensors", "image_tokenizer"),
     ],
