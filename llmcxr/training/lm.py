@@ -8,6 +8,7 @@ goes on with the same data.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -107,9 +108,7 @@ def run(config: LMRun) -> Path:
     A model trained from scratch is also left in run_dir/compact, the same in some megabytes.
     """
     directory = RunDirectory(config.run_dir)
-    checkpoints = sorted(
-        directory.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1])
-    )
+    checkpoints = _whole_checkpoints(directory.checkpoints)
     _record_config(config, directory.path / "config.yaml", is_going_on=bool(checkpoints))
     directory.record_environment()
     set_seed(config.seed)
@@ -132,6 +131,8 @@ def run(config: LMRun) -> Path:
     )
     held_out = StepExamples(validation, validation_store, encoder, as_predicted, num_items=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
+    if trainer.is_world_process_zero():
+        directory.forget_after(_step_of(checkpoints[-1]) if checkpoints else 0)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
     made_by = find_image_tokenizer(config.tokenizer)
@@ -397,6 +398,22 @@ def validate(model: ResponseLoss, held_out: StepExamples, batch_size: int = 16) 
         "image_nll": sums["image_nll"] / max(1.0, sums["num_image"]),
         "text_nll": sums["text_nll"] / max(1.0, sums["num_text"]),
     } | ({"contrast": sums["contrast"] / sums["num_contrast"]} if "contrast" in sums else {})
+
+
+def _whole_checkpoints(directory: Path) -> list[Path]:
+    """By step. One that a kill cut short lacks trainer_state.json, which is written last, or its end."""
+
+    def is_whole(path: Path) -> bool:
+        try:
+            return bool(json.loads((path / "trainer_state.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return False
+
+    return sorted(filter(is_whole, directory.glob("checkpoint-*[0-9]")), key=_step_of)
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _build_model(config: LMRun, dataset: Dataset, image_tokenizer: VQGAN) -> tuple[UnifiedModel, Encoder]:

@@ -73,6 +73,20 @@ def test_a_run_cut_in_two_follows_the_curve_of_a_whole_one(tokenizer_dir, tmp_pa
     assert (compact.draw("Normal chest.").codes == cxr.draw("Normal chest.").codes).all()
 
 
+def test_a_run_goes_on_from_the_last_whole_checkpoint_and_measures_no_step_twice(tokenizer_dir, tmp_path):
+    run_dir = tmp_path / "run"
+    run(tiny_run(tokenizer_dir, run_dir, tmp_path, steps=3))
+    cut = run_dir / "checkpoints" / "checkpoint-5"  # as a kill within a save leaves it
+    cut.mkdir()
+    (cut / "model.safetensors").write_bytes(b"half")
+    with (run_dir / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 5, "kind": "train", "loss": 0.0}\n')
+    run(tiny_run(tokenizer_dir, run_dir, tmp_path))
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
+    assert 0.0 not in losses(run_dir).values()
+
+
 def test_a_run_that_goes_on_must_be_the_same_run(tokenizer_dir, tmp_path):
     config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=1e-6)
     run(config)
