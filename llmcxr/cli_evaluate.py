@@ -271,7 +271,8 @@ def tokenizer_command(
     features: Annotated[
         str | None,
         typer.Option(
-            help="For the Fréchet distance: classifier, or KIND:PATH with xrv, inception, rad-dino."
+            help="For the Fréchet distance: classifier, the one that judges, or KIND:PATH with classifier, "
+            "xrv, inception, rad-dino."
         ),
     ] = None,
     json_file: JsonFileOption = None,
@@ -305,8 +306,9 @@ def tokenizer_command(
 
     _check_files(json_file, sheet, rejected)
     judge = classifier or (EVALUATOR if dataset.startswith("phantom:") else FILM_EVALUATOR)
-    extractor_name = features or f"classifier:{judge}"
-    refuse_teachers(find_image_tokenizer(tokenizer), (judge, extractor_name.partition(":")[2] or EVALUATOR))
+    extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
+    directory = find_image_tokenizer(tokenizer)
+    refuse_teachers(directory, (judge, extractor_name.partition(":")[2]))
     device, studies = choose_device(device), open_dataset(dataset)
     model = load_image_tokenizer(tokenizer).to(device)
     extractor = open_extractor(extractor_name)
@@ -317,7 +319,7 @@ def tokenizer_command(
             n,
             classifier=Classifier.from_pretrained(judge),
             extractor=extractor,
-            training_images=read_summary(find_image_tokenizer(tokenizer)),
+            training_images=read_summary(directory),
             rejections=rejections,
             seed=seed,
         )

@@ -114,6 +114,8 @@ def test_films_are_judged_by_the_classifier_of_films_that_ships(tmp_path, monkey
     scores = json.loads((tmp_path / "out.json").read_text())
     assert scores["per_finding"]["pneumonia"]["auroc_original"] is None  # the folder tells no labels
     assert scores["frechet_features"].endswith("evaluator-films")
+    assert CliRunner().invoke(app, [*given, "--features", "classifier"]).exit_code == 0
+    assert json.loads((tmp_path / "out.json").read_text()) == scores  # not features learnt on phantoms
 
 
 def test_a_classifier_of_films_judges_and_a_teacher_does_not(tmp_path, monkeypatch):
