@@ -180,10 +180,13 @@ def build_anatomy(case: PhantomCase) -> Anatomy:
     def normal(mean: float, sd: float, limit: float = 1.8) -> float:
         return float(mean + sd * np.clip(rng.normal(), -limit, limit))
 
+    def acquired(mean: float, sd: float) -> float:
+        return normal(mean, sd * case.variation)
+
     is_ap, female = case.view_position == "AP", case.sex == "F"
     age = (case.age_years - 20) / 70
     height = normal(0.92 - 0.06 * is_ap - 0.02 * female, 0.085)
-    scale = min(normal(0.785 - 0.01 * female, 0.045), 0.86 / height)
+    scale = min(acquired(0.785 - 0.01 * female, 0.045), 0.86 / height)
     free = 0.955 - height * scale
     atelectasis = case.find("atelectasis")
     domes = [normal(0.81, 0.022), 0.0]
@@ -194,10 +197,10 @@ def build_anatomy(case: PhantomCase) -> Anatomy:
     values = dict(
         case=case,
         scale=scale,
-        top=float(np.clip(normal(0.1, 0.035), 0.03, 0.75 * free)),
-        centre=normal(0.5, 0.018),
-        tilt=normal(0, 0.025),
-        rotation=normal(0, 0.008),
+        top=float(np.clip(acquired(0.1, 0.035), 0.03, 0.75 * free)),
+        centre=acquired(0.5, 0.018),
+        tilt=acquired(0, 0.025),
+        rotation=acquired(0, 0.008),
         height=height,
         asymmetry=normal(0, 0.015),
         dome_t=(domes[0], min(domes[1], 0.885)),
@@ -212,10 +215,10 @@ def build_anatomy(case: PhantomCase) -> Anatomy:
         carina_t=normal(0.36, 0.014),
         carina_angle=normal(66, 7),
         hilum_t=(normal(0.46, 0.015), normal(0.425, 0.015)),
-        num_ribs=normal(9.6, 0.45),
-        rib_slope=normal(0.185, 0.02),
-        body=normal(0.645 + 0.005 * female, 0.035),
-        thickness_cm=normal(21.5 + 0.8 * is_ap - 1.2 * female, 1.6),
+        num_ribs=acquired(9.6, 0.45),
+        rib_slope=acquired(0.185, 0.02),
+        body=acquired(0.645 + 0.005 * female, 0.035),
+        thickness_cm=acquired(21.5 + 0.8 * is_ap - 1.2 * female, 1.6),
         seed=(case.seed, case.index),
     )
     for _ in range(12):

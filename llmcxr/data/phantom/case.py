@@ -23,6 +23,7 @@ FINDINGS = (
 SIDES = ("left", "right", "bilateral")
 ZONES = ("upper", "mid", "lower")
 GRADES = ("small", "moderate", "large")  # worded per finding: mild/moderate/severe edema, nodule/mass ...
+VARIATION = 0.3  # by default, so that two CPU cores can learn to draw what was asked for
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class PhantomCase:
     sex: str  # "F" or "M"
     age_years: int
     view_position: str  # "PA" or "AP"
+    # Share 0..1 of the full spread of posture, habitus, ribs, vessels, exposure and noise. The shape of lungs
+    # and heart and the findings vary as they do whatever it is.
+    variation: float = VARIATION
 
     def find(self, name: str) -> DrawnFinding | None:
         return next((finding for finding in self.findings if finding.name == name), None)

@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcxr import images
 from llmcxr.data.dataset import Texts
-from llmcxr.data.phantom.case import FINDINGS, PhantomCase
+from llmcxr.data.phantom.case import FINDINGS, VARIATION, PhantomCase
 from llmcxr.data.phantom.projection import render
 from llmcxr.data.phantom.sampling import sample_case
 from llmcxr.data.phantom.truth import salience
@@ -23,12 +23,14 @@ OWN_SIZE = 512  # px: the side of a phantom read without a size
 class PhantomDataset:
     """`n` phantoms of one seed, `phantom:n=4000,seed=0`. Phantoms of other seeds share no patient with them.
 
-    `split` names the split that these studies say they belong to; it chooses nothing.
+    `split` names the split that these studies say they belong to; it chooses nothing. `variation` is how much
+    of their full spread posture, habitus, exposure and noise have, 0..1.
     """
 
     n: int = 1000
     seed: int = 0
     split: str = "train"
+    variation: float = VARIATION
 
     def __post_init__(self) -> None:
         if self.n < 1 or self.seed < 0:
@@ -39,6 +41,8 @@ class PhantomDataset:
             raise UserError(
                 f"phantom: expected split={'|'.join(SPLITS)}, found split={self.split}; correct it"
             )
+        if not 0 <= self.variation <= 1:
+            raise UserError(f"phantom: expected variation in 0..1, found {self.variation}; correct it")
 
     def __len__(self) -> int:
         return self.n
@@ -47,7 +51,7 @@ class PhantomDataset:
         """Everything true of the study. Raises IndexError outside 0..n-1."""
         if not 0 <= index < self.n:
             raise IndexError(f"expected an index in 0..{self.n - 1}, got {index}")
-        return sample_case(self.seed, int(index))
+        return sample_case(self.seed, int(index), self.variation)
 
     def __getitem__(self, index: int) -> Study:
         case = self.case(index)

@@ -247,6 +247,10 @@ class Chest:
         """Hila and the vessels that radiate from them: smooth, at least some 3 pixels wide at 128."""
         a, g = self.anatomy, self.grid
         rng = np.random.default_rng(np.random.SeedSequence((*a.seed, 4)))
+
+        def phase() -> float:
+            return np.pi + a.case.variation * (rng.uniform(0, 6.3) - np.pi)
+
         total = g.empty()
         for k, sign in enumerate((-1, 1)):
             u0, v0 = hilum(a, sign)
@@ -254,17 +258,15 @@ class Chest:
             du, dv = sign * (g.u[rows, columns] - u0), g.v[rows] - v0
             r = np.sqrt(du * du + dv * dv) + 1e-6
             angle = np.arctan2(dv, du + 0.06)
-            wave = (0.6 + 2.0 * r) * np.sin(r * 13 + rng.uniform(0, 6.3)) + rng.uniform(0, 6.3)
+            wave = (0.6 + 2.0 * r) * np.sin(r * 13 + phase()) + phase()
             trunks = (
                 _ridges(np.sin(angle * 4.5 + wave), 2)
                 * np.exp(-((r / 0.14) ** 2))
                 * (0.7 + 0.3 * np.sin(angle * 2 + wave))
             )
-            twigs = _ridges(np.sin(angle * 10 + 1.7 * wave + rng.uniform(0, 6.3)), 2)
+            twigs = _ridges(np.sin(angle * 10 + 1.7 * wave + phase()), 2)
             twigs *= smooth(r, 0.06, 0.13) * np.exp(-((r / 0.25) ** 2))
-            lobes = 0.75 + 0.25 * np.sin(du * 23 + rng.uniform(0, 6.3)) * np.sin(
-                dv * 17 + rng.uniform(0, 6.3)
-            )
+            lobes = 0.75 + 0.25 * np.sin(du * 23 + phase()) * np.sin(dv * 17 + phase())
             root = np.exp(-((du / 0.042) ** 2) - ((dv - 0.3 * du) / 0.075) ** 2)
             total[rows, columns] += (3.4 * root + 2.2 * trunks + 1.6 * twigs * lobes) * self.lungs[k][
                 rows, columns

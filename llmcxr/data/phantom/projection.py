@@ -17,7 +17,7 @@ from llmcxr.data.phantom.parts import Chest, build_grid
 # Effective linear attenuation per cm at about 120 kV, bone and metal as the excess over soft tissue.
 SOFT, LUNG, BONE, BLOOD = 0.172, 0.04, 0.27, 0.16
 SCATTER_SHARE = 0.35  # scattered by primary light, after the grid
-NOISE = 0.006  # standard deviation at 128 px on the display scale
+NOISE = 0.006  # standard deviation at 128 px on the display scale, where everything varies in full
 
 
 def render(cases: Sequence[PhantomCase], size: int) -> np.ndarray:
@@ -39,7 +39,8 @@ def build_chest(case: PhantomCase, size: int) -> Chest:
 def render_chest(chest: Chest) -> np.ndarray:
     """Draw one chest, (size, size) float32 in [0, 1]."""
     rng = np.random.default_rng(np.random.SeedSequence((*chest.anatomy.seed, 2)))
-    exposure, contrast = rng.uniform(-0.18, 0.18), rng.uniform(0.95, 1.06)
+    variation = chest.anatomy.case.variation
+    exposure, contrast = variation * rng.uniform(-0.18, 0.18), 1 + variation * rng.uniform(-0.05, 0.06)
     return _display(_expose(attenuation(chest)), chest, exposure, contrast, rng)
 
 
@@ -60,8 +61,8 @@ def _display(density: np.ndarray, chest: Chest, exposure: float, contrast: float
     x = (density - 0.84 - 0.09 * (chest.anatomy.thickness_cm - 21.5) - exposure) / (2.92 * contrast)
     x = np.clip(x, 0, None)
     shown = 0.03 + 0.94 * np.tanh(1.1 * x**1.15) / np.tanh(1.1)
-    size = chest.grid.size
-    shown = shown + NOISE * np.sqrt(size / 128) * rng.standard_normal((size, size), dtype=np.float32)
+    size, noise = chest.grid.size, NOISE * chest.anatomy.case.variation
+    shown = shown + noise * np.sqrt(size / 128) * rng.standard_normal((size, size), dtype=np.float32)
     return np.clip(shown, 0, 1).astype(np.float32)
 
 

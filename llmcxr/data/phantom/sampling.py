@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from llmcxr.data.phantom.case import FINDINGS, GRADES, ZONES, DrawnFinding, PhantomCase
+from llmcxr.data.phantom.case import FINDINGS, GRADES, VARIATION, ZONES, DrawnFinding, PhantomCase
 
 NORMAL_SHARE = 0.13  # cases made without any finding; some of the others end up without one as well
 ENLARGED_SHARE = 0.47  # of the other cases: overall about 0.4 have a ratio above 0.5
@@ -34,8 +34,8 @@ SMALLEST_HEART_OVER_LOWER_ZONE = (
 PLACES = tuple((side, zone) for side in ("left", "right") for zone in ZONES)
 
 
-def sample_case(seed: int, index: int) -> PhantomCase:
-    """The case of this seed and index (both >= 0), from numpy's SeedSequence((seed, index))."""
+def sample_case(seed: int, index: int, variation: float = VARIATION) -> PhantomCase:
+    """The case of this seed and index (both >= 0), from numpy's SeedSequence((seed, index)); see PhantomCase."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, index)))
     normal = rng.random() < NORMAL_SHARE
     ratio = _sample_ratio(rng, enlarged=not normal and rng.random() < ENLARGED_SHARE)
@@ -54,6 +54,7 @@ def sample_case(seed: int, index: int) -> PhantomCase:
         sex="F" if rng.random() < 0.5 else "M",
         age_years=int(rng.integers(20, 91)),
         view_position="AP" if rng.random() < (0.7 if intensive else 0.2) else "PA",
+        variation=variation,
     )
 
 
