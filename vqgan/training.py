@@ -388,7 +388,9 @@ class _Trainer:
         """One update of the tokenizer, and of the discriminator if there is one; returns the loss parts with
         the batch's PSNR, and the codes.
         """
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.progress.step)
+        of_step = self.seed * 1_000_003 + self.progress.step
+        share = of_step * self.accelerator.num_processes + self.accelerator.process_index
+        generator = torch.Generator().manual_seed(share)
         batch = augment(batch, self.config.augmentation, generator)
         batch = {name: values.to(self.accelerator.device) for name, values in batch.items()}
         images = batch["image"]
@@ -407,9 +409,9 @@ class _Trainer:
         if is_adversarial:
             parts["adversarial"] = self._adversarial_part(output.reconstruction, sum(parts.values()))
         parts["quantizer"] = output.quantizer_loss
-        share = learning_rate_share(self.progress.step, self.config)
+        rate = learning_rate_share(self.progress.step, self.config)
         for group in self.optimizer.param_groups:
-            group["lr"] = share * group["initial_lr"]
+            group["lr"] = rate * group["initial_lr"]
         self._update(self.model, self.optimizer, sum(parts.values()))
         if self.averaged is not None:
             self.averaged.update_parameters(self._bare_model)

@@ -1,5 +1,7 @@
 import json
 import math
+import os
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -286,3 +288,41 @@ def test_impossible_settings_are_refused() -> None:
         TrainingConfig(mixed_precision="b16")
     with pytest.raises(ValueError, match="wandb must be '', 'offline' or 'online', got 'yes'"):
         TrainingConfig(wandb="yes")
+
+
+# -- several processes ---------------------------------------------------------------------------------------
+
+
+def _train_a_share(rank: int, port: int, run_dir: Path, max_minutes: float) -> None:
+    """What torchrun tells each of its two processes, and the training in it."""
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in place.items()}
+    torch.set_num_threads(1)
+    train_blobs(run_dir, replace(CONFIG, max_minutes=max_minutes))
+    torch.distributed.destroy_process_group()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _weights_of(run_dir: Path) -> dict[str, torch.Tensor]:
+    return load_file(run_dir / "model" / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does_and_go_on_together(tmp_path):
+    """The halves of a batch, averaged, are the batch: the weights are those of one process but for rounding."""
+    for max_minutes in (1e-9, 0):  # the second goes on from the first's one step
+        torch.multiprocessing.spawn(_train_a_share, (_free_port(), tmp_path / "two", max_minutes), nprocs=2)
+    train_blobs(tmp_path / "one")
+    together, alone = _weights_of(tmp_path / "two"), _weights_of(tmp_path / "one")
+    torch.manual_seed(0)
+    begun = VQGAN(CONFIG.model).state_dict()
+    moved = max(float((alone[name] - begun[name]).abs().max()) for name in alone)
+    apart = max(float((alone[name] - together[name]).abs().max()) for name in alone)
+    assert apart < 0.01 * moved
+    steps = [line["step"] for line in metrics_of(tmp_path / "two") if line["kind"] == "train"]
+    assert steps == sorted(set(steps))  # written by one of them only
