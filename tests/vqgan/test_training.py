@@ -295,8 +295,8 @@ def test_impossible_settings_are_refused() -> None:
 
 def _train_a_share(rank: int, port: int, run_dir: Path, max_minutes: float) -> None:
     """What torchrun tells each of its two processes, and the training in it."""
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ |= {name: str(value) for name, value in place.items()}
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
     torch.set_num_threads(1)
     train_blobs(run_dir, replace(CONFIG, max_minutes=max_minutes))
     torch.distributed.destroy_process_group()
@@ -314,7 +314,7 @@ def _weights_of(run_dir: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does_and_go_on_together(tmp_path):
-    """The halves of a batch, averaged, are the batch: the weights are those of one process but for rounding."""
+    """The halves of a batch, averaged, are the batch: the weights are one process's but for rounding."""
     for max_minutes in (1e-9, 0):  # the second goes on from the first's one step
         torch.multiprocessing.spawn(_train_a_share, (_free_port(), tmp_path / "two", max_minutes), nprocs=2)
     train_blobs(tmp_path / "one")

@@ -35,7 +35,7 @@ PLACES = tuple((side, zone) for side in ("left", "right") for zone in ZONES)
 
 
 def sample_case(seed: int, index: int, variation: float = VARIATION) -> PhantomCase:
-    """The case of this seed and index (both >= 0), from numpy's SeedSequence((seed, index)); see PhantomCase."""
+    """The case of this seed and index (both >= 0), from numpy's SeedSequence((seed, index))."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, index)))
     normal = rng.random() < NORMAL_SHARE
     ratio = _sample_ratio(rng, enlarged=not normal and rng.random() < ENLARGED_SHARE)
