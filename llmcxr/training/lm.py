@@ -69,6 +69,7 @@ class LMTrainingConfig:
     image_weight: float = 1.0  # of the mean loss per image word
     text_weight: float = 1.5  # of the mean loss per text word
     contrast_weight: float = 0.0  # of telling a drawing's own request from a mistaken one
+    contrast_begins: int = 0  # at this step: before a chest can be drawn it teaches little and doubles the time
     max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
     log_every: int = 50
     validate_every: int = 500
@@ -128,6 +129,7 @@ def run(config: LMRun) -> Path:
     as_predicted = replace(
         config,
         examples=replace(config.examples, image_prefix_loss=False, hiding_share=0.0, reading_share=1.0),
+        training=replace(config.training, contrast_begins=0),
     )
     held_out = StepExamples(validation, validation_store, encoder, as_predicted, num_items=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
@@ -185,7 +187,8 @@ class StepExamples(TorchDataset):
             del examples["reading"]
         longest = settings.max_length
         examples = {k: one for k, one in examples.items() if len(one) <= longest and one.turns}
-        if self.config.training.contrast_weight:
+        training = self.config.training
+        if training.contrast_weight and item >= training.contrast_begins * training.batch_size:
             pair = contrast_pair(self.encoder, codes, texts, rng, settings)
             if pair and max(map(len, pair)) <= longest:
                 examples |= dict(zip(("own", "mistaken"), pair, strict=True))

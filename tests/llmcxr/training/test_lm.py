@@ -119,6 +119,14 @@ def test_a_run_goes_on_from_a_model_and_reports_its_contrast(tokenizer_dir, tmp_
     assert len(contrast) == 2 and all(0.4 < value < 1.0 for value in contrast)  # log 2 is chance
 
 
+def test_the_contrast_begins_at_its_step(tokenizer_dir, tmp_path):
+    run(tiny_run(tokenizer_dir, tmp_path / "without", tmp_path))
+    run(tiny_run(tokenizer_dir, tmp_path / "late", tmp_path, contrast_weight=5.0, contrast_begins=3))
+    without, late = losses(tmp_path / "without"), losses(tmp_path / "late")
+    assert [late[step] for step in (1, 2, 3)] == pytest.approx([without[step] for step in (1, 2, 3)])
+    assert all(late[step] > without[step] + 0.5 for step in (4, 5, 6))
+
+
 def test_the_contrast_teaches_to_tell_a_request_from_a_mistaken_one():
     bundle = tiny_bundle()
     codes = np.arange(bundle.model.vocabulary.num_cells).reshape(bundle.model.vocabulary.grid) % 12
