@@ -69,7 +69,9 @@ class LMTrainingConfig:
     image_weight: float = 1.0  # of the mean loss per image word
     text_weight: float = 1.5  # of the mean loss per text word
     contrast_weight: float = 0.0  # of telling a drawing's own request from a mistaken one
-    contrast_begins: int = 0  # at this step: before a chest can be drawn it teaches little and doubles the time
+    contrast_begins: int = (
+        0  # at this step: before a chest can be drawn it teaches little and doubles the time
+    )
     max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
     log_every: int = 50
     validate_every: int = 500

@@ -48,11 +48,31 @@ def test_every_picture_is_finite_and_in_range(seed, index, size):
     assert weights.min() >= 0 and weights.max() <= 1
 
 
-def test_the_look_is_frozen():
+@pytest.mark.parametrize(
+    ("variation", "means", "deviations"),
+    [
+        (1.0, [0.5806, 0.6201, 0.6713, 0.6443], [0.2665, 0.2282, 0.2315, 0.2259]),
+        (0.3, [0.6164, 0.6257, 0.6199, 0.6410], [0.2421, 0.2219, 0.2237, 0.2269]),
+    ],
+)
+def test_the_look_is_frozen(variation, means, deviations):
     """Models are trained on exactly these pictures: who changes the look has to train them again."""
-    pictures = render([sample_case(0, index) for index in range(4)], 128)
-    assert pictures.mean(axis=(1, 2)) == pytest.approx([0.5806, 0.6201, 0.6713, 0.6443], abs=5e-4)
-    assert pictures.std(axis=(1, 2)) == pytest.approx([0.2665, 0.2282, 0.2315, 0.2259], abs=5e-4)
+    pictures = render([sample_case(0, index, variation) for index in range(4)], 128)
+    assert pictures.mean(axis=(1, 2)) == pytest.approx(means, abs=5e-4)
+    assert pictures.std(axis=(1, 2)) == pytest.approx(deviations, abs=5e-4)
+
+
+def test_variation_spreads_posture_and_exposure_and_leaves_findings_and_shapes():
+    def spread(variation):
+        cases = [replace(PLAIN, index=index, variation=variation) for index in range(30)]
+        widths = [indices(case)["thorax_width"] for case in cases]
+        return np.std(widths), np.std(render(cases, 32), axis=0).mean()
+
+    assert spread(0)[0] < 0.01 < spread(1)[0]
+    assert spread(0)[1] < spread(0.3)[1] < spread(1)[1]
+    case = sample_case(0, 3, variation=0)
+    assert case == replace(sample_case(0, 3, variation=1), variation=0)
+    assert indices(case)["cardiothoracic_ratio"] == pytest.approx(case.cardiothoracic_ratio, abs=1e-3)
 
 
 def test_too_small_a_picture_is_refused():
