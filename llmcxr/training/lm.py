@@ -70,7 +70,7 @@ class LMTrainingConfig:
     text_weight: float = 1.5  # of the mean loss per text word
     contrast_weight: float = 0.0  # of telling a drawing's own request from a mistaken one
     contrast_begins: int = (
-        0  # at this step: before a chest can be drawn it teaches little and doubles the time
+        0  # at this step: it doubles the time of a step, and a chest comes first
     )
     max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
     log_every: int = 50
