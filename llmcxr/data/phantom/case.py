@@ -23,7 +23,7 @@ FINDINGS = (
 SIDES = ("left", "right", "bilateral")
 ZONES = ("upper", "mid", "lower")
 GRADES = ("small", "moderate", "large")  # worded per finding: mild/moderate/severe edema, nodule/mass ...
-VARIATION = 0.3  # by default, so that two CPU cores can learn to draw what was asked for
+VARIATION = 0.2  # by default, so that two CPU cores can learn to draw what was asked for
 
 
 @dataclass(frozen=True)
