@@ -240,8 +240,8 @@ def train_command(
 
     \b
     Examples:
-      llmcxr train configs/tokenizer/phantom.yaml
-      llmcxr train configs/lm/phantom.yaml run_dir=runs/mine dataset=folder:films.csv seed=1
+      llmcxr train configs/tokenizer/demo.yaml
+      llmcxr train configs/lm/nih.yaml run_dir=runs/mine dataset=folder:films.csv seed=1
     """
     from llmcxr.config import load, to_dict
 
