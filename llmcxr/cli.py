@@ -90,6 +90,8 @@ def train(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(program: typer.Typer, arguments: Sequence[str]) -> None:
+    for stream in (sys.stdout, sys.stderr):  # file names need not be text
+        stream.reconfigure(errors="backslashreplace")
     try:
         program([argument for argument in arguments if argument != "--debug"])
     except UserError as error:
@@ -329,8 +331,6 @@ def export_command(
     Example:
       llmcxr export phantom exported
     """
-    if out.exists() and not (out / "llmcxr.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out}: expected a new or empty folder, or an earlier export; choose another name")
     print(_load(model, "cpu").save_pretrained(out))
 
 

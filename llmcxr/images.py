@@ -100,6 +100,30 @@ def from_pil(picture: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
     return pixels, header.warnings
 
 
+def is_colour(pixels: np.ndarray) -> bool:
+    """Whether an array is one picture in colour, (H, W, 3) or with transparency (H, W, 4)."""
+    return pixels.ndim == 3 and pixels.shape[-1] in (3, 4)
+
+
+def from_array(pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """An array in [0, 1], (H, W) or in colour, -> pixels (H, W) float32 and warnings, as of a file.
+
+    Raises UserError for another shape, for values outside [0, 1] or not finite, and for too small a picture.
+    """
+    in_colour = is_colour(pixels)
+    if not (in_colour or pixels.ndim == 2) or not np.isfinite(pixels).all():
+        raise UserError(
+            "an image array must be (H, W), or (H, W, 3) in colour, with finite values in [0, 1], "
+            f"got shape {pixels.shape}"
+        )
+    if pixels.size and (pixels.min() < 0 or pixels.max() > 1):
+        raise UserError(f"an image array must lie in [0, 1], got {pixels.min():g}..{pixels.max():g}")
+    warnings = _warn_colour(pixels, "colour") if in_colour else ()
+    grey = to_luminance(pixels) if in_colour else pixels.astype(np.float32)
+    grey, header = _check_picture("the image array", grey, ImageHeader(warnings=tuple(warnings)))
+    return grey, header.warnings
+
+
 def _check_file(path: Path) -> Path:
     if path.is_dir():
         raise UserError(f"{path}: {EXPECTED}, found a folder; name a file in it")
@@ -187,6 +211,8 @@ def _warn_colour(colours: np.ndarray, kind: str) -> list[str]:
 
 
 def _scale_integers(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    if values.min(initial=0) < 0:
+        return _scale_floats(values)[0], ["negative values: scaled by their range"]
     top = float(values.max(initial=0))
     if 255 < top <= 4095:
         return values / 4095, ["16-bit file with 12-bit values: scaled by 4095"]

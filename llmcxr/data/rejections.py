@@ -60,6 +60,6 @@ class Rejections:
         if self.path is not None:
             with replacing(self.path) as beside, beside.open("w", encoding="utf-8") as file:
                 for name, reason in self.entries:
-                    file.write(json.dumps({"name": name, "reason": reason}, ensure_ascii=False) + "\n")
+                    file.write(json.dumps({"name": name, "reason": reason}) + "\n")
         where = f"; see {self.path.name}" if self.path is not None else ""
         logger.warning("left out %d that could not be read%s", len(self.entries), where)

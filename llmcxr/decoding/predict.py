@@ -318,6 +318,8 @@ class CXR:
             raise UserError(
                 f"the {what} is empty; write what it should say, such as 'Large right pleural effusion.'"
             )
+        if not _is_text(text):
+            raise UserError(f"the {what} holds bytes that are not UTF-8; write it anew")
         room = self.model.max_positions - self.model.vocabulary.num_cells - 32  # 32: the template's own words
         length = len(self.encoder.text(text))
         if length > room:
@@ -336,13 +338,7 @@ class CXR:
 def _read(image) -> tuple[np.ndarray, tuple[str, ...]]:
     """Pixels (H, W) float32 and warnings of a path, a PIL image or an array."""
     if isinstance(image, np.ndarray):
-        if image.ndim != 2 or not np.isfinite(image).all():
-            raise UserError(
-                f"an image array must be (H, W) with finite values in [0, 1], got shape {image.shape}"
-            )
-        if image.min() < 0 or image.max() > 1:
-            raise UserError(f"an image array must lie in [0, 1], got {image.min():g}..{image.max():g}")
-        return image.astype(np.float32), ()
+        return images.from_array(image)
     if isinstance(image, str | Path):
         pixels, header = images.read_with_header(image)
         return pixels, header.warnings
@@ -352,9 +348,18 @@ def _read(image) -> tuple[np.ndarray, tuple[str, ...]]:
 def _as_list(value) -> tuple[list, bool]:
     if isinstance(value, list | tuple):
         return list(value), True
-    if isinstance(value, np.ndarray) and value.ndim == 3:
+    if isinstance(value, np.ndarray) and value.ndim > 2 and not images.is_colour(value):
         return list(value), True
     return [value], False
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written: an argument that was not UTF-8 holds lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _batches(items: list, size: int) -> Iterator[list]:

@@ -27,7 +27,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 
 import llmcxr
 from llmcxr.errors import UserError
-from llmcxr.files import telling_write_failures
+from llmcxr.files import check_writable, telling_write_failures
 from llmcxr.image_statistics import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.unified import UnifiedModel
@@ -180,7 +180,8 @@ def _load_language_model(directory: Path, vocabulary: ImageVocabulary, sha256: s
     compact = directory / COMPACT_FILE
     try:
         if not compact.is_file():
-            return UnifiedModel.from_causal_lm(AutoModelForCausalLM.from_pretrained(directory), vocabulary)
+            model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
+            return UnifiedModel.from_causal_lm(model, vocabulary)
         config = AutoConfig.from_pretrained(directory)
         config.vocab_size = vocabulary.image_token_offset
         decoder = AutoModel.from_config(config)
@@ -296,15 +297,27 @@ def _read_vocabulary(directory: Path, card: dict[str, Any]) -> ImageVocabulary:
 
 @contextmanager
 def _written_whole(directory: Path) -> Iterator[Path]:
-    """A directory beside `directory` that takes its place when everything was written."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    """A directory beside `directory` that takes its place when everything was written.
+
+    Raises UserError where there is something else than a model directory, or where nothing can be written.
+    """
+    directory = directory.absolute()
+    is_model = (directory / CARD_FILE).is_file()
+    if directory.exists() and not is_model and (not directory.is_dir() or any(directory.iterdir())):
+        raise UserError(
+            f"{directory}: expected a new or empty folder, or an earlier model directory; choose another name"
+        )
+    check_writable(directory.with_name(f"{directory.name}.new"))
+    partial, earlier = (
+        Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent)) for _ in range(2)
+    )
     try:
         with telling_write_failures(directory, "free some space or choose another place"):
             yield partial
         os.chmod(partial, 0o755)
         if directory.exists():
-            shutil.rmtree(directory)
+            directory.rename(earlier)  # aside, so that a kill leaves one of the two
         partial.rename(directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)

@@ -23,6 +23,7 @@ from torch import Tensor
 from llmcxr import config as run_config
 from llmcxr.data.dataset import Dataset
 from llmcxr.errors import UserError
+from llmcxr.files import telling_write_failures
 from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.records import Label
 from llmcxr.training.augmentation import AugmentationConfig, augment
@@ -74,9 +75,10 @@ def run(config: ClassifierRun) -> Path:
     run_config.save(config, run_dir / "config.yaml")
     trainer = _Trainer(config, run_dir, *(_Examples(*pair) for pair in zip(images, targets, strict=True)))
     deadline = time.monotonic() + config.max_minutes * 60 if config.max_minutes else math.inf
-    if not trainer.train(deadline):
-        return run_dir
-    trainer.classifier.save_pretrained(run_dir / "classifier")
+    with telling_write_failures(run_dir, "free some space, and the same command goes on"):
+        if not trainer.train(deadline):
+            return run_dir
+        trainer.classifier.save_pretrained(run_dir / "classifier")
     return run_dir / "classifier"
 
 

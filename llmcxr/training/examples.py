@@ -16,7 +16,7 @@ told from mistaken requests (`contrast_pair`); and, once reading is learnt, `rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -132,6 +132,14 @@ def reading_example(
         return Example(encoder.image_prefix(codes), turns, config.image_prefix_loss)
     turns = [(encoder.prompt(one, codes=codes), encoder.response(answer)) for one, answer in asked]
     return Example([], turns)
+
+
+def shorten(example: Example, longest: int) -> Example:
+    """Without its last turns, so that at most `longest` words are left; without any where one is too many."""
+    turns = list(example.turns)
+    while turns and len(replace(example, turns=turns)) > longest:
+        turns.pop()
+    return replace(example, turns=turns)
 
 
 def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from llmcxr.errors import UserError
+from llmcxr.files import check_writable
 
 CHUNK_IMAGES = 64  # one unit of work; also the unit that an interruption can lose
 PROBE_IMAGES = 12  # images read to recognise a changed generator or changed files
@@ -44,8 +45,8 @@ def cached_images(
     opened = open_dataset(dataset)
     shape = (len(opened), 2 if with_salience else 1, size, size)
     path = Path(cache_dir) / f"{_cache_key(opened, dataset, shape)}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
+        check_writable(path)
         with _only_one_builder(path.with_suffix(".lock")):
             if not path.exists():
                 _build(path, dataset, shape, processes or len(os.sched_getaffinity(0)))
@@ -96,7 +97,7 @@ def _build(path: Path, name: str, shape: tuple[int, ...], processes: int) -> Non
         if rejected:  # before the chunk counts as done, so that none is lost; one listed twice does no harm
             with _rejected_file(path).open("a", encoding="utf-8") as file:
                 for index, reason in rejected.items():
-                    file.write(json.dumps({"index": index, "reason": reason}, ensure_ascii=False) + "\n")
+                    file.write(json.dumps({"index": index, "reason": reason}) + "\n")
         done[chunk] = 1
         done.flush()
     partial.rename(path)

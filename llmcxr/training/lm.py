@@ -9,6 +9,7 @@ goes on with the same data.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -31,6 +32,7 @@ from llmcxr import config as run_config
 from llmcxr.data import Dataset, find_frontal, open_dataset
 from llmcxr.data.code_store import CodeStore
 from llmcxr.errors import UserError
+from llmcxr.files import check_writable, telling_write_failures
 from llmcxr.image_statistics import read_summary
 from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.growth import deepen
@@ -38,7 +40,7 @@ from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
 from llmcxr.teachers import read_teachers
-from llmcxr.training.encoding import EncodingConfig, encode_dataset
+from llmcxr.training.encoding import EncodingConfig, encode_dataset, find_ranks
 from llmcxr.training.examples import (
     Example,
     ExampleConfig,
@@ -46,11 +48,14 @@ from llmcxr.training.examples import (
     contrast_pair,
     drawing_example,
     reading_example,
+    shorten,
 )
 from llmcxr.vocabulary import add_image_words, train_text_tokenizer
 from vqgan import VQGAN
 from vqgan.muon import MuonAdamW
 from vqgan.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
 
 TEXTS_FOR_BPE = 4000  # studies whose words the text tokenizer is trained on
 
@@ -69,9 +74,7 @@ class LMTrainingConfig:
     image_weight: float = 1.0  # of the mean loss per image word
     text_weight: float = 1.5  # of the mean loss per text word
     contrast_weight: float = 0.0  # of telling a drawing's own request from a mistaken one
-    contrast_begins: int = (
-        0  # at this step: it doubles the time of a step, and a chest comes first
-    )
+    contrast_begins: int = 0  # at this step: it doubles the time of a step, and a chest comes first
     max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
     log_every: int = 50
     validate_every: int = 500
@@ -110,10 +113,15 @@ def run(config: LMRun) -> Path:
 
     A model trained from scratch is also left in run_dir/compact, the same in some megabytes.
     """
+    ranks = find_ranks()
+    check_writable(Path(config.run_dir) / "config.yaml")
     directory = RunDirectory(config.run_dir)
     checkpoints = _whole_checkpoints(directory.checkpoints)
-    _record_config(config, directory.path / "config.yaml", is_going_on=bool(checkpoints))
-    directory.record_environment()
+    _check_config(config, directory.path / "config.yaml", is_going_on=bool(checkpoints))
+    ranks.wait()  # before the first process writes what the others have read
+    if ranks.index == 0:
+        run_config.save(config, directory.path / "config.yaml")
+        directory.record_environment()
     set_seed(config.seed)
     try:
         image_tokenizer = load_image_tokenizer(config.tokenizer)
@@ -137,7 +145,8 @@ def run(config: LMRun) -> Path:
     trainer = _LMTrainer(config, model, examples, directory, held_out)
     if trainer.is_world_process_zero():
         directory.forget_after(_step_of(checkpoints[-1]) if checkpoints else 0)
-    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    with telling_write_failures(directory.path, "free some space, and the same command goes on"):
+        trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
     provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
     made_by = find_image_tokenizer(config.tokenizer)
     bundle = Bundle(
@@ -148,9 +157,12 @@ def run(config: LMRun) -> Path:
         read_summary(made_by),
         read_teachers(made_by),
     )
-    if not config.model.base:
-        save(bundle, directory.path / "compact", compact=True)
-    return save(bundle, directory.path / "model")
+    if ranks.index == 0:
+        if not config.model.base:
+            save(bundle, directory.path / "compact", compact=True)
+        save(bundle, directory.path / "model")
+    ranks.wait()  # none returns before the model is there
+    return directory.path / "model"
 
 
 class StepExamples(TorchDataset):
@@ -170,6 +182,7 @@ class StepExamples(TorchDataset):
         if not self.studies:
             raise UserError(f"{config.dataset}: no study has an image that could be encoded")
         self.num_items = num_items or config.training.steps * config.training.batch_size
+        self.has_told = False
 
     def __len__(self) -> int:
         return self.num_items
@@ -188,7 +201,10 @@ class StepExamples(TorchDataset):
         if rng.random() >= settings.reading_share:
             del examples["reading"]
         longest = settings.max_length
-        examples = {k: one for k, one in examples.items() if len(one) <= longest and one.turns}
+        examples = {name: one for name, one in examples.items() if one.turns}
+        kept = {name: shorten(one, longest) for name, one in examples.items()}
+        examples = {name: one for name, one in kept.items() if one.turns}
+        self._tell_once_if(len(examples) < len(kept))
         training = self.config.training
         if training.contrast_weight and item >= training.contrast_begins * training.batch_size:
             pair = contrast_pair(self.encoder, codes, texts, rng, settings)
@@ -208,6 +224,12 @@ class StepExamples(TorchDataset):
         if not batch:
             raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")
         return batch
+
+    def _tell_once_if(self, is_any_too_long: bool) -> None:
+        if is_any_too_long and not self.has_told:
+            self.has_told = True
+            limit = self.config.examples.max_length
+            logger.warning("examples of more than max_length=%d words are left out of the training", limit)
 
     def _shuffled(self, item: int) -> int:
         epoch, place = divmod(item, len(self.studies))
@@ -289,6 +311,7 @@ class _LMTrainer(Trainer):
             report_to=[],
             dataloader_num_workers=0,
             dataloader_pin_memory=False,
+            use_cpu=not torch.cuda.is_available(),  # else processes on a CPU do not join
         )
         self.run_config, self.directory = config, directory
         super().__init__(
@@ -435,7 +458,7 @@ def _build_model(config: LMRun, dataset: Dataset, image_tokenizer: VQGAN) -> tup
     tokenizer, vocabulary = add_image_words(text_tokenizer, grid, size, config.model.has_cell_words)
     encoder = Encoder(tokenizer, vocabulary, template)
     if config.model.base:
-        pretrained = _load_pretrained(AutoModelForCausalLM, config.model.base)
+        pretrained = _load_pretrained(AutoModelForCausalLM, config.model.base, dtype=torch.float32)
         return UnifiedModel.with_new_image_words(pretrained, vocabulary), encoder
     model = UnifiedModel.from_config(config.model, vocabulary, encoder.end_ids[-1])
     generator = torch.Generator().manual_seed(config.seed)
@@ -477,10 +500,8 @@ def _image_id(dataset: Dataset, index: int) -> str:
     return radiograph.image_id if radiograph else ""
 
 
-def _record_config(config: LMRun, path: Path, is_going_on: bool) -> None:
-    """Save the resolved config; a run that goes on must be the one that began, but for how long and how
-    often.
-    """
+def _check_config(config: LMRun, path: Path, is_going_on: bool) -> None:
+    """A run that goes on must be the one that began, but for how long and how often. Raises UserError."""
     if is_going_on and path.is_file():
         before = run_config.load(path, kinds={"lm": LMRun})
         for setting in fields(config):
@@ -491,11 +512,10 @@ def _record_config(config: LMRun, path: Path, is_going_on: bool) -> None:
                         f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
                         "use the same settings, or another run_dir"
                     )
-    run_config.save(config, path)
 
 
-def _load_pretrained(loader, path: str):
+def _load_pretrained(loader, path: str, **settings):
     try:
-        return loader.from_pretrained(path)
+        return loader.from_pretrained(path, **settings)
     except OSError as error:
         raise UserError(f"model.base={path}: not a Hugging Face model directory ({error})") from error
