@@ -41,6 +41,14 @@ def test_16_bit_png_that_holds_12_bits_is_scaled_by_4095_and_says_so(tmp_path):
     assert any("12-bit" in warning for warning in header.warnings)
 
 
+def test_negative_values_are_scaled_by_their_range(tmp_path):
+    values = np.linspace(-1000, 3000, 32 * 32).reshape(32, 32).astype(np.int32)
+    Image.fromarray(values, "I").save(tmp_path / "a.tif")
+    pixels, header = images.read_with_header(tmp_path / "a.tif")
+    assert pixels.min() == 0 and pixels.max() == 1
+    assert any("negative" in warning for warning in header.warnings)
+
+
 def test_jpeg_and_upper_case_names(tmp_path):
     pixels = images.read(_save(RAMP, tmp_path / "A.JPG", format="JPEG", quality=95))
     np.testing.assert_allclose(pixels, RAMP / 255, atol=0.03)

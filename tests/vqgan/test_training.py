@@ -302,7 +302,7 @@ def _train_a_share(rank: int, port: int, run_dir: Path, max_minutes: float) -> N
     torch.distributed.destroy_process_group()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -316,7 +316,7 @@ def _weights_of(run_dir: Path) -> dict[str, torch.Tensor]:
 def test_two_processes_train_as_one_does_and_go_on_together(tmp_path):
     """The halves of a batch, averaged, are the batch: the weights are one process's but for rounding."""
     for max_minutes in (1e-9, 0):  # the second goes on from the first's one step
-        torch.multiprocessing.spawn(_train_a_share, (_free_port(), tmp_path / "two", max_minutes), nprocs=2)
+        torch.multiprocessing.spawn(_train_a_share, (free_port(), tmp_path / "two", max_minutes), nprocs=2)
     train_blobs(tmp_path / "one")
     together, alone = _weights_of(tmp_path / "two"), _weights_of(tmp_path / "one")
     torch.manual_seed(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 
 import pytest
 
@@ -40,3 +41,11 @@ def test_a_clean_run_leaves_no_list_of_an_earlier_one(tmp_path, caplog):
     with Rejections(path):
         pass
     assert not path.exists() and caplog.text == ""
+
+
+def test_a_name_that_is_no_text_is_listed_too(tmp_path):
+    path = tmp_path / "rejected.jsonl"
+    name = os.fsdecode(b"f\xe4.png")
+    with Rejections(path) as rejections:
+        rejections.add(name, f"{name}: damaged")
+    assert json.loads(path.read_text()) == {"name": name, "reason": f"{name}: damaged"}

@@ -85,6 +85,8 @@ def test_a_word_typed_as_an_image_word_is_text(cxr):
         (lambda c: c.report(np.zeros((32, 32, 3, 1))), "must be"),
         (lambda c: c.report(np.full((32, 32), 7.0)), r"lie in \[0, 1\]"),
         (lambda c: c.report(np.full((32, 32), np.nan)), "finite"),
+        (lambda c: c.report(np.zeros((8, 40))), "at least 16"),
+        (lambda c: c.draw("effusion \udce4"), "not UTF-8"),
         (lambda c: c.report([]), "no image"),
         (lambda c: c.report("nowhere.png"), "nowhere.png"),
         (lambda c: CXR.from_pretrained("nowhere"), "no such model directory"),
@@ -116,3 +118,11 @@ def test_an_image_scores_as_it_was_drawn(cxr):
     image = drawn[0].image
     with_text, without = cxr.score_image([image, image], [drawn[0].text, ""])
     assert with_text < 0 and without < 0 and with_text != without
+
+
+def test_an_array_in_colour_is_one_picture(cxr, pictures):
+    colours = np.repeat(pictures[0][..., None], 3, axis=-1)
+    read = cxr.report(colours)
+    assert read.text == cxr.report(pictures[0]).text
+    assert any("colour picture" in warning for warning in read.warnings)
+    assert len(cxr.report(np.stack(pictures[:2]))) == 2

@@ -248,3 +248,21 @@ def test_a_wrong_checkpoint_is_no_image_tokenizer(tmp_path):
     (tmp_path / "last.ckpt").write_bytes(b"pickled")
     with pytest.raises(UserError, match=r"last\.ckpt: expected an image tokenizer directory.*from-taming"):
         load_image_tokenizer(tmp_path / "last.ckpt")
+
+
+def test_a_save_takes_the_place_of_a_model_and_of_nothing_else(tmp_path):
+    bundle = tiny_bundle()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for place in (tmp_path / "mine", tmp_path, tmp_path / "mine" / "thesis.txt"):
+        with pytest.raises(UserError, match="new or empty folder"):
+            save(bundle, place)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+    with pytest.raises(UserError, match="place that can be written"):
+        save(bundle, tmp_path / "mine" / "thesis.txt" / "model")
+    bundle.provenance = {"seed": 1}
+    save(bundle, tmp_path / "model")
+    bundle.provenance = {"seed": 2}
+    save(bundle, tmp_path / "model")
+    assert load(tmp_path / "model").provenance == {"seed": 2}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "model"]

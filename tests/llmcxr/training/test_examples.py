@@ -8,11 +8,13 @@ from llmcxr.data import Texts
 from llmcxr.model.unified import IGNORE_INDEX
 from llmcxr.records import Question, Report
 from llmcxr.training.examples import (
+    Example,
     ExampleConfig,
     collate,
     contrast_pair,
     drawing_example,
     reading_example,
+    shorten,
 )
 from tests.llmcxr.model.tiny import tiny_bundle
 
@@ -137,3 +139,11 @@ def test_image_log_probabilities_are_the_loss_row_by_row(bundle, codes):
     torch.testing.assert_close(
         -rows[0], bundle.model.losses(**batch_of(bundle, drawings[0]))["image_nll"], rtol=1e-4, atol=1e-3
     )
+
+
+def test_an_example_too_long_loses_its_last_turns():
+    example = Example([1, 2], [([3], [4, 5]), ([6], [7]), ([8, 9], [10])])
+    assert len(example) == 10 and shorten(example, 10) == example
+    assert shorten(example, 9).turns == example.turns[:2]
+    assert shorten(example, 5).turns == example.turns[:1]
+    assert shorten(example, 4).turns == []

@@ -1,10 +1,12 @@
 """Training goes down, goes on where it stopped, and ends in a model that the library loads."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from llmcxr import CXR
 from llmcxr.data import Texts
@@ -13,7 +15,9 @@ from llmcxr.model.directory import load
 from llmcxr.model.unified import LMConfig
 from llmcxr.training.examples import ExampleConfig, collate, contrast_pair
 from llmcxr.training.lm import LMRun, LMTrainingConfig, ResponseLoss, rate_factor, run
+from llmcxr.vocabulary import train_text_tokenizer
 from tests.llmcxr.model.tiny import tiny_bundle
+from tests.vqgan.test_training import free_port
 from vqgan import VQGAN, VQGANConfig
 
 
@@ -181,3 +185,50 @@ def test_a_model_of_another_image_tokenizer_cannot_be_gone_on_from(tokenizer_dir
     second.model = LMConfig(start=str(tmp_path / "first" / "compact"))
     with pytest.raises(UserError, match="image tokenizer"):
         run(second)
+
+
+def test_a_base_that_is_stored_in_bfloat16_learns_image_words(tokenizer_dir, tmp_path):
+    words = train_text_tokenizer(["No effusion. Small nodule."] * 50, 300, ["<|end|>"], "<|end|>")
+    words.save_pretrained(tmp_path / "base")
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    base = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), **shape))
+    base.to(torch.bfloat16).save_pretrained(tmp_path / "base")
+    config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=2)
+    config.template, config.examples.max_length = "alpaca", 4000
+    config.model = LMConfig(base=str(tmp_path / "base"))
+    assert CXR.from_pretrained(run(config)).model.decoder.dtype == torch.float32
+
+
+def test_an_unwritable_place_is_named(tokenizer_dir, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file/run.*expected a place that can be written"):
+        run(tiny_run(tokenizer_dir, tmp_path / "file" / "run", tmp_path))
+    with pytest.raises(UserError, match=r"file/cache.*expected a place that can be written"):
+        run(tiny_run(tokenizer_dir, tmp_path / "run", tmp_path / "file" / "cache"))
+
+
+def test_what_is_too_long_is_left_out_and_told(tokenizer_dir, tmp_path, caplog):
+    config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=2)
+    config.examples.max_length = 60
+    run(config)
+    assert caplog.text.count("more than max_length=60 words are left out") >= 1
+
+
+def _train_a_share(rank, port, config):
+    """What torchrun tells each of its two processes, and the training in it."""
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    torch.set_num_threads(1)
+    run(config)
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_and_go_on(tokenizer_dir, tmp_path):
+    for max_minutes in (1e-6, 0.0):  # the second goes on from the first's one step
+        config = tiny_run(
+            tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=max_minutes, contrast_weight=0.1
+        )
+        torch.multiprocessing.spawn(_train_a_share, (free_port(), config), nprocs=2)
+    assert sorted(losses(tmp_path / "run")) == [1, 2, 3, 4, 5, 6]
+    assert CXR.from_pretrained(tmp_path / "run" / "model").draw("Normal chest.").image.shape == (32, 32)
