@@ -34,7 +34,7 @@ $(VENV)/.torch:
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.torch setup.cfg pyproject.toml
-	@$(PIP) install --quiet --constraint $(VENV)/constraints.txt --editable '.[dicom,plot]'
+	@$(PIP) install --quiet --constraint $(VENV)/constraints.txt --editable '.[dicom,plot,log]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

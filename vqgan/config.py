@@ -75,6 +75,7 @@ class VQGANConfig:
                     f"{choice} must be one of {', '.join(options)}, got {getattr(self, choice)!r}"
                 )
         self._refuse_unused()
+        self._check_at_least_1("image_size")
         for name in ("cell_height", "cell_width"):
             cell = getattr(self, name)
             if cell < 1 or self.image_size % cell:
@@ -94,7 +95,13 @@ class VQGANConfig:
                     f"{self.quantizer} does not use it; it uses {', '.join(used)}"
                 )
 
+    def _check_at_least_1(self, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
     def _check_cxr(self) -> None:
+        self._check_at_least_1("patch", "grid_blocks", "refine_channels", "num_heads")
         for name in ("cell_height", "cell_width"):
             ratio = getattr(self, name) / self.patch
             if ratio < 1 or not math.log2(ratio).is_integer():
@@ -104,9 +111,6 @@ class VQGANConfig:
         for name in ("stem_channels", "grid_channels"):
             if getattr(self, name) < 8 or getattr(self, name) % 8:
                 raise ValueError(f"{name} must be a multiple of 8, got {getattr(self, name)}")
-        for name in ("grid_blocks", "refine_channels", "num_heads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     def _used(self) -> list[str]:
         return _names_used(self.architecture, self.quantizer)

@@ -10,9 +10,9 @@ run.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from safetensors import SafetensorError
 from torch import Tensor
 
 from vqgan import VQGAN
 from vqgan.checkpoints import read_tensors
-from vqgan.storage import write_text
+from vqgan.storage import replacing
 from vqgan.taming import names
 
 NAMES_SHOWN = 5
@@ -49,18 +50,26 @@ def from_taming(checkpoint: str | Path, settings: str | Path, image_size: int | 
 
 def to_taming(model: VQGAN, checkpoint: str | Path, settings: str | Path) -> None:
     """Write what `from_taming`, and the VQModel of taming-transformers, reads. Raises ValueError for another
-    architecture or quantizer.
+    architecture or quantizer, and OSError where a file cannot be written: then neither is.
     """
     description = names.to_taming_settings(model.config)
     weights = names.to_taming_weights(model.state_dict())
     for path in (Path(checkpoint), Path(settings)):
         path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(f"{checkpoint}.tmp")
-    torch.save(
-        {"state_dict": {name: weight.cpu().contiguous() for name, weight in weights.items()}}, temporary
-    )
-    os.replace(temporary, checkpoint)
-    write_text(Path(settings), yaml.safe_dump(description, sort_keys=False))
+    state = {"state_dict": {name: weight.cpu().contiguous() for name, weight in weights.items()}}
+    with replacing(Path(checkpoint), Path(settings)) as (checkpoint_file, settings_file):
+        with _telling_write_failures(checkpoint):
+            torch.save(state, checkpoint_file)
+        settings_file.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
+
+
+@contextmanager
+def _telling_write_failures(place: str | Path) -> Iterator[None]:
+    """Raise OSError naming `place`: torch.save and safetensors hide that of a full disk in their own."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        raise OSError(f"{place}: could not be written ({error})") from error
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -110,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.command == "from-taming":
             model = from_taming(options.checkpoint, options.settings, options.image_size)
-            model.save_pretrained(options.out)
+            with _telling_write_failures(options.out):
+                model.save_pretrained(options.out)
             rows, columns = model.config.grid
             print(
                 f"{options.out}: {model.config.image_size} px, {rows} x {columns} codes of "

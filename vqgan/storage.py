@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -46,10 +47,9 @@ def write_directory(directory: Path, config: StoredConfig, weights: Mapping[str,
     directory.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     description = {"format": FORMAT, "fingerprint": fingerprint(config, weights), "config": config.to_dict()}
-    temporary = directory / (WEIGHTS_FILE + ".tmp")
-    save_file(weights, temporary)
-    os.replace(temporary, directory / WEIGHTS_FILE)
-    write_text(directory / CONFIG_FILE, json.dumps(description, indent=2) + "\n")
+    with replacing(directory / WEIGHTS_FILE, directory / CONFIG_FILE) as (weights_file, config_file):
+        save_file(weights, weights_file)
+        config_file.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
 def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
@@ -96,11 +96,25 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], directory: Pat
     model.load_state_dict(weights)
 
 
+@contextmanager
+def replacing(*files: Path) -> Iterator[list[Path]]:
+    """Yield a path beside each file to write to; when all are written they take the files' places, one right
+    after the other, and on an error they are removed.
+    """
+    written = [file.with_name(file.name + ".tmp") for file in files]
+    try:
+        yield written
+        for beside, file in zip(written, files, strict=True):
+            os.replace(beside, file)
+    finally:
+        for beside in written:
+            beside.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write beside, then rename, so that a reader never sees half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with replacing(path) as (beside,):
+        beside.write_text(text, encoding="utf-8")
 
 
 def _read_description(file: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ training.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.util import find_spec
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 WANDB_MODES = ("", "offline", "online")
+
+logger = logging.getLogger(__name__)
 
 
 class Tracker(Protocol):
@@ -81,9 +84,13 @@ def check_installed(wandb: str) -> None:
 def open_trackers(
     run_dir: Path, first_step: int, tensorboard: bool, wandb: str, config: Mapping[str, Any]
 ) -> list[Tracker]:
-    """TensorBoard where it is wanted and installed, wandb in the mode that is asked for ("" is none)."""
+    """TensorBoard where it is wanted and installed (a warning where it is not), wandb in the mode that is
+    asked for ("" is none).
+    """
     trackers: list[Tracker] = []
-    if tensorboard and find_spec("tensorboard") is not None:
+    if tensorboard and find_spec("tensorboard") is None:
+        logger.warning("no curves for TensorBoard, which is not installed: pip install llmcxr[log]")
+    elif tensorboard:
         trackers.append(TensorBoardTracker(run_dir, first_step))
     if wandb:
         trackers.append(WandbTracker(run_dir, wandb, config))

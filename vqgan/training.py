@@ -395,8 +395,9 @@ class _Trainer:
         batch = {name: values.to(self.accelerator.device) for name, values in batch.items()}
         images = batch["image"]
         output = self.model(images)
+        reconstruction = output.reconstruction.float()  # of bfloat16 or float16 under mixed precision
         parts = reconstruction_losses(
-            output.reconstruction,
+            reconstruction,
             images,
             self.config.losses,
             batch.get("weight"),
@@ -407,7 +408,7 @@ class _Trainer:
             self.discriminator is not None and self.progress.step >= self.config.discriminator.start_step
         )
         if is_adversarial:
-            parts["adversarial"] = self._adversarial_part(output.reconstruction, sum(parts.values()))
+            parts["adversarial"] = self._adversarial_part(reconstruction, sum(parts.values()))
         parts["quantizer"] = output.quantizer_loss
         rate = learning_rate_share(self.progress.step, self.config)
         for group in self.optimizer.param_groups:
@@ -416,8 +417,8 @@ class _Trainer:
         if self.averaged is not None:
             self.averaged.update_parameters(self._bare_model)
         if is_adversarial:
-            parts["discriminator"] = self._update_discriminator(images, output.reconstruction.detach())
-        parts["psnr"] = psnr(output.reconstruction.detach().float().clamp(0, 1), images).mean()
+            parts["discriminator"] = self._update_discriminator(images, reconstruction.detach())
+        parts["psnr"] = psnr(reconstruction.detach().clamp(0, 1), images).mean()
         return parts, output.codes
 
     def _adversarial_part(self, reconstruction: Tensor, reconstruction_loss: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Against the real modules of taming-transformers, where they are installed (without their dependencies)."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,28 @@ def test_the_command_imports_exports_and_says_what_is_wrong(
         main(["from-taming", str(tmp_path / "none.ckpt"), settings, str(tmp_path / "new")])
     assert caught.value.code == 2 and "none.ckpt: expected a checkpoint" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint, settings = str(tmp_path / "last.ckpt"), str(tmp_path / "model.yaml")
+    to_taming(build(), checkpoint, settings)
+    build().save_pretrained(tmp_path / "ours")
+    before = sorted(tmp_path.rglob("*"))
+    exporting = ["to-taming", str(tmp_path / "ours"), str(tmp_path / "a.ckpt"), str(tmp_path / "a.yaml")]
+    importing = ["from-taming", checkpoint, settings, str(tmp_path / "ours")]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for arguments, place in ((exporting, "a.ckpt"), (importing, "ours")):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # fails as a full disk does
+        try:
+            with pytest.raises(SystemExit) as caught:
+                main(arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert caught.value.code == 2
+        assert f"error: {tmp_path / place}: could not be written (" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_settings_may_refer_to_each_other_as_omegaconf_lets_them(tmp_path: Path) -> None:

@@ -80,6 +80,21 @@ def test_every_choice_is_stored_and_loaded(tmp_path: Path, architecture: str, qu
     assert ("patch" in written) == (architecture == "cxr")
 
 
+def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, other = saved(tmp_path), build(levels=(9, 2))
+
+    def fail(path: Path, *_, **__) -> None:  # where the weights are written already
+        assert (tmp_path / "model.safetensors.tmp").is_file() and path.name == "config.json.tmp"
+        path.touch()
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    with pytest.raises(OSError, match="No space left"):
+        other.save_pretrained(tmp_path)
+    assert VQGAN.from_pretrained(tmp_path).fingerprint == before.fingerprint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     saved(tmp_path)

@@ -72,3 +72,13 @@ def test_a_missing_wandb_is_said_with_what_brings_it(monkeypatch: pytest.MonkeyP
     check_installed("")
     with pytest.raises(ValueError, match=r"wandb is 'online', but the package is not installed: pip install"):
         check_installed("online")
+
+
+def test_a_missing_tensorboard_is_left_out_with_a_word_on_what_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("vqgan.trackers.find_spec", lambda name: None)
+    assert open_trackers(tmp_path, 0, tensorboard=True, wandb="", config={}) == []
+    assert "TensorBoard, which is not installed: pip install llmcxr[log]" in caplog.text
+    caplog.clear()
+    assert open_trackers(tmp_path, 0, tensorboard=False, wandb="", config={}) == [] and not caplog.text

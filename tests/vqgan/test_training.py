@@ -56,6 +56,20 @@ class Blobs(Dataset):
         return {"image": self.images[index], "weight": (self.images[index] > 0.8).float()}
 
 
+class Teacher(torch.nn.Module):
+    """A feature network with weights, which takes images of its own precision only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = torch.nn.Conv2d(1, 4, 3, stride=2)
+
+    def features(self, images: torch.Tensor) -> list[torch.Tensor]:
+        return [self.convolution(images)]
+
+    def embed(self, images: torch.Tensor) -> torch.Tensor:
+        return self.convolution(images).mean((2, 3))
+
+
 class Interrupted(Blobs):
     """Fails, as a killed run would, when it has been read `reads` times."""
 
@@ -152,14 +166,21 @@ def any_precision() -> Iterator[None]:
     ids=["simvq", "taming"],
 )
 def test_every_quantizer_can_be_trained_in_bfloat16(tmp_path: Path, settings: dict) -> None:
-    result = train_blobs(
-        tmp_path, replace(CONFIG, model=with_codebook(**settings), steps=2, mixed_precision="bf16")
+    config = replace(
+        CONFIG,
+        model=with_codebook(**settings),
+        losses=LossConfig(feature=0.1, clinical=1.0),
+        discriminator=DiscriminatorConfig(weight=0.1, start_step=1, channels=8, num_layers=2),
+        steps=2,
+        mixed_precision="bf16",
     )
+    result = train_blobs(tmp_path, config, feature_network=Teacher())
     lines = metrics_of(tmp_path)
     assert all(
         math.isfinite(value) for line in lines for value in line.values() if not isinstance(value, str)
     )
     assert lines[0]["quantizer"] > 0 and 0 < lines[0]["usage"] <= 1
+    assert lines[0]["feature"] > 0 and lines[0]["clinical"] > 0
     assert VQGAN.from_pretrained(result.model_dir).config.quantizer == settings["quantizer"]
 
 
