@@ -9,7 +9,7 @@ from llmcxr import images
 from llmcxr.config import load
 from llmcxr.errors import UserError
 from llmcxr.model.classifier import Classifier, ClassifierConfig
-from llmcxr.training.classifier import ClassifierRun, run
+from llmcxr.training.classifier import ClassifierRun, _Trainer, run
 
 TINY = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
 CONFIGS = Path(__file__).parents[3] / "configs" / "classifier"
@@ -90,6 +90,37 @@ def test_other_findings_in_the_run_directory_are_refused(films, tmp_path):
     run(film_run(films, tmp_path))
     with pytest.raises(UserError, match="choose another run_dir"):
         run(tiny_run(tmp_path, "run"))  # phantoms
+
+
+def test_films_that_cannot_be_read_are_left_out_with_their_labels_and_listed(films, tmp_path, monkeypatch):
+    for number in (5, 10):  # one to train on, one to validate
+        film = tmp_path / "films" / "images" / f"{number:08}_000.png"
+        film.write_bytes(film.read_bytes()[:100])
+    opened = []
+    monkeypatch.setattr(
+        _Trainer, "train", lambda self, deadline: opened.extend([self.examples, self.held_out])
+    )
+    config = film_run(films, tmp_path)
+    run(config)
+    trained, held_out = opened
+    assert trained.targets.presence.flatten().tolist() == [0, 1, 0, 1, 0, 0, 1]
+    assert held_out.targets.presence.flatten().tolist() == [0, 1, 1]
+    for examples in opened:
+        brightness = examples.read(torch.arange(len(examples))).mean((1, 2))
+        assert brightness.min() > 10  # none is black
+    lines = (tmp_path / "run" / "rejected.jsonl").read_text().splitlines()
+    assert [json.loads(line)["name"] for line in lines] == [
+        f"{config.dataset}: study 5",
+        f"{config.validation}: study 2",
+    ]
+
+
+def test_a_dataset_of_no_readable_film_is_an_error_before_the_run(films, tmp_path):
+    for film in (tmp_path / "films" / "images").iterdir():
+        film.write_bytes(b"")
+    with pytest.raises(UserError, match=r"found none of 8 that can be read; the first: .*00000000_000.png"):
+        run(film_run(films, tmp_path))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
