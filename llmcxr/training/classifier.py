@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ from llmcxr.records import Label
 from llmcxr.training.augmentation import AugmentationConfig, augment
 from llmcxr.training.classifier_targets import Targets, aurocs, choose_findings, classifier_loss
 from llmcxr.training.image_cache import cached_images, read_rejected
+
+# What may differ in a run that goes on: for how long and where, not what it is of
+FREE_SETTINGS = ("run_dir", "cache_dir", "max_minutes", "threads", "device")
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,12 @@ def run(config: ClassifierRun) -> Path:
 
     A piece that `max_minutes` ended returns the run directory: call again to go on. Images that cannot be
     read are left out and listed in the run directory's rejected.jsonl. Raises UserError for a dataset without
-    labels or with too few, or of which nothing can be read, and for a run directory that holds another
-    classifier.
+    labels or with too few, or of which nothing can be read, and for a run directory that holds a run of other
+    settings.
     """
     torch.set_num_threads(config.threads)
     run_dir = Path(config.run_dir)
+    _check_config(config, run_dir)  # before images are read, which can take long
     targets = _load_targets(config)
     rejections = Rejections(run_dir / "rejected.jsonl")
     examples = [
@@ -85,6 +89,22 @@ def run(config: ClassifierRun) -> Path:
             return run_dir
         trainer.classifier.save_pretrained(run_dir / "classifier")
     return run_dir / "classifier"
+
+
+def _check_config(config: ClassifierRun, run_dir: Path) -> None:
+    """A run that goes on, or is done, must be the one that began. Raises UserError."""
+    path = run_dir / "config.yaml"
+    has_begun = (run_dir / "checkpoint.pt").exists() or (run_dir / "classifier").exists()
+    if not (has_begun and path.is_file()):
+        return
+    before = run_config.load(path, kinds={"classifier": ClassifierRun})
+    for setting in fields(config):
+        old, new = getattr(before, setting.name), getattr(config, setting.name)
+        if setting.name not in FREE_SETTINGS and old != new:
+            raise UserError(
+                f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
+                "use the same settings, or another run_dir"
+            )
 
 
 def _load_targets(config: ClassifierRun) -> tuple[Targets, Targets]:
