@@ -17,6 +17,7 @@ from llmcxr.terminal import say
 if TYPE_CHECKING:
     from llmcxr.data import Dataset
     from llmcxr.evaluation.document import Block, Sheet
+    from llmcxr.evaluation.systems import System
     from llmcxr.model.classifier import Classifier
 
 SystemArgument = Annotated[
@@ -107,8 +108,11 @@ def _card_command(part: str | None, about: str):
         _check_files(json_file, html_file)
         studies = open_dataset(dataset)
         album: list[Sheet] = []
+        judged = open_system(system, device)
+        if part in (None, "image"):  # no other part has a judge or features
+            _refuse_teachers(judged, extractor, dataset)
         card = evaluate_card(
-            open_system(system, device),
+            judged,
             studies,
             CardSettings(
                 _clip_n(n, dataset, studies), _parse_grid("--seeds", seeds, int), size, extractor, training
@@ -167,6 +171,7 @@ def privacy_command(
     _check_files(json_file, html_file)
     settings = PrivacySettings(n, num_training, requests, seed, size, extractor)
     held_out, judged = open_dataset(dataset), open_system(system, device)
+    _refuse_teachers(judged, extractor)
     name, trained_on = open_training(training, judged)
     other = open_system(reference, device) if reference else None
     album: list[Sheet] = []
@@ -227,7 +232,10 @@ def sweep_command(
         _parse_grid("--draw-temperatures", draw_temperatures, float),
         _parse_grid("--top-k", top_k, int),
     )
-    result = sweep(open_system(system, device), studies, settings, _open_judge(dataset))
+    judged = open_system(system, device)
+    if "drawing" in settings.tasks:
+        _refuse_teachers(judged, extractor, dataset)
+    result = sweep(judged, studies, settings, _open_judge(dataset))
     result = {"system": system, "dataset": dataset, **result}
     maps = Plot("Heat maps", draw_sweep(result, out).read_bytes())
     _deliver(f"Sweep of {system} on {dataset}", result, sweep_blocks(result), [maps], json_file, html_file)
@@ -302,13 +310,13 @@ def tokenizer_command(
     from llmcxr.image_statistics import read_summary
     from llmcxr.model.classifier import Classifier
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
-    from llmcxr.teachers import refuse_teachers
+    from llmcxr.teachers import read_teachers, refuse_teachers
 
     _check_files(json_file, sheet, rejected)
     judge = classifier or (EVALUATOR if dataset.startswith("phantom:") else FILM_EVALUATOR)
     extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
     directory = find_image_tokenizer(tokenizer)
-    refuse_teachers(directory, (judge, extractor_name.partition(":")[2]))
+    refuse_teachers(read_teachers(directory), (judge, extractor_name.partition(":")[2]))
     device, studies = choose_device(device), open_dataset(dataset)
     model = load_image_tokenizer(tokenizer).to(device)
     extractor = open_extractor(extractor_name)
@@ -393,6 +401,19 @@ def _open_judge(dataset: str) -> Classifier | None:
     from llmcxr.evaluation.phantom import load_evaluator
 
     return load_evaluator() if dataset.startswith("phantom:") else None
+
+
+def _refuse_teachers(system: System, extractor: str, dataset: str = "") -> None:
+    """Raises UserError where the network of `extractor`, or the judge of drawings on `dataset`, taught the
+    image tokenizer of `system`.
+    """
+    from llmcxr.evaluation.phantom import EVALUATOR
+    from llmcxr.teachers import refuse_teachers
+
+    judges = [extractor.partition(":")[2] or EVALUATOR]
+    if dataset.startswith("phantom:"):
+        judges.append(EVALUATOR)
+    refuse_teachers(getattr(system, "teachers", {}), judges)
 
 
 def _check_files(*paths: Path | None) -> None:

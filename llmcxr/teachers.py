@@ -44,9 +44,8 @@ def read_teachers(directory: str | Path) -> dict[str, str]:
         raise UserError(f"{file}: expected the teachers of a tokenizer, found {error}") from error
 
 
-def refuse_teachers(directory: str | Path, judges: Iterable[str | Path]) -> None:
-    """Raises UserError where one of `judges`, paths of weights, taught the tokenizer in `directory`."""
-    teachers = read_teachers(directory)
+def refuse_teachers(teachers: Mapping[str, str], judges: Iterable[str | Path]) -> None:
+    """Raises UserError where one of `judges`, paths of weights, is among a tokenizer's `teachers`."""
     for judge in judges:
         if (name := teachers.get(fingerprint(judge))) is not None:
             raise UserError(

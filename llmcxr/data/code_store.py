@@ -2,13 +2,14 @@
 
 A CodeStore directory holds
 
-    metadata.json   format, dataset, tokenizer's fingerprint, grid, codebook_size, augmentations, num_images
+    metadata.json   format, dataset, tokenizer's fingerprint, grid, codebook_size, augmentations, num_images,
+                    the CRC-32 of the .npy files
     codes.bin       (images, augmentations, h * w) in the smallest unsigned type that holds a code
     checksums.npy   the CRC-32 of each image's codes
     ids.npy         the image ids as sorted bytes;  rows.npy   the row in codes.bin of each
     rejected.jsonl  what the dataset listed but gave no image of, and why; only where there is any
 
-The arrays are memory-mapped, so that opening takes the same time at any size. While it is made, the work of
+The arrays are memory-mapped, and opening reads the .npy files alone. While it is made, the work of
 each process is a log of whole batches in PATH.partial, from which an interrupted build goes on. Knows no
 pixels and no datasets.
 """
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 FORMAT = "code-store-2"
 LOG_FILE = "items.jsonl"  # of a build: an image id, or what was rejected, a line
+INDEX_FILES = ("checksums.npy", "ids.npy", "rows.npy")
 CHECKSUM_ROWS = 4096  # images whose codes are in memory while their checksums are made
 
 
@@ -62,6 +64,7 @@ class CodeStoreMetadata:
     augmentations: int = 1  # codings of each image; the first is of the image as it is
     num_images: int = 0
     dataset: str = ""  # its opening string, where it has one
+    index_checksum: int | None = None  # CRC-32 of INDEX_FILES; None in stores from before it was kept
     format: str = FORMAT
 
     def __post_init__(self) -> None:
@@ -97,9 +100,9 @@ class CodeStore:
         self.metadata = metadata
         shape = (metadata.num_images, metadata.augmentations, *metadata.grid)
         self._codes = np.memmap(path / "codes.bin", dtype=metadata.dtype, mode="r", shape=shape)
-        self._ids = np.load(path / "ids.npy", mmap_mode="r")
-        self._rows = np.load(path / "rows.npy", mmap_mode="r")
-        self._checksums = np.load(path / "checksums.npy", mmap_mode="r")
+        self._checksums, self._ids, self._rows = (
+            _load_index(path / name, metadata.num_images) for name in INDEX_FILES
+        )
 
     @classmethod
     def open(cls, path: str | Path, fingerprint: str | None = None) -> CodeStore:
@@ -114,7 +117,13 @@ class CodeStore:
                 f"but the one in use is {fingerprint[:12]}; encode the dataset again with it"
             )
         _check_files(path, metadata)
-        return cls(path, metadata)
+        store = cls(path, metadata)
+        if metadata.index_checksum not in (None, _index_checksum(path)):
+            raise UserError(
+                f"{path}: expected the {', '.join(INDEX_FILES)} whose checksum is in metadata.json, found "
+                "others; a file is damaged, encode the dataset again"
+            )
+        return store
 
     @classmethod
     def build(
@@ -236,7 +245,7 @@ def _read_metadata(path: Path) -> CodeStoreMetadata:
 
 
 def _check_files(path: Path, metadata: CodeStoreMetadata) -> None:
-    for name in ("codes.bin", "checksums.npy", "ids.npy", "rows.npy"):
+    for name in ("codes.bin", *INDEX_FILES):
         if not (path / name).is_file():
             raise UserError(f"{path}: expected a file {name}, found none; encode the dataset again")
     expected = metadata.num_images * metadata.bytes_per_image
@@ -245,6 +254,29 @@ def _check_files(path: Path, metadata: CodeStoreMetadata) -> None:
         raise UserError(
             f"{path / 'codes.bin'}: expected {expected} bytes, found {found}; encode the dataset again"
         )
+
+
+def _load_index(file: Path, num_images: int) -> np.ndarray:
+    """(num_images,), memory-mapped. Raises UserError for a file that is cut short or of another length."""
+    try:
+        entries = np.load(file, mmap_mode="r")
+    except (ValueError, OSError, EOFError) as error:
+        raise UserError(
+            f"{file}: expected an array, found {error}; the file is damaged, encode the dataset again"
+        ) from error
+    if entries.shape != (num_images,):
+        raise UserError(
+            f"{file}: expected {num_images} entries, found an array of shape {entries.shape}; "
+            "the file is damaged, encode the dataset again"
+        )
+    return entries
+
+
+def _index_checksum(path: Path) -> int:
+    checksum = 0
+    for name in INDEX_FILES:
+        checksum = zlib.crc32((path / name).read_bytes(), checksum)
+    return checksum
 
 
 def _checksums(codes: np.ndarray) -> np.ndarray:
@@ -407,7 +439,7 @@ def _write_whole(whole: Path, parts: Sequence[Path], ids: np.ndarray, rejected: 
     np.save(whole / "ids.npy", ids[order])
     np.save(whole / "rows.npy", order.astype(np.int64))
     Rejections(whole / "rejected.jsonl", [(item.name, item.reason) for item in rejected]).write()
-    _write_metadata(whole, metadata)
+    _write_metadata(whole, replace(metadata, index_checksum=_index_checksum(whole)))
 
 
 def _checksums_of_file(file: Path, metadata: CodeStoreMetadata) -> np.ndarray:

@@ -66,6 +66,11 @@ class CXR:
         return self._bundle.provenance
 
     @property
+    def teachers(self) -> dict[str, str]:
+        """Fingerprint -> name of the networks that may not judge this model, see llmcxr.teachers."""
+        return self._bundle.teachers
+
+    @property
     def is_phantom_trained(self) -> bool:
         """Trained on computed phantoms only: what it says of a real radiograph then means nothing."""
         return str(self.provenance.get("dataset", "")).startswith("phantom:")

@@ -82,13 +82,15 @@ def run_demo(
 ) -> dict:
     """Write demo.png, index.html and summary.json into `out_dir`; returns the summary.
 
-    `predictor` defaults to the embedded model. `announce` is told each stage as it begins.
+    `predictor` defaults to the embedded model. `announce` is told each stage as it begins. Raises UserError
+    where the evaluator taught the predictor's image tokenizer.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     clock = _Clock(announce)
     with clock.stage("load"):
-        predictor, evaluator = predictor or _embedded_model(), load_evaluator()
+        predictor = predictor or _embedded_model()
+        evaluator = load_evaluator(predictor)
     with clock.stage("draw"):
         drawn = flat(predictor.draw(list(PROMPTS), seed=seed))
     with clock.stage("read"):

@@ -17,6 +17,7 @@ from llmcxr.evaluation.fidelity import evaluate_tokenizer
 from llmcxr.evaluation.reading import evaluate_reading
 from llmcxr.model.classifier import Classifier
 from llmcxr.predictor import Predictor
+from llmcxr.teachers import refuse_teachers
 
 HELD_OUT_SEED = 1  # the phantoms that no training may see
 
@@ -25,8 +26,12 @@ EVALUATOR = Path(str(files("llmcxr") / "pretrained" / "evaluator"))
 FILM_EVALUATOR = EVALUATOR.with_name("evaluator-films")  # judges what tokenizers keep of films
 
 
-def load_evaluator() -> Classifier:
-    """The classifier that ships with the package and took part in no loss."""
+def load_evaluator(judged: Any = None) -> Classifier:
+    """The classifier that ships with the package and took part in no loss.
+
+    Raises UserError where it taught the image tokenizer of `judged`, anything that may have `teachers`.
+    """
+    refuse_teachers(getattr(judged, "teachers", {}), [EVALUATOR])
     return Classifier.from_pretrained(EVALUATOR)
 
 
@@ -50,9 +55,10 @@ def evaluate_phantom(
 
     Keys: "reading", "drawing" (one result per entry of `best_of`), "answers", "evaluator" (the judge on the
     same phantoms' true images), "tokenizer" (where the predictor has an `image_tokenizer`), "seconds" per
-    stage. `announce` is told each stage as it begins.
+    stage. `announce` is told each stage as it begins. Raises UserError where the evaluator that ships would
+    judge a model that it taught.
     """
-    dataset, evaluator = open_held_out(n), evaluator or load_evaluator()
+    dataset, evaluator = open_held_out(n), evaluator or load_evaluator(predictor)
     stages: dict[str, Callable[[], dict]] = {
         "evaluator": lambda: evaluate_classifier(evaluator, dataset, n),
         "reading": lambda: evaluate_reading(predictor, dataset, n, seed),

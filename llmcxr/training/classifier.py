@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from llmcxr import config as run_config
+from llmcxr.data import Rejections
 from llmcxr.data.dataset import Dataset
 from llmcxr.errors import UserError
 from llmcxr.files import telling_write_failures
@@ -28,7 +29,10 @@ from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.records import Label
 from llmcxr.training.augmentation import AugmentationConfig, augment
 from llmcxr.training.classifier_targets import Targets, aurocs, choose_findings, classifier_loss
-from llmcxr.training.image_cache import cached_images
+from llmcxr.training.image_cache import cached_images, read_rejected
+
+# What may differ in a run that goes on: for how long and where, not what it is of
+FREE_SETTINGS = ("run_dir", "cache_dir", "max_minutes", "threads", "device")
 
 
 @dataclass(frozen=True)
@@ -62,24 +66,45 @@ def run(config: ClassifierRun) -> Path:
     """Train, or go on training; returns the classifier directory (run_dir/classifier) when all steps are
     done.
 
-    A piece that `max_minutes` ended returns the run directory: call again to go on. Raises UserError for a
-    dataset without labels or with too few, and for a run directory that holds another classifier.
+    A piece that `max_minutes` ended returns the run directory: call again to go on. Images that cannot be
+    read are left out and listed in the run directory's rejected.jsonl. Raises UserError for a dataset without
+    labels or with too few, or of which nothing can be read, and for a run directory that holds a run of other
+    settings.
     """
     torch.set_num_threads(config.threads)
     run_dir = Path(config.run_dir)
+    _check_config(config, run_dir)  # before images are read, which can take long
     targets = _load_targets(config)
-    images = [
-        cached_images(name, config.model.image_size, config.cache_dir, processes=config.threads)[:, 0]
-        for name in (config.dataset, config.validation)
+    rejections = Rejections(run_dir / "rejected.jsonl")
+    examples = [
+        _open_examples(config, name, truth, rejections)
+        for name, truth in zip((config.dataset, config.validation), targets, strict=True)
     ]
     run_config.save(config, run_dir / "config.yaml")
-    trainer = _Trainer(config, run_dir, *(_Examples(*pair) for pair in zip(images, targets, strict=True)))
+    rejections.write()
+    trainer = _Trainer(config, run_dir, *examples)
     deadline = time.monotonic() + config.max_minutes * 60 if config.max_minutes else math.inf
     with telling_write_failures(run_dir, "free some space, and the same command goes on"):
         if not trainer.train(deadline):
             return run_dir
         trainer.classifier.save_pretrained(run_dir / "classifier")
     return run_dir / "classifier"
+
+
+def _check_config(config: ClassifierRun, run_dir: Path) -> None:
+    """A run that goes on, or is done, must be the one that began. Raises UserError."""
+    path = run_dir / "config.yaml"
+    has_begun = (run_dir / "checkpoint.pt").exists() or (run_dir / "classifier").exists()
+    if not (has_begun and path.is_file()):
+        return
+    before = run_config.load(path, kinds={"classifier": ClassifierRun})
+    for setting in fields(config):
+        old, new = getattr(before, setting.name), getattr(config, setting.name)
+        if setting.name not in FREE_SETTINGS and old != new:
+            raise UserError(
+                f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
+                "use the same settings, or another run_dir"
+            )
 
 
 def _load_targets(config: ClassifierRun) -> tuple[Targets, Targets]:
@@ -114,8 +139,33 @@ def _list_labels(dataset: Dataset) -> list[Mapping[str, Label]]:
 
 @dataclass(frozen=True)
 class _Examples:
-    images: np.ndarray  # (N, H, W) uint8
-    targets: Targets
+    """N images that can be read, and their truth."""
+
+    images: np.ndarray  # (all, H, W) uint8
+    places: Tensor  # (N,) int64, those that can be read among all
+    targets: Targets  # of the N
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def read(self, rows: Tensor) -> np.ndarray:
+        """(B,) -> (B, H, W) uint8."""
+        return self.images[self.places[rows].numpy()]
+
+
+def _open_examples(config: ClassifierRun, name: str, targets: Targets, rejections: Rejections) -> _Examples:
+    """`targets` are of all images of the dataset `name`. Raises UserError where none can be read."""
+    images = cached_images(name, config.model.image_size, config.cache_dir, processes=config.threads)
+    rejected = read_rejected(images)
+    if rejected and len(rejected) == len(images):
+        raise UserError(
+            f"{name}: expected images to train on, found none of {len(images)} that can be read; "
+            f"the first: {rejected[0]}"
+        )
+    for index, reason in sorted(rejected.items()):
+        rejections.add(f"{name}: study {index}", reason)
+    places = torch.from_numpy(np.delete(np.arange(len(images)), list(rejected)))
+    return _Examples(images[:, 0], places, targets.select(places))
 
 
 class _Trainer:
@@ -152,15 +202,15 @@ class _Trainer:
         return self.step >= config.num_steps
 
     def _train_step(self) -> dict[str, float]:
-        config, images, targets = self.config, self.examples.images, self.examples.targets
+        config, examples = self.config, self.examples
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * self._schedule()
-        rows = _batch_rows(len(images), config.batch_size, config.seed, self.step)
+        rows = _batch_rows(len(examples), config.batch_size, config.seed, self.step)
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        batch = _to_batch(images[rows.numpy()], config.device)
+        batch = _to_batch(examples.read(rows), config.device)
         batch = augment(batch, config.augmentation, generator).contiguous(memory_format=torch.channels_last)
         self.classifier.train()
-        losses = classifier_loss(self.classifier(batch), targets.select(rows, config.device))
+        losses = classifier_loss(self.classifier(batch), examples.targets.select(rows, config.device))
         self.optimizer.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
         torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), 5.0)
@@ -174,15 +224,15 @@ class _Trainer:
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Each part of the loss, and the AUROC of each finding that has one, with their mean."""
-        images, targets = self.held_out.images, self.held_out.targets
+        held_out, targets = self.held_out, self.held_out.targets
         self.classifier.eval()
         totals: dict[str, float] = {}
         logits = []
-        for rows in torch.arange(len(images)).split(100):
-            output = self.classifier(_to_batch(images[rows.numpy()], self.config.device))
+        for rows in torch.arange(len(held_out)).split(100):
+            output = self.classifier(_to_batch(held_out.read(rows), self.config.device))
             logits.append(output.presence.cpu())
             for name, value in classifier_loss(output, targets.select(rows, self.config.device)).items():
-                totals[name] = totals.get(name, 0.0) + value.item() * len(rows) / len(images)
+                totals[name] = totals.get(name, 0.0) + value.item() * len(rows) / len(held_out)
         scores = {f"validation_{name}": value for name, value in totals.items()}
         by_finding = aurocs(torch.cat(logits), targets)
         scores |= {f"auroc: {name}": value for name, value in by_finding.items()}

@@ -16,8 +16,10 @@ from PIL import Image
 
 from llmcxr import cli, images
 from llmcxr.errors import UserError
+from llmcxr.evaluation.phantom import EVALUATOR
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
 from llmcxr.records import Report
+from llmcxr.teachers import fingerprint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -360,6 +362,15 @@ def test_evaluate_prints_tables_or_json(run, monkeypatch):
     assert run("evaluate", "phantom", "phantom", "--n", "8")[1] == "| n 8 |\n"
     out = run("evaluate", "phantom", "phantom", "--n", "8", "--best-of", "2", "--json")[1]
     assert json.loads(out) == {"n": 8, "best_of": [2]}
+
+
+@pytest.mark.parametrize("arguments", [("demo", "--n", "2"), ("evaluate", "phantom", "phantom", "--n", "2")])
+def test_a_model_is_not_judged_by_its_teacher(run, monkeypatch, arguments):
+    taught = {fingerprint(EVALUATOR): "runs/teacher"}
+    monkeypatch.setattr(FakeCXR, "teachers", taught, raising=False)
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "") and "found its teacher (runs/teacher)" in err
+    assert FakeCXR.calls == []
 
 
 # -- help

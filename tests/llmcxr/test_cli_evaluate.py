@@ -1,13 +1,16 @@
 """The commands that judge: what they print and write, and what a user's mistakes get."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from llmcxr import images
 from llmcxr.cli import app, main
 from llmcxr.errors import UserError
+from llmcxr.evaluation.phantom import EVALUATOR, FILM_EVALUATOR
 
 PHANTOMS = "phantom:n=4,seed=1,split=test"
 
@@ -103,8 +106,6 @@ def test_a_tokenizer_is_judged_on_phantoms(tmp_path):
 
 
 def test_films_are_judged_by_the_classifier_of_films_that_ships(tmp_path, monkeypatch):
-    from llmcxr import images
-
     monkeypatch.chdir(tmp_path)
     for number in range(2):
         images.write_png(tmp_path / f"{number}.png", np.random.default_rng(number).random((64, 64)))
@@ -137,6 +138,41 @@ def test_a_classifier_of_films_judges_and_a_teacher_does_not(tmp_path, monkeypat
     for network in (["--classifier", "judge"], ["--features", "classifier:judge"]):
         done = CliRunner().invoke(app, ["evaluate", "tokenizer", "tokenizer", PHANTOMS, *network])
         assert isinstance(done.exception, UserError) and "found its teacher" in str(done.exception)
+
+
+@pytest.fixture
+def taught(tmp_path, embedded_model):
+    """The embedded model, as if the classifiers that judge had taught its image tokenizer."""
+    from llmcxr.teachers import fingerprint, write_teachers
+
+    shutil.copytree(embedded_model, tmp_path / "taught")
+    teachers = {fingerprint(EVALUATOR): "runs/teacher", fingerprint(FILM_EVALUATOR): "runs/films"}
+    write_teachers(tmp_path / "taught" / "image_tokenizer", teachers)
+    return str(tmp_path / "taught")
+
+
+@pytest.mark.parametrize(
+    ("command", "dataset", "extractor"),
+    [
+        ("card", PHANTOMS, "classifier"),
+        ("image", "folder:films.csv", "classifier"),
+        ("image", "folder:films.csv", f"classifier:{FILM_EVALUATOR}"),
+        ("image", PHANTOMS, "xrv:other.pt"),  # the judge
+        ("privacy", PHANTOMS, "classifier"),
+        ("sweep", PHANTOMS, "classifier"),
+    ],
+)
+def test_a_model_is_not_judged_by_its_teacher(taught, command, dataset, extractor, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images.write_png(tmp_path / "a.png", np.zeros((32, 32)))
+    (tmp_path / "films.csv").write_text("image,text\na.png,Clear.\n")
+    done = CliRunner().invoke(app, ["evaluate", command, taught, dataset, "--extractor", extractor])
+    assert isinstance(done.exception, UserError) and "found its teacher" in str(done.exception)
+
+
+def test_a_teacher_does_not_matter_where_no_network_judges(taught):
+    done = CliRunner().invoke(app, ["evaluate", "questions", taught, PHANTOMS, "--n", "1"])
+    assert done.exit_code == 0, done.output
 
 
 def test_a_tokenizer_that_is_none_is_named(tmp_path, monkeypatch):

@@ -23,15 +23,15 @@ def test_weights_are_recognised_wherever_they_lie(networks):
 
 def test_a_teacher_does_not_judge(networks):
     write_teachers(networks, {fingerprint(networks / "first"): "runs/teacher"})
-    refuse_teachers(networks, [networks / "second", networks / "nowhere"])
+    refuse_teachers(read_teachers(networks), [networks / "second", networks / "nowhere"])
     with pytest.raises(UserError, match=r"copy\.pt: expected a judge .*\(runs/teacher\)"):
-        refuse_teachers(networks, [networks / "second", networks / "copy.pt"])
+        refuse_teachers(read_teachers(networks), [networks / "second", networks / "copy.pt"])
 
 
 def test_without_teachers_there_is_no_file_and_anyone_judges(networks):
     write_teachers(networks, {})
     assert not (networks / "teachers.json").exists() and read_teachers(networks) == {}
-    refuse_teachers(networks, [networks / "first"])
+    refuse_teachers({}, [networks / "first"])
 
 
 def test_another_file_of_that_name_is_said(networks):

@@ -180,6 +180,41 @@ def test_what_gave_no_image_is_listed(tmp_path: Path) -> None:
     assert store.rejected == [Rejected("study 1", "cut short")]
 
 
+INDEX_FILES = ["checksums.npy", "ids.npy", "rows.npy"]
+
+
+@pytest.mark.parametrize("name", INDEX_FILES)
+@pytest.mark.parametrize("num_bytes", [0, 40, -1])  # none, within the header, within the last entry
+def test_an_index_that_is_cut_short_is_named(tmp_path: Path, name: str, num_bytes: int) -> None:
+    CodeStore.build(tmp_path / "codes", build_tokenizer(), batches_of())
+    file = tmp_path / "codes" / name
+    file.write_bytes(file.read_bytes()[:num_bytes])
+    with pytest.raises(UserError, match=f"{name}: expected an array, found .*damaged, encode the dataset"):
+        CodeStore.open(tmp_path / "codes")
+
+
+@pytest.mark.parametrize("name", INDEX_FILES)
+def test_an_index_of_other_entries_is_noticed(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "codes"
+    CodeStore.build(path, build_tokenizer(), batches_of())
+    entries = np.load(path / name)
+    np.save(path / name, entries[:9])
+    with pytest.raises(UserError, match=f"{name}: expected 10 entries, found an array of shape .9,."):
+        CodeStore.open(path)
+    np.save(path / name, entries[::-1])
+    with pytest.raises(UserError, match=r"whose checksum is in metadata\.json, found others; .*damaged"):
+        CodeStore.open(path)
+
+
+def test_a_store_from_before_the_index_had_a_checksum_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "codes"
+    CodeStore.build(path, build_tokenizer(), batches_of())
+    values = json.loads((path / "metadata.json").read_text())
+    del values["index_checksum"]
+    (path / "metadata.json").write_text(json.dumps(values))
+    assert CodeStore.open(path).image_ids == IDS
+
+
 def test_a_damaged_code_is_noticed_by_its_checksum(tmp_path: Path) -> None:
     store = CodeStore.build(tmp_path / "codes", build_tokenizer(), batches_of())
     codes = np.memmap(tmp_path / "codes" / "codes.bin", dtype=np.uint8, mode="r+")

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from llmcxr import images
 from llmcxr.config import load
 from llmcxr.errors import UserError
 from llmcxr.model.classifier import Classifier, ClassifierConfig
-from llmcxr.training.classifier import ClassifierRun, run
+from llmcxr.training.augmentation import AugmentationConfig
+from llmcxr.training.classifier import ClassifierRun, _Trainer, run
 
 TINY = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
 CONFIGS = Path(__file__).parents[3] / "configs" / "classifier"
@@ -47,8 +49,26 @@ def test_a_run_in_pieces_is_the_run_in_one(tmp_path):
 
 def test_another_model_in_the_run_directory_is_refused(tmp_path):
     run(tiny_run(tmp_path, "run"))
-    with pytest.raises(UserError, match="choose another run_dir"):
+    with pytest.raises(UserError, match=r"config.yaml: .* has model=.*width=4.* asked for is .*width=8"):
         run(tiny_run(tmp_path, "run", model=ClassifierConfig(32, 8, 16, 4)))
+
+
+def test_a_run_goes_on_and_refuses_other_settings(tmp_path):
+    begun = tiny_run(tmp_path, "run", max_minutes=1e-9)
+    assert run(begun) == tmp_path / "run"
+
+    def refuse(message, **changes):
+        kept = (tmp_path / "run" / "config.yaml").read_text()
+        with pytest.raises(UserError, match=f"the run that is to go on has {message}; .*another run_dir"):
+            run(tiny_run(tmp_path, "run", **changes))
+        assert (tmp_path / "run" / "config.yaml").read_text() == kept
+
+    refuse("seed=100, asked for is 1", seed=1)
+    refuse("augmentation=.*", augmentation=AugmentationConfig(zoom=0.1))
+    classifier = run(replace(begun, max_minutes=0.0, threads=2, cache_dir=str(tmp_path / "elsewhere")))
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    refuse("dataset=phantom:n=8,seed=3, asked for is phantom:n=9,seed=3", dataset="phantom:n=9,seed=3")
+    assert classifier.is_dir()
 
 
 @pytest.fixture
@@ -88,8 +108,42 @@ def test_findings_of_films_are_learnt_and_their_auroc_logged(films, tmp_path, ca
 
 def test_other_findings_in_the_run_directory_are_refused(films, tmp_path):
     run(film_run(films, tmp_path))
-    with pytest.raises(UserError, match="choose another run_dir"):
+    with pytest.raises(UserError, match=r"has dataset=nih:.*another run_dir"):
         run(tiny_run(tmp_path, "run"))  # phantoms
+    (tmp_path / "run" / "config.yaml").unlink()
+    with pytest.raises(UserError, match=r"checkpoint.pt holds a classifier of .*another run_dir"):
+        run(tiny_run(tmp_path, "run"))
+
+
+def test_films_that_cannot_be_read_are_left_out_with_their_labels_and_listed(films, tmp_path, monkeypatch):
+    for number in (5, 10):  # one to train on, one to validate
+        film = tmp_path / "films" / "images" / f"{number:08}_000.png"
+        film.write_bytes(film.read_bytes()[:100])
+    opened = []
+    monkeypatch.setattr(
+        _Trainer, "train", lambda self, deadline: opened.extend([self.examples, self.held_out])
+    )
+    config = film_run(films, tmp_path)
+    run(config)
+    trained, held_out = opened
+    assert trained.targets.presence.flatten().tolist() == [0, 1, 0, 1, 0, 0, 1]
+    assert held_out.targets.presence.flatten().tolist() == [0, 1, 1]
+    for examples in opened:
+        brightness = examples.read(torch.arange(len(examples))).mean((1, 2))
+        assert brightness.min() > 10  # none is black
+    lines = (tmp_path / "run" / "rejected.jsonl").read_text().splitlines()
+    assert [json.loads(line)["name"] for line in lines] == [
+        f"{config.dataset}: study 5",
+        f"{config.validation}: study 2",
+    ]
+
+
+def test_a_dataset_of_no_readable_film_is_an_error_before_the_run(films, tmp_path):
+    for film in (tmp_path / "films" / "images").iterdir():
+        film.write_bytes(b"")
+    with pytest.raises(UserError, match=r"found none of 8 that can be read; the first: .*00000000_000.png"):
+        run(film_run(films, tmp_path))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_a_classifier_of_any_size_is_a_teacher_of_both_losses(films: Path) -> No
     assert first["feature"] > 0 and first["clinical"] > 0
     taught = Path(config.run_dir) / "model"
     with pytest.raises(UserError, match="found its teacher"):
-        refuse_teachers(taught, [films.parent / "teacher"])
+        refuse_teachers(read_teachers(taught), [films.parent / "teacher"])
     again = replace(training, losses=LossConfig(), start_from=str(taught))
     run(run_of(films, run_dir=str(films.parent / "again"), training=again))
     assert read_teachers(films.parent / "again" / "model") == read_teachers(taught)
