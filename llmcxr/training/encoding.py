@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +45,9 @@ def find_ranks() -> Ranks:
         return Ranks()
     from accelerate import PartialState
 
-    # without cpu=True it joins no processes on a machine without a GPU: each would be the only one
-    state = PartialState(cpu=not torch.cuda.is_available())
+    # without cpu=True it joins no processes on a machine without a GPU: each would be the only one;
+    # and a process waits for as long as the slowest part takes
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
     if state.num_processes != int(os.environ["WORLD_SIZE"]):
         raise UserError(
             f"expected to be one of {os.environ['WORLD_SIZE']} processes, as WORLD_SIZE says, found "
