@@ -284,7 +284,7 @@ def tokenizer_command(
         ),
     ] = None,
     json_file: JsonFileOption = None,
-    sheet: Annotated[Path | None, typer.Option(help="Draw the worst cases to this PNG.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw the worst cases to this PNG; without it beside the JSON.")] = None,
     rejected: Annotated[Path, typer.Option(help="Images that cannot be read are listed here.")] = Path(
         "rejected.jsonl"
     ),
@@ -312,6 +312,8 @@ def tokenizer_command(
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
     from llmcxr.teachers import read_teachers, refuse_teachers
 
+    if sheet is None and json_file is not None:
+        sheet = json_file.with_suffix(".png")
     _check_files(json_file, sheet, rejected)
     judge = classifier or (EVALUATOR if dataset.startswith("phantom:") else FILM_EVALUATOR)
     extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
