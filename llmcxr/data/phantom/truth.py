@@ -30,8 +30,8 @@ def masks(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
 
     "left lung" and "right lung" are the lung fields as a normal film would show them, opacities included;
     "heart" is the whole heart, below the diaphragm too; a diaphragm is a band of 7 mm along it, from the
-    chest wall to the midline; "aorta" is its arch and the descending aorta together. The masks of cardiomegaly and
-    of mediastinal widening are the heart's and the widened part's.
+    chest wall to the midline; "aorta" is its arch and the descending aorta together. The masks of
+    cardiomegaly and of mediastinal widening are the heart's and the widened part's.
     """
     chest = build_chest(case, size)
     parts = _part_masks(chest)
