@@ -11,10 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from llmcxr.data.phantom.anatomy import PIVOT_V, SIGNS, Anatomy, bump, smooth
+from llmcxr.data.phantom.anatomy import LEVELS, PIVOT_V, SIGNS, Anatomy, bump, smooth
 from llmcxr.data.phantom.grid import Grid, curve
 
 LUNG_DEPTH_CM = 15.0
+RIB_KNOTS = np.linspace(0, 1.02, 128)  # of the drop of a rib, from the midline to just beyond the wall
 
 
 def build_grid(anatomy: Anatomy, size: int) -> Grid:
@@ -78,14 +79,32 @@ class Chest:
     @cached_property
     def cage(self) -> tuple[np.ndarray, np.ndarray]:
         """Coverage 0..1 of the thorax above the diaphragm, right and left half, mediastinum included."""
-        a, g = self.anatomy, self.grid
+        g = self.grid
         halves = []
-        for sign, wall in zip((-1, 1), self._wall, strict=True):
+        for sign, wall, edge in zip((-1, 1), self._wall, self._diaphragm_edges, strict=True):
             side = g.inside(wall - sign * g.u) * (sign * g.u > 0)
-            columns = np.linspace(-0.75, 0.75, 151)
-            edge = np.interp(g.u[g.size // 2], columns, a.diaphragm(columns, sign)).astype(np.float32)
-            halves.append(side * g.inside(edge[None, :] - g.v))
+            halves.append(side * g.inside(edge - g.v))
         return halves[0], halves[1]
+
+    @cached_property
+    def _diaphragm_edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Height v of the right and left diaphragm in each column of pixels, (1, size)."""
+        columns, middle = np.linspace(-0.75, 0.75, 151), self.grid.u[self.grid.size // 2]
+        right, left = (
+            np.interp(middle, columns, self.anatomy.diaphragm(columns, sign)).astype(np.float32)[None, :]
+            for sign in (-1, 1)
+        )
+        return right, left
+
+    @cached_property
+    def diaphragms(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coverage 0..1 of a band 0.024 tw (7 mm) high along the right and left diaphragm, to the midline."""
+        g = self.grid
+        right, left = (
+            g.inside(0.012 - np.abs(g.v - edge)) * (sign * g.u > 0) * (sign * g.u < wall + 0.01)
+            for sign, wall, edge in zip((-1, 1), self._wall, self._diaphragm_edges, strict=True)
+        )
+        return right, left
 
     @cached_property
     def mediastinum_cover(self) -> np.ndarray:
@@ -150,9 +169,7 @@ class Chest:
     def aorta(self) -> np.ndarray:
         """Arch with its knob, and the descending aorta beside the spine."""
         a, g = self.anatomy, self.grid
-        t = a.t(g.v)
-        edge = 0.062 + a.knob * 0.6 - 0.05 * smooth(t, 0.3, 1.0) + a.rotation
-        edge = np.where(t < a.knob_t + 0.02, a.medial(g.v, 1) - 0.004, np.minimum(edge, a.medial(g.v, 1)))
+        t, edge = a.t(g.v), aorta_edge(a, g.v)
         along = smooth(t, a.knob_t - 0.075, a.knob_t - 0.02) * (1 - 0.6 * smooth(t, 0.6, 0.98))
         s = np.clip((g.u - (edge - 0.05)) / 0.05, -2, 2)
         return (2.6 * along * np.sqrt(np.clip(1 - s * s, 0, 1))).astype(np.float32)
@@ -170,23 +187,18 @@ class Chest:
     @cached_property
     def ribs(self) -> np.ndarray:
         """Bone in the posterior ribs and, fainter, the anterior ones."""
-        a, g = self.anatomy, self.grid
-        wall = np.where(g.u < 0, self._wall[0], self._wall[1]) + 0.012
-        floor = a.outer(np.maximum(g.v, 0.3 * a.height), 1).astype(np.float32)
-        w = np.abs(g.u) / np.maximum(wall, floor * smooth(a.t(g.v), -0.25, 0.3))
-        total = g.empty()
+        total = self.grid.empty()
+        w = rib_reach(self.anatomy, self.grid.u, self.grid.v).astype(np.float32)
         for anterior in (False, True):
-            total += self._rib_layer(w.astype(np.float32), anterior)
+            total += self._rib_layer(w, anterior)
         return total
 
     def _rib_layer(self, w: np.ndarray, anterior: bool) -> np.ndarray:
         a, g = self.anatomy, self.grid
-        knots = np.linspace(0, 1.02, 128)
-        drops = a.rib_drop(knots, anterior)
-        drop = np.interp(w, knots, drops).astype(np.float32)
-        slope = np.interp(w, knots, np.gradient(drops, knots)).astype(np.float32) / 0.5
+        drops = a.rib_drop(RIB_KNOTS, anterior)
+        slope = np.interp(w, RIB_KNOTS, np.gradient(drops, RIB_KNOTS)).astype(np.float32) / 0.5
         spacing = a.height / a.num_ribs
-        phase = (g.v - drop * (0.8 + 0.35 * smooth(g.v, 0, 0.8)) + 0.02) / spacing
+        phase = rib_phase(a, w, g.v, anterior)
         number = np.floor(phase)
         offset = (phase - number - 0.5) * spacing / np.sqrt(1 + np.minimum(slope, 6) ** 2)
         half = 0.0175 if not anterior else 0.021
@@ -220,10 +232,8 @@ class Chest:
     def scapulae(self) -> np.ndarray:
         """Blades at the edge of the lungs (over them on AP views), and the heads of the humeri."""
         a, g = self.anatomy, self.grid
-        inner = 0.42 if a.case.view_position == "AP" else 0.53
         u = np.abs(g.u)
-        border = inner - 0.07 * smooth(g.v, 0.1, 0.5)
-        outer = border + 0.19 * np.clip(1 - (g.v - 0.05) / 0.47, 0, 1)
+        border, outer = scapula_borders(a, g.v)
         blade = np.minimum(np.minimum(u - border, outer - u), (g.v - 0.05) * 0.8)
         rim = g.inside(blade) * (1 - 0.65 * g.inside(blade - 0.014, 0.01))
         head = 0.6 * np.sqrt(np.clip(1 - (((u - 0.7) / 0.075) ** 2 + ((g.v - 0.1) / 0.085) ** 2), 0, 1))
@@ -310,6 +320,58 @@ def clavicle(anatomy: Anatomy, sign: int) -> np.ndarray:
     inner, height = 0.055, 0.135 * a.height / 0.92 + lift
     points = ((inner, 0), (0.16, -0.012), (0.3, -0.058), (0.44, -0.1), (0.6, -0.085))
     return curve([(sign * u + shift, height + v) for u, v in points])
+
+
+def scapula_borders(anatomy: Anatomy, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of the blade's medial and lateral border from the midline."""
+    inner = 0.42 if anatomy.case.view_position == "AP" else 0.53
+    medial = inner - 0.07 * smooth(v, 0.1, 0.5)
+    return medial, medial + 0.19 * np.clip(1 - (v - 0.05) / 0.47, 0, 1)
+
+
+def arch_end_t(anatomy: Anatomy) -> float:
+    """Height t at the lower rim of the knob, where the arch becomes the descending aorta."""
+    return anatomy.knob_t + 0.02
+
+
+def aorta_edge(anatomy: Anatomy, v: np.ndarray) -> np.ndarray:
+    """u of the left border of the arch and, below it, of the descending aorta."""
+    a, t = anatomy, anatomy.t(v)
+    edge = 0.062 + a.knob * 0.6 - 0.05 * smooth(t, 0.3, 1.0) + a.rotation
+    return np.where(t < arch_end_t(a), a.medial(v, 1) - 0.004, np.minimum(edge, a.medial(v, 1)))
+
+
+def diaphragm_height(anatomy: Anatomy, u: float, sign: int) -> float:
+    """v of the diaphragm at u as drawn: in a tilted chest it stays level, as if each column's u were that of
+    the picture's middle row.
+    """
+    middle = (0.5 - anatomy.top) / anatomy.scale
+    v = middle
+    for _ in range(8):  # each step gains two digits
+        v = float(anatomy.diaphragm(np.array(u + anatomy.tilt * (v - middle)), sign))
+    return v
+
+
+def rib_reach(anatomy: Anatomy, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """w of the ribs at (u, v): 0 at the midline, 1 where they turn forward at the chest wall."""
+    a = anatomy
+    wall = np.where(u < 0, a.outer(v, -1), a.outer(v, 1)) + 1e-3 + 0.012
+    floor = a.outer(np.maximum(v, 0.3 * a.height), 1)
+    return np.abs(u) / np.maximum(wall, floor * smooth(a.t(v), -0.25, 0.3))
+
+
+def rib_phase(anatomy: Anatomy, w: np.ndarray, v: np.ndarray, anterior: bool) -> np.ndarray:
+    """Height in rib spacings along the slope of the ribs: k - 0.5 on the axis of rib k, the first being 1."""
+    drop = np.interp(w, RIB_KNOTS, anatomy.rib_drop(RIB_KNOTS, anterior)).astype(np.float32)
+    fall = drop * (0.8 + 0.35 * smooth(v, 0, 0.8))
+    return (v - fall + 0.02) / (anatomy.height / anatomy.num_ribs)
+
+
+def posterior_rib(anatomy: Anatomy, number: int, u: float) -> tuple[float, float]:
+    """Where the axis of posterior rib `number`, 1 to 10, crosses the vertical at u."""
+    v = LEVELS * anatomy.height
+    phase = rib_phase(anatomy, rib_reach(anatomy, np.array(u), v), v, anterior=False)
+    return u, float(np.interp(number - 0.5, phase, v))
 
 
 def sign_of(side: str) -> int:

@@ -7,16 +7,31 @@ import numpy as np
 from llmcxr.data.phantom.anatomy import THORAX_CM, Anatomy, build_anatomy
 from llmcxr.data.phantom.case import PhantomCase
 from llmcxr.data.phantom.findings import build_layers
-from llmcxr.data.phantom.parts import Chest, carina, hilum
+from llmcxr.data.phantom.parts import (
+    Chest,
+    aorta_edge,
+    arch_end_t,
+    carina,
+    clavicle,
+    diaphragm_height,
+    hilum,
+    posterior_rib,
+    scapula_borders,
+    trachea_centre,
+)
 from llmcxr.data.phantom.projection import build_chest
+
+RIBS = (4, 6, 8)  # whose crossings with the mid-clavicular line are points
+SCAPULA_V = 0.25  # tw below the lungs' tops: a height at which the blade is broad
 
 
 def masks(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
     """Every anatomical part's mask and, by its name, every finding's: bool (size, size).
 
     "left lung" and "right lung" are the lung fields as a normal film would show them, opacities included;
-    "heart" is the whole heart, below the diaphragm too. The masks of cardiomegaly and of mediastinal widening
-    are the heart's and the widened part's.
+    "heart" is the whole heart, below the diaphragm too; a diaphragm is a band of 7 mm along it, from the
+    chest wall to the midline; "aorta" is its arch and the descending aorta together. The masks of
+    cardiomegaly and of mediastinal widening are the heart's and the widened part's.
     """
     chest = build_chest(case, size)
     parts = _part_masks(chest)
@@ -34,13 +49,18 @@ def masks(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
 
 def _part_masks(chest: Chest) -> dict[str, np.ndarray]:
     t = chest.anatomy.t(chest.grid.v)
+    aorta, is_arch = chest.aorta > 0.5, t < arch_end_t(chest.anatomy)
     return {
         "body": chest.body > 0.5,
         "right lung": chest.lungs[0] > 0.5,
         "left lung": chest.lungs[1] > 0.5,
         "heart": chest.heart_cover > 0.5,
         "mediastinum": (chest.mediastinum_cover > 0.5) & (t > -0.05) & (t < chest.anatomy.dome_t[0]),
-        "aorta": chest.aorta > 0.5,
+        "right diaphragm": chest.diaphragms[0] > 0.5,
+        "left diaphragm": chest.diaphragms[1] > 0.5,
+        "aorta": aorta,
+        "aortic arch": aorta & is_arch,
+        "descending aorta": aorta & ~is_arch,
         "trachea": chest.trachea > 0.5,
         "spine": chest.spine > 0.5,
         "ribs": chest.ribs > 0.3,
@@ -50,8 +70,13 @@ def _part_masks(chest: Chest) -> dict[str, np.ndarray]:
 
 
 def points(case: PhantomCase) -> dict[str, tuple[float, float]]:
-    """Landmarks as (row, column) in 0..1 of the picture; a few may lie outside it."""
+    """Landmarks as (row, column) in 0..1 of the picture; a few may lie outside it.
+
+    The mediastinal borders are at the height of the aortic knob, the ends of the tracheal and spinal axis at
+    that of the lungs' tops and of the costophrenic angles, the edge of the descending aorta half way down.
+    """
     a = build_anatomy(case)
+    knob_v, aorta_v = a.knob_t * a.height, 0.5 * (arch_end_t(a) + 1) * a.height
     (heart_right, heart_left), (thorax_right, thorax_left) = a.heart_extremes, a.thorax_edges
     places = {
         "heart right edge": heart_right,
@@ -59,15 +84,30 @@ def points(case: PhantomCase) -> dict[str, tuple[float, float]]:
         "thorax right edge": thorax_right,
         "thorax left edge": thorax_left,
         "carina": carina(a),
-        "aortic knob": (float(a.medial(np.array(a.knob_t * a.height), 1)), a.knob_t * a.height),
+        "trachea top": (trachea_centre(a, 0.0), 0.0),
+        "aortic knob": (a.medial(knob_v, 1), knob_v),
+        "mediastinum right edge": (-a.medial(knob_v, -1), knob_v),
+        "mediastinum left edge": (a.medial(knob_v, 1), knob_v),
+        "descending aorta edge": (aorta_edge(a, aorta_v), aorta_v),
+        "spine top": (0.0, 0.0),
+        "spine bottom": (0.0, a.height),
     }
     for side, sign in (("right", -1), ("left", 1)):
-        wall = sign * 0.5 * (1 - sign * a.asymmetry)
+        angle = 0.97 * sign * 0.5 * (1 - sign * a.asymmetry)
         dome = sign * (0.2 if sign < 0 else 0.26)
+        collarbone = clavicle(a, sign)
+        middle = 0.5 * (collarbone[0, 0] + collarbone[-1, 0])
+        blade = scapula_borders(a, SCAPULA_V)
         places[f"{side} lung apex"] = (sign * 0.15, 0.02 * a.height)
-        places[f"{side} costophrenic angle"] = (0.97 * wall, float(a.diaphragm(np.array(0.97 * wall), sign)))
-        places[f"{side} diaphragm dome"] = (dome, float(a.diaphragm(np.array(dome), sign)))
+        places[f"{side} costophrenic angle"] = (angle, diaphragm_height(a, angle, sign))
+        places[f"{side} diaphragm dome"] = (dome, diaphragm_height(a, dome, sign))
         places[f"{side} hilum"] = hilum(a, sign)
+        places[f"{side} clavicle medial end"] = tuple(collarbone[0])
+        places[f"{side} clavicle lateral end"] = tuple(collarbone[-1])
+        places[f"{side} scapula medial border"] = (sign * blade[0], SCAPULA_V)
+        places[f"{side} scapula lateral border"] = (sign * blade[1], SCAPULA_V)
+        for number in RIBS:
+            places[f"{side} posterior rib {number}"] = posterior_rib(a, number, middle)
     return {name: (float(a.to_row(v)), float(a.to_column(u, v))) for name, (u, v) in places.items()}
 
 
@@ -87,7 +127,7 @@ def indices(case: PhantomCase) -> dict[str, float]:
 
 def _mediastinal_width(a: Anatomy) -> float:
     """Right border to aortic knob, at the height of the knob, in tw."""
-    v = np.array(a.knob_t * a.height)
+    v = a.knob_t * a.height
     return float(a.medial(v, -1) + a.medial(v, 1))
 
 
