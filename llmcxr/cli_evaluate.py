@@ -284,7 +284,9 @@ def tokenizer_command(
         ),
     ] = None,
     json_file: JsonFileOption = None,
-    sheet: Annotated[Path | None, typer.Option(help="Draw the worst cases to this PNG; without it beside the JSON.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Draw the worst cases to this PNG; without it beside the JSON.")
+    ] = None,
     rejected: Annotated[Path, typer.Option(help="Images that cannot be read are listed here.")] = Path(
         "rejected.jsonl"
     ),
