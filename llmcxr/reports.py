@@ -158,7 +158,7 @@ def _describe_patient(sex: str | None, age_years: float | None) -> str:
 
 
 def describe_circumstances(view_position: str, sex: str | None, rng: np.random.Generator) -> list[str]:
-    """What a request adds in one of four times: the view, the sex or both, such as ["PA view, male"]; else []."""
+    """What a request adds one time in four, such as ["PA view, male"]: the view, the sex or both; else []."""
     view = "" if view_position == "unknown" else f"{view_position} view"
     word, choice = SEXES.get(sex or "", ""), rng.random()
     named = (view, word) if choice < 0.1 else (view,) if choice < 0.2 else (word,) if choice < 0.25 else ()
