@@ -7,13 +7,16 @@ arrays (H, W). One input gives one result, a list gives a list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from llmcxr.records import Report
+from llmcxr.terminal import progress
+
+PIECE = 64  # asked for at once, as many as our model decodes at once
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,17 @@ class Predictor(Protocol):
     def answer(self, images: Sequence[np.ndarray], questions: Sequence[str]) -> Sequence[TextLike]: ...
 
     def draw(self, texts: Sequence[str], *, seed: int = 0, best_of: int = 1) -> Sequence[DrawLike]: ...
+
+
+def ask_in_pieces(what: str, ask: Callable[..., Sequence], *lists: Sequence) -> list:
+    """`ask(*lists)` a piece of the lists at a time, with a bar named `what` on stderr if that is a terminal.
+
+    The lists are of one length. A predictor gives the same for pieces as for the whole.
+    """
+    results: list = []
+    with progress(what, len(lists[0])) as advance:
+        for start in range(0, len(lists[0]), PIECE):
+            piece = ask(*(one[start : start + PIECE] for one in lists))
+            results += piece
+            advance(len(piece))
+    return results

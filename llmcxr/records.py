@@ -62,7 +62,7 @@ class Question:
 
     question: str
     answer: str
-    kind: str = "presence"  # presence, location, severity, view, measurement
+    kind: str = "presence"  # presence, location, severity, view, sex, measurement
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,7 @@ def describe_labels(
     )
 
 
+SEXES = {"F": "female", "M": "male"}
 _PRESENT = ("{}.", "There is {}.", "Findings of {}.", "The radiograph shows {}.")
 _UNCERTAIN = ("Possible {}.", "{} cannot be excluded.")
 _NOTHING = ("No labelled finding.", "None of the labelled findings.", "No finding.")
@@ -154,6 +155,15 @@ def _describe_patient(sex: str | None, age_years: float | None) -> str:
     if age_years is not None:
         return f"{age_years:.0f}-year-old {person}."
     return "" if person == "patient" else f"{person.capitalize()}."
+
+
+def describe_circumstances(view_position: str, sex: str | None, rng: np.random.Generator) -> list[str]:
+    """What a request adds one time in four, such as ["PA view, male"]: the view, the sex or both; else []."""
+    view = "" if view_position == "unknown" else f"{view_position} view"
+    word, choice = SEXES.get(sex or "", ""), rng.random()
+    named = (view, word) if choice < 0.1 else (view,) if choice < 0.2 else (word,) if choice < 0.25 else ()
+    text = ", ".join(filter(None, named))
+    return [text] if text else []
 
 
 def _list(names: Sequence[str], last: str = "and") -> str:

@@ -25,7 +25,7 @@ from llmcxr.data.rejections import Rejections
 from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
 from llmcxr.errors import UserError
 from llmcxr.records import Label, LesionBox, Question, Radiograph, Study, split_by_patient
-from llmcxr.reports import FINDING_OF_NIH_LABEL, describe_labels
+from llmcxr.reports import FINDING_OF_NIH_LABEL, SEXES, describe_circumstances, describe_labels
 
 COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "View Position")
 SEX_COLUMNS = ("Patient Gender", "Patient Sex")  # the publisher renamed it
@@ -89,16 +89,30 @@ def read_boxes(table: Path) -> dict[str, list[LesionBox]]:
 
 
 def write_texts(study: Study, rng: np.random.Generator) -> Texts:
-    """A report, a request and questions from the labels, view, sex and age: all that the publisher gives."""
+    """A report, a request and questions from the labels, view, sex and age: all that the publisher gives.
+
+    The request is the impression, in one of four with the view, the sex or both; the age is in the report's
+    indication alone.
+    """
     radiograph = study.radiographs[0]
     present = [name for name, label in study.labels.items() if label is Label.PRESENT]
     report = describe_labels(present, radiograph.view_position, radiograph.sex, radiograph.age_years, rng=rng)
-    return Texts(report, report.impression, tuple(_ask_questions(study, rng)))
+    questions = tuple(_ask_questions(study, rng))
+    added = describe_circumstances(radiograph.view_position, radiograph.sex, rng)
+    sentences = [report.impression, *(f"{words[0].upper()}{words[1:]}." for words in added)]
+    return Texts(report, " ".join(sentences), questions)
 
 
 def _ask_questions(study: Study, rng: np.random.Generator) -> list[Question]:
-    """The view, and one finding whose label is known: present, or absent where nothing was found."""
-    questions = [Question("What is the view position?", f"{study.radiographs[0].view_position}.", "view")]
+    """The view, the sex where it is known, and one finding whose label is: present, or absent where nothing
+    was found.
+    """
+    radiograph = study.radiographs[0]
+    questions = [Question("What is the view position?", f"{radiograph.view_position}.", "view")]
+    if radiograph.sex in SEXES:
+        questions.append(
+            Question("What is the sex of the patient?", f"{SEXES[radiograph.sex].capitalize()}.", "sex")
+        )
     if study.labels:
         name = list(study.labels)[int(rng.integers(len(study.labels)))]
         noun = f"{ARTICLES[name]} {name}" if name in ARTICLES else name

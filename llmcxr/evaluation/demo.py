@@ -28,7 +28,7 @@ from llmcxr.evaluation.reading import evaluate_reading
 from llmcxr.files import replacing
 from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import Classifier, ClassifierReading
-from llmcxr.predictor import Predictor
+from llmcxr.predictor import Predictor, ask_in_pieces
 from llmcxr.records import Question
 
 PROMPTS = (
@@ -105,7 +105,8 @@ def run_demo(
     with clock.stage("score_drawing"):
         requests = request_texts(dataset, n, seed)
         patients = [dataset[index].patient_id for index in range(n)]
-        drawing = score_drawings(requests, flat(predictor.draw(requests, seed=seed)), evaluator, patients)
+        scored = ask_in_pieces("drawings", lambda piece: flat(predictor.draw(piece, seed=seed)), requests)
+        drawing = score_drawings(requests, scored, evaluator, patients)
     with clock.stage("write"):
         summary = summarise(reading, drawing, clock.seconds)
         demo_sheet.write_sheet(out_dir / "demo.png", drawings)

@@ -19,7 +19,7 @@ from llmcxr.evaluation.labeler import find_present, read_ratio
 from llmcxr.evaluation.scores import agreement, macro, share
 from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierReading
-from llmcxr.predictor import DrawLike, Predictor
+from llmcxr.predictor import DrawLike, Predictor, ask_in_pieces
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ def evaluate_drawing(
     "diversity".
     """
     requests = request_texts(dataset, n, seed)
-    drawn = flat(predictor.draw(requests, seed=seed, best_of=best_of))
+    drawn = ask_in_pieces(
+        "drawings", lambda piece: flat(predictor.draw(piece, seed=seed, best_of=best_of)), requests
+    )
     patients = [dataset[index].patient_id for index in range(n)]
     scores = score_drawings(requests, drawn, evaluator, patients)
     return {

@@ -16,7 +16,7 @@ from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
 from llmcxr.evaluation.intervals import bootstrap
 from llmcxr.evaluation.labeler import find_present, label, read_ratio
 from llmcxr.evaluation.scores import agreement, detection, macro, share
-from llmcxr.predictor import Predictor
+from llmcxr.predictor import Predictor, ask_in_pieces
 from llmcxr.records import Label
 
 
@@ -48,7 +48,8 @@ def evaluate_reading(predictor: Predictor, dataset: Any, n: int, seed: int = 0, 
     """Reports of the first `n` phantoms, scored; see `score_reports`. Images are given at `size` px."""
     cases = [dataset.case(index) for index in range(n)]
     images = [dataset.read(index, size) for index in range(n)]
-    texts = [result.text for result in predictor.report(images, seed=seed)]
+    reports = ask_in_pieces("reports", lambda piece: predictor.report(piece, seed=seed), images)
+    texts = [result.text for result in reports]
     return score_reports(cases, texts)
 
 

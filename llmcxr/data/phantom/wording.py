@@ -14,6 +14,7 @@ import numpy as np
 
 from llmcxr.data.phantom.case import DrawnFinding, PhantomCase
 from llmcxr.records import Report
+from llmcxr.reports import describe_circumstances
 
 LUNG_FINDINGS = ("consolidation", "nodule", "edema", "atelectasis")
 PLEURAL_FINDINGS = ("pleural effusion", "pneumothorax")
@@ -148,7 +149,7 @@ def describe(case: PhantomCase, rng: np.random.Generator, complete: bool = False
         sentences = [_join_with(items), *heart, *ratio]
     else:
         sentences = [f"{pick(_RADIOGRAPHS, rng)} {join_list(items)}", *heart, *ratio]
-    circumstances = _circumstances(case, rng)
+    circumstances = describe_circumstances(case.view_position, case.sex, rng)
     sentences = [*circumstances, *sentences] if rng.random() < 0.5 else [*sentences, *circumstances]
     text = " ".join(f"{capitalise(sentence)}." for sentence in sentences)
     return _as_typed(text) if rng.random() < 0.15 else text
@@ -349,16 +350,6 @@ def _heart_request(case: PhantomCase, rng: np.random.Generator) -> tuple[list[st
     if case.find("cardiomegaly") is None and choice < 0.55:
         return [pick(_NORMAL_HEART_REQUESTS, rng)], []
     return [], []
-
-
-def _circumstances(case: PhantomCase, rng: np.random.Generator) -> list[str]:
-    sex = {"F": "female", "M": "male"}.get(case.sex, "")
-    choice = rng.random()
-    if choice < 0.1:
-        return [f"{case.view_position} view, {sex}" if sex else f"{case.view_position} view"]
-    if choice < 0.2:
-        return [f"{case.view_position} view"]
-    return [sex] if sex and choice < 0.25 else []
 
 
 def _as_typed(text: str) -> str:

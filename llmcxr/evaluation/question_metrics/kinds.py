@@ -1,4 +1,4 @@
-"""Accuracy per kind of question (presence, location, severity, view, measurement). Knows no model.
+"""Accuracy per kind of question (presence, location, severity, view, sex, measurement). Knows no model.
 
 Each is a metric (`metric.Metric`) on `QuestionInputs`; a row is (asked, credit): whether the question is of
 the metric's kind, and how right its answer is, 0 to 1.

@@ -19,7 +19,7 @@ from llmcxr.evaluation.labeler import label
 from llmcxr.evaluation.metric import Inputs
 from llmcxr.evaluation.question_metrics.inputs import QuestionInputs
 from llmcxr.evaluation.systems.prediction_file import Predictions
-from llmcxr.predictor import Predictor
+from llmcxr.predictor import Predictor, ask_in_pieces
 from llmcxr.records import Question, Report
 
 System = Predictor | Predictions
@@ -154,15 +154,25 @@ def _ask(
 ) -> dict[str, list]:
     said: dict[str, list] = {}
     if "reports" in parts:
-        said["candidates"] = [result.text for result in predictor.report(pixels, seed=seed)]
+        said["candidates"] = [
+            result.text
+            for result in ask_in_pieces("reports", lambda piece: predictor.report(piece, seed=seed), pixels)
+        ]
     if "answers" in parts:
         said["answers"] = []
         if questions:
-            given = predictor.answer(
-                [pixels[place] for place in asked_of], [question.question for question in questions]
+            given = ask_in_pieces(
+                "answers",
+                predictor.answer,
+                [pixels[place] for place in asked_of],
+                [question.question for question in questions],
             )
             said["answers"] = [result.text for result in given]
     if "drawings" in parts:
-        drawn = predictor.draw([words.request for words in texts], seed=seed, best_of=best_of)
-        said["drawings"] = [result.image for result in flat(drawn)]
+        drawn = ask_in_pieces(
+            "drawings",
+            lambda piece: flat(predictor.draw(piece, seed=seed, best_of=best_of)),
+            [words.request for words in texts],
+        )
+        said["drawings"] = [result.image for result in drawn]
     return said

@@ -63,11 +63,19 @@ def test_spacing_is_the_originals_scaled_to_the_file(tmp_path):
 def test_words_come_from_the_labels(tmp_path):
     dataset = open_dataset(_make(tmp_path))
     texts = dataset.texts(0, RNG)
-    assert texts.request == "Cardiomegaly and pleural effusion."
+    assert texts.request.startswith("Cardiomegaly and pleural effusion.")
     assert "man" in texts.report.indication and "PA" in texts.report.technique
-    assert {question.kind for question in texts.questions} == {"view", "presence"}
-    assert texts.questions[0].answer == "PA." and texts.questions[1].answer == "Yes."
-    assert dataset.texts(1, RNG).questions[1].answer == "No."
+    assert {question.kind for question in texts.questions} == {"view", "sex", "presence"}
+    assert [question.answer for question in texts.questions] == ["PA.", "Male.", "Yes."]
+    assert dataset.texts(1, RNG).questions[2].answer == "No."
+
+
+def test_one_request_in_four_names_view_and_sex(tmp_path):
+    dataset = open_dataset(_make(tmp_path))
+    requests = [dataset.texts(0, np.random.default_rng(seed)).request for seed in range(200)]
+    added = [text.removeprefix("Cardiomegaly and pleural effusion.").strip() for text in requests]
+    assert set(added) == {"", "PA view.", "PA view, male.", "Male."}
+    assert 0.15 < np.mean([bool(text) for text in added]) < 0.35
 
 
 def test_split_column(tmp_path):
