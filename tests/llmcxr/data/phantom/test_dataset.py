@@ -44,7 +44,7 @@ def test_mistakes_are_named():
         PhantomDataset(n=0)
     with pytest.raises(UserError, match="split=val"):
         PhantomDataset(split="val")
-    with pytest.raises(UserError, match="found 1.5"):
+    with pytest.raises(UserError, match=r"found 1\.5"):
         PhantomDataset(variation=1.5)
     with pytest.raises(IndexError, match=r"0\.\.2"):
         PhantomDataset(n=3)[3]
