@@ -56,6 +56,8 @@ class VQGAN(nn.Module):
             shape = config.cxr_shape(dim)
             self.encoder = Encoder(shape)
             self.decoder = Decoder(shape)
+        # the layout in which convolutions and group norms are fastest, on a CPU and on a GPU
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> VQGANOutput:
         self._check_images(images)
@@ -120,5 +122,4 @@ class VQGAN(nn.Module):
         config, weights = storage.read_directory(directory, VQGANConfig)
         model = cls(config)
         storage.load_weights(model, weights, directory)
-        # the layout in which convolutions and group norms are fastest, on a CPU and on a GPU
-        return model.to(memory_format=torch.channels_last).eval()
+        return model.eval()

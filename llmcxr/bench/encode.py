@@ -72,7 +72,7 @@ def bench_encode(
 
 def _prepare(config: VQGANConfig) -> VQGAN:
     """As `VQGAN.from_pretrained` gives it."""
-    return VQGAN(config).to(memory_format=torch.channels_last).eval()
+    return VQGAN(config).eval()
 
 
 def build_plain(tokenizer: VQGAN) -> Callable[[Tensor], Tensor]:
