@@ -441,7 +441,7 @@ def _print_reading(reading: Reading, as_json: bool, heading: bool = False) -> No
     if as_json:
         print(reading.to_json(), flush=True)
         return
-    for warning in [*reading.film.warnings, *reading.result.warnings]:
+    for warning in reading.film_warnings:
         say(f"{reading.film.path}: {warning}")
     title = f"== {reading.film.path}\n" if heading else ""
     print(f"{title}{reading.to_text()}" + ("\n" if heading else ""), flush=True)

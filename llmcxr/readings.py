@@ -48,10 +48,15 @@ class Reading:
     is_phantom_trained: bool
 
     @property
+    def film_warnings(self) -> list[str]:
+        """Of the file and of its pixels, each once: the model looks at the pixels again."""
+        return list(dict.fromkeys([*self.film.warnings, *self.result.warnings]))
+
+    @property
     def warnings(self) -> list[str]:
         means_nothing = self.is_phantom_trained and not self.film.is_synthetic
         notices = [PHANTOM_NOTICE] if means_nothing else []
-        return [*self.film.warnings, *self.result.warnings, *notices]
+        return [*self.film_warnings, *notices]
 
     @property
     def sections(self) -> dict[str, str]:
