@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,21 @@ def save(config: Any, path: str | Path) -> None:
 
     with replacing(path) as beside:
         beside.write_text(OmegaConf.to_yaml(OmegaConf.structured(config)), encoding="utf-8")
+
+
+def check_goes_on(config: Any, path: str | Path, free: Collection[str]) -> None:
+    """A run that goes on must be the one whose settings `save` left at `path`, but for those in `free`.
+
+    Raises UserError naming the first that differs.
+    """
+    before = load(path, kinds={config.kind: type(config)})
+    for setting in dataclasses.fields(config):
+        old, new = getattr(before, setting.name), getattr(config, setting.name)
+        if setting.name not in free and old != new:
+            raise UserError(
+                f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
+                "use the same settings, or another run_dir"
+            )
 
 
 def to_dict(config: Any) -> dict[str, Any]:

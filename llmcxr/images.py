@@ -118,8 +118,14 @@ def from_array(pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         )
     if pixels.size and (pixels.min() < 0 or pixels.max() > 1):
         raise UserError(f"an image array must lie in [0, 1], got {pixels.min():g}..{pixels.max():g}")
-    warnings = _warn_colour(pixels, "colour") if in_colour else ()
-    grey = to_luminance(pixels) if in_colour else pixels.astype(np.float32)
+    grey, warnings = pixels.astype(np.float32), []
+    if in_colour:
+        transparent = grey.shape[-1] == 4
+        colours = grey[..., :3] * grey[..., 3:] if transparent else grey  # on black, as a file's
+        grey, warnings = (
+            to_luminance(colours),
+            _warn_colour(colours, "transparent" if transparent else "colour"),
+        )
     grey, header = _check_picture("the image array", grey, ImageHeader(warnings=tuple(warnings)))
     return grey, header.warnings
 

@@ -119,7 +119,7 @@ def describe_labels(
     return Report(
         indication=_describe_patient(sex, age_years),
         technique="" if view_position == "unknown" else f"{view_position} chest radiograph.",
-        findings=" ".join(_capitalise(sentence) for sentence in sentences),
+        findings=" ".join(capitalise(sentence) for sentence in sentences),
         impression=_impression(present, uncertain, rng),
     )
 
@@ -147,7 +147,7 @@ def _impression(present: list[str], uncertain: list[str], rng: np.random.Generat
         return _choose(_NOTHING, rng)
     sentences = [f"{_list(present)}."] if present else []
     sentences += [f"possible {_list(uncertain)}."] if uncertain else []
-    return " ".join(_capitalise(sentence) for sentence in sentences)
+    return " ".join(capitalise(sentence) for sentence in sentences)
 
 
 def _describe_patient(sex: str | None, age_years: float | None) -> str:
@@ -174,5 +174,5 @@ def _choose(options: Sequence[str], rng: np.random.Generator | None) -> str:
     return options[0] if rng is None else options[int(rng.integers(len(options)))]
 
 
-def _capitalise(text: str) -> str:
+def capitalise(text: str) -> str:
     return text[:1].upper() + text[1:]

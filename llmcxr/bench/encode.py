@@ -38,8 +38,8 @@ def bench_encode(
     torch.manual_seed(0)
     size, network = (64, TamingConfig(channels=32)) if small else (IMAGE_SIZE, TamingConfig())
     cells = {"image_size": size, "cell_height": 16, "cell_width": 16}
-    taming = _prepare(VQGANConfig(**cells, architecture="taming", quantizer="taming", taming=network))
-    cxr = _prepare(VQGANConfig(**cells, **CXR_F16))
+    taming = VQGAN(VQGANConfig(**cells, architecture="taming", quantizer="taming", taming=network)).eval()
+    cxr = VQGAN(VQGANConfig(**cells, **CXR_F16)).eval()
     plain = build_plain(taming)
     images = torch.rand(num_images, 1, size, size)
     many = images.repeat(CXR_TIMES, 1, 1, 1)
@@ -68,11 +68,6 @@ def bench_encode(
             for name, model in (("taming_f16", taming), ("cxr_f16", cxr))
         },
     }
-
-
-def _prepare(config: VQGANConfig) -> VQGAN:
-    """As `VQGAN.from_pretrained` gives it."""
-    return VQGAN(config).eval()
 
 
 def build_plain(tokenizer: VQGAN) -> Callable[[Tensor], Tensor]:

@@ -25,7 +25,7 @@ from llmcxr.data.rejections import Rejections
 from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
 from llmcxr.errors import UserError
 from llmcxr.records import Label, LesionBox, Question, Radiograph, Study, split_by_patient
-from llmcxr.reports import FINDING_OF_NIH_LABEL, SEXES, describe_circumstances, describe_labels
+from llmcxr.reports import FINDING_OF_NIH_LABEL, SEXES, capitalise, describe_circumstances, describe_labels
 
 COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "View Position")
 SEX_COLUMNS = ("Patient Gender", "Patient Sex")  # the publisher renamed it
@@ -99,7 +99,7 @@ def write_texts(study: Study, rng: np.random.Generator) -> Texts:
     report = describe_labels(present, radiograph.view_position, radiograph.sex, radiograph.age_years, rng=rng)
     questions = tuple(_ask_questions(study, rng))
     added = describe_circumstances(radiograph.view_position, radiograph.sex, rng)
-    sentences = [report.impression, *(f"{words[0].upper()}{words[1:]}." for words in added)]
+    sentences = [report.impression, *(f"{capitalise(words)}." for words in added)]
     return Texts(report, " ".join(sentences), questions)
 
 

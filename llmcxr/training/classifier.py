@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.records import Label
 from llmcxr.training.augmentation import AugmentationConfig, augment
 from llmcxr.training.classifier_targets import Targets, aurocs, choose_findings, classifier_loss
-from llmcxr.training.image_cache import cached_images, read_rejected
+from llmcxr.training.image_cache import cached_images, list_rejected
 
 # What may differ in a run that goes on: for how long and where, not what it is of
 FREE_SETTINGS = ("run_dir", "cache_dir", "max_minutes", "threads", "device")
@@ -73,14 +73,17 @@ def run(config: ClassifierRun) -> Path:
     """
     torch.set_num_threads(config.threads)
     run_dir = Path(config.run_dir)
-    _check_config(config, run_dir)  # before images are read, which can take long
+    settings = run_dir / "config.yaml"
+    has_begun = (run_dir / "checkpoint.pt").exists() or (run_dir / "classifier").exists()
+    if has_begun and settings.is_file():  # before images are read, which can take long
+        run_config.check_goes_on(config, settings, FREE_SETTINGS)
     targets = _load_targets(config)
     rejections = Rejections(run_dir / "rejected.jsonl")
     examples = [
         _open_examples(config, name, truth, rejections)
         for name, truth in zip((config.dataset, config.validation), targets, strict=True)
     ]
-    run_config.save(config, run_dir / "config.yaml")
+    run_config.save(config, settings)
     rejections.write()
     trainer = _Trainer(config, run_dir, *examples)
     deadline = time.monotonic() + config.max_minutes * 60 if config.max_minutes else math.inf
@@ -89,22 +92,6 @@ def run(config: ClassifierRun) -> Path:
             return run_dir
         trainer.classifier.save_pretrained(run_dir / "classifier")
     return run_dir / "classifier"
-
-
-def _check_config(config: ClassifierRun, run_dir: Path) -> None:
-    """A run that goes on, or is done, must be the one that began. Raises UserError."""
-    path = run_dir / "config.yaml"
-    has_begun = (run_dir / "checkpoint.pt").exists() or (run_dir / "classifier").exists()
-    if not (has_begun and path.is_file()):
-        return
-    before = run_config.load(path, kinds={"classifier": ClassifierRun})
-    for setting in fields(config):
-        old, new = getattr(before, setting.name), getattr(config, setting.name)
-        if setting.name not in FREE_SETTINGS and old != new:
-            raise UserError(
-                f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
-                "use the same settings, or another run_dir"
-            )
 
 
 def _load_targets(config: ClassifierRun) -> tuple[Targets, Targets]:
@@ -156,15 +143,8 @@ class _Examples:
 def _open_examples(config: ClassifierRun, name: str, targets: Targets, rejections: Rejections) -> _Examples:
     """`targets` are of all images of the dataset `name`. Raises UserError where none can be read."""
     images = cached_images(name, config.model.image_size, config.cache_dir, processes=config.threads)
-    rejected = read_rejected(images)
-    if rejected and len(rejected) == len(images):
-        raise UserError(
-            f"{name}: expected images to train on, found none of {len(images)} that can be read; "
-            f"the first: {rejected[0]}"
-        )
-    for index, reason in sorted(rejected.items()):
-        rejections.add(f"{name}: study {index}", reason)
-    places = torch.from_numpy(np.delete(np.arange(len(images)), list(rejected)))
+    rejected = list_rejected(images, name, rejections)
+    places = torch.from_numpy(np.delete(np.arange(len(images)), rejected))
     return _Examples(images[:, 0], places, targets.select(places))
 
 

@@ -14,11 +14,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from llmcxr.errors import UserError
 from llmcxr.files import check_writable
+
+if TYPE_CHECKING:
+    from llmcxr.data import Rejections
 
 CHUNK_IMAGES = 64  # one unit of work; also the unit that an interruption can lose
 PROBE_IMAGES = 12  # images read to recognise a changed generator or changed files
@@ -60,6 +64,22 @@ def read_rejected(images: np.memmap) -> dict[int, str]:
         return {}
     entries = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return {entry["index"]: entry["reason"] for entry in entries}
+
+
+def list_rejected(images: np.memmap, name: str, rejections: Rejections) -> list[int]:
+    """The indices of `read_rejected` of the dataset `name`, each added to `rejections` with its reason.
+
+    Raises UserError where no image could be read.
+    """
+    rejected = read_rejected(images)
+    if rejected and len(rejected) == len(images):
+        raise UserError(
+            f"{name}: expected images to train on, found none of {len(images)} that can be read; "
+            f"the first: {rejected[0]}"
+        )
+    for index, reason in sorted(rejected.items()):
+        rejections.add(f"{name}: study {index}", reason)
+    return list(rejected)
 
 
 def _rejected_file(path: Path) -> Path:

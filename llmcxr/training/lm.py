@@ -9,16 +9,14 @@ goes on with the same data.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset as TorchDataset
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -29,8 +27,7 @@ from transformers import (
 )
 
 from llmcxr import config as run_config
-from llmcxr.data import Dataset, find_frontal, open_dataset
-from llmcxr.data.code_store import CodeStore
+from llmcxr.data import Dataset, open_dataset
 from llmcxr.errors import UserError
 from llmcxr.files import check_writable, telling_write_failures
 from llmcxr.image_statistics import read_summary
@@ -42,20 +39,13 @@ from llmcxr.reports import to_text
 from llmcxr.teachers import read_teachers
 from llmcxr.training.encoding import EncodingConfig, encode_dataset, find_ranks
 from llmcxr.training.examples import (
-    Example,
     ExampleConfig,
-    collate,
-    contrast_pair,
-    drawing_example,
-    reading_example,
-    shorten,
 )
+from llmcxr.training.step_examples import StepExamples
 from llmcxr.vocabulary import add_image_words, train_text_tokenizer
 from vqgan import VQGAN
 from vqgan.muon import MuonAdamW
 from vqgan.run_directory import RunDirectory
-
-logger = logging.getLogger(__name__)
 
 TEXTS_FOR_BPE = 4000  # studies whose words the text tokenizer is trained on
 
@@ -117,10 +107,12 @@ def run(config: LMRun) -> Path:
     check_writable(Path(config.run_dir) / "config.yaml")
     directory = RunDirectory(config.run_dir)
     checkpoints = _whole_checkpoints(directory.checkpoints)
-    _check_config(config, directory.path / "config.yaml", is_going_on=bool(checkpoints))
+    settings = directory.path / "config.yaml"
+    if checkpoints and settings.is_file():
+        run_config.check_goes_on(config, settings, free=("training", "cache_dir"))
     ranks.wait()  # before the first process writes what the others have read
     if ranks.index == 0:
-        run_config.save(config, directory.path / "config.yaml")
+        run_config.save(config, settings)
         directory.record_environment()
     set_seed(config.seed)
     try:
@@ -163,81 +155,6 @@ def run(config: LMRun) -> Path:
         save(bundle, directory.path / "model")
     ranks.wait()  # none returns before the model is there
     return directory.path / "model"
-
-
-class StepExamples(TorchDataset):
-    """Item k is the k-th study of the run in both directions, worded by (seed, k)."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        store: CodeStore,
-        encoder: Encoder,
-        config: LMRun,
-        num_items: int | None = None,
-    ) -> None:
-        self.dataset, self.store, self.encoder, self.config = dataset, store, encoder, config
-        image_ids = enumerate(_image_id(dataset, index) for index in range(len(dataset)))
-        self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
-        if not self.studies:
-            raise UserError(f"{config.dataset}: no study has an image that could be encoded")
-        self.num_items = num_items or config.training.steps * config.training.batch_size
-        self.has_told = False
-
-    def __len__(self) -> int:
-        return self.num_items
-
-    def __getitem__(self, item: int) -> dict[str, Example]:
-        rng = np.random.default_rng(np.random.SeedSequence((self.config.seed, item)))
-        index, image_id = self.studies[self._shuffled(item)]
-        augmentations = self.store[image_id]
-        codes = augmentations[int(rng.integers(len(augmentations)))]
-        texts = self.dataset.texts(index, rng)
-        settings = self.config.examples
-        examples = {
-            "drawing": drawing_example(self.encoder, codes, texts, rng, settings),
-            "reading": reading_example(self.encoder, codes, texts, rng, settings),
-        }
-        if rng.random() >= settings.reading_share:
-            del examples["reading"]
-        longest = settings.max_length
-        examples = {name: one for name, one in examples.items() if one.turns}
-        kept = {name: shorten(one, longest) for name, one in examples.items()}
-        examples = {name: one for name, one in kept.items() if one.turns}
-        self._tell_once_if(len(examples) < len(kept))
-        training = self.config.training
-        if training.contrast_weight and item >= training.contrast_begins * training.batch_size:
-            pair = contrast_pair(self.encoder, codes, texts, rng, settings)
-            if pair and max(map(len, pair)) <= longest:
-                examples |= dict(zip(("own", "mistaken"), pair, strict=True))
-        return examples
-
-    def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
-        """Keys drawing, reading, own, mistaken, each where there is an example of it."""
-        offset, pad_id = self.encoder.vocabulary.image_token_offset, self.encoder.end_ids[-1]
-        named = {
-            name: [examples[name] for examples in items if name in examples]
-            for name in ("drawing", "reading", "own", "mistaken")
-        }
-        batch = {name: collate(examples, offset, pad_id) for name, examples in named.items() if examples}
-        longest = self.config.examples.max_length
-        if not batch:
-            raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")
-        return batch
-
-    def _tell_once_if(self, is_any_too_long: bool) -> None:
-        if is_any_too_long and not self.has_told:
-            self.has_told = True
-            limit = self.config.examples.max_length
-            logger.warning("examples of more than max_length=%d words are left out of the training", limit)
-
-    def _shuffled(self, item: int) -> int:
-        epoch, place = divmod(item, len(self.studies))
-        if getattr(self, "_epoch", None) != epoch:
-            self._epoch = epoch
-            order = np.random.default_rng(np.random.SeedSequence((self.config.seed, epoch, 1)))
-            self._order = order.permutation(len(self.studies))
-        return int(self._order[place])
 
 
 class ResponseLoss(nn.Module):
@@ -493,25 +410,6 @@ def _texts_of(dataset: Dataset, seed: int) -> Iterator[str]:
         for question in texts.questions:
             yield question.question
             yield question.answer
-
-
-def _image_id(dataset: Dataset, index: int) -> str:
-    radiograph = find_frontal(dataset[index])
-    return radiograph.image_id if radiograph else ""
-
-
-def _check_config(config: LMRun, path: Path, is_going_on: bool) -> None:
-    """A run that goes on must be the one that began, but for how long and how often. Raises UserError."""
-    if is_going_on and path.is_file():
-        before = run_config.load(path, kinds={"lm": LMRun})
-        for setting in fields(config):
-            if setting.name not in ("training", "cache_dir"):
-                old, new = getattr(before, setting.name), getattr(config, setting.name)
-                if old != new:
-                    raise UserError(
-                        f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
-                        "use the same settings, or another run_dir"
-                    )
 
 
 def _load_pretrained(loader, path: str, **settings):

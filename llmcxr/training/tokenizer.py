@@ -21,7 +21,7 @@ from llmcxr.errors import UserError
 from llmcxr.files import telling_write_failures
 from llmcxr.image_statistics import ImageSummary, summarise_images, write_summary
 from llmcxr.teachers import fingerprint, read_teachers, write_teachers
-from llmcxr.training.image_cache import cached_images, read_rejected
+from llmcxr.training.image_cache import cached_images, list_rejected
 from vqgan.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
 from vqgan.run_directory import ResumeError
@@ -147,15 +147,7 @@ def _open_images(config: TokenizerRun, name: str, rejections: Rejections) -> Cac
     """The salience map is kept only where the loss uses it and the dataset can have one."""
     with_salience = bool(config.training.losses.salience_weight) and name.startswith("phantom:")
     images = cached_images(name, config.training.model.image_size, config.cache_dir, with_salience)
-    rejected = read_rejected(images)
-    if rejected and len(rejected) == len(images):
-        raise UserError(
-            f"{name}: expected images to train on, found none of {len(images)} that can be read; "
-            f"the first: {rejected[0]}"
-        )
-    for index, reason in sorted(rejected.items()):
-        rejections.add(f"{name}: study {index}", reason)
-    return CachedImages(images, rejected)
+    return CachedImages(images, list_rejected(images, name, rejections))
 
 
 def _list_teachers(config: TokenizerRun) -> dict[str, str]:

@@ -1,7 +1,5 @@
 import json
 import math
-import os
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch.utils.data import Dataset
 
+from tests.processes import free_port, join
 from tests.vqgan.test_losses import Halving
 from vqgan import VQGAN, VQGANConfig
 from vqgan.augmentation import AugmentationConfig
@@ -315,18 +314,10 @@ def test_impossible_settings_are_refused() -> None:
 
 
 def _train_a_share(rank: int, port: int, run_dir: Path, max_minutes: float) -> None:
-    """What torchrun tells each of its two processes, and the training in it."""
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
-    os.environ |= {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
-    torch.set_num_threads(1)
+    """The training in one of two processes."""
+    join(rank, port)
     train_blobs(run_dir, replace(CONFIG, max_minutes=max_minutes))
     torch.distributed.destroy_process_group()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _weights_of(run_dir: Path) -> dict[str, torch.Tensor]:

@@ -13,7 +13,6 @@ import numpy as np
 from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
 from llmcxr.data.phantom.wording import (
     DEVICES,
-    capitalise,
     grade_word,
     join_list,
     pick,
@@ -21,6 +20,7 @@ from llmcxr.data.phantom.wording import (
     with_article,
 )
 from llmcxr.records import Question
+from llmcxr.reports import capitalise
 
 _NUM_QUESTIONS = 6
 _NORMALITY_ASKED = 0.16  # of the abnormal cases: about as many as there are normal ones

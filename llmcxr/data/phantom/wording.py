@@ -14,7 +14,7 @@ import numpy as np
 
 from llmcxr.data.phantom.case import DrawnFinding, PhantomCase
 from llmcxr.records import Report
-from llmcxr.reports import describe_circumstances
+from llmcxr.reports import capitalise, describe_circumstances
 
 LUNG_FINDINGS = ("consolidation", "nodule", "edema", "atelectasis")
 PLEURAL_FINDINGS = ("pleural effusion", "pneumothorax")
@@ -194,10 +194,6 @@ def with_article(phrase: str, finding: DrawnFinding) -> str:
 def ratio_text(case: PhantomCase) -> str:
     """The cardiothoracic ratio as reports write it, with two decimals."""
     return f"{case.cardiothoracic_ratio:.2f}"
-
-
-def capitalise(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def pick(options: Sequence, rng: np.random.Generator):

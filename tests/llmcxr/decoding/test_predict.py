@@ -125,4 +125,7 @@ def test_an_array_in_colour_is_one_picture(cxr, pictures):
     read = cxr.report(colours)
     assert read.text == cxr.report(pictures[0]).text
     assert any("colour picture" in warning for warning in read.warnings)
+    half_seen = np.concatenate([colours, np.full_like(colours[..., :1], 0.5)], axis=-1)
+    assert cxr.report(half_seen).text == cxr.report(pictures[0] / 2).text
+    assert any("transparent picture" in warning for warning in cxr.report(half_seen).warnings)
     assert len(cxr.report(np.stack(pictures[:2]))) == 2

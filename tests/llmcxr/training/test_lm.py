@@ -1,7 +1,6 @@
 """Training goes down, goes on where it stopped, and ends in a model that the library loads."""
 
 import json
-import os
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from llmcxr.training.examples import ExampleConfig, collate, contrast_pair
 from llmcxr.training.lm import LMRun, LMTrainingConfig, ResponseLoss, rate_factor, run
 from llmcxr.vocabulary import train_text_tokenizer
 from tests.llmcxr.model.tiny import tiny_bundle
-from tests.vqgan.test_training import free_port
+from tests.processes import free_port, join
 from vqgan import VQGAN, VQGANConfig
 
 
@@ -215,10 +214,8 @@ def test_what_is_too_long_is_left_out_and_told(tokenizer_dir, tmp_path, caplog):
 
 
 def _train_a_share(rank, port, config):
-    """What torchrun tells each of its two processes, and the training in it."""
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
-    os.environ |= {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
-    torch.set_num_threads(1)
+    """The training in one of two processes."""
+    join(rank, port)
     run(config)
     torch.distributed.destroy_process_group()
 

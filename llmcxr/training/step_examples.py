@@ -1,0 +1,108 @@
+"""Which study, in what words, is the k-th item of a training of the language model. Knows no model."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from llmcxr.data import Dataset, find_frontal
+from llmcxr.data.code_store import CodeStore
+from llmcxr.errors import UserError
+from llmcxr.prompts import Encoder
+from llmcxr.training.examples import (
+    Example,
+    collate,
+    contrast_pair,
+    drawing_example,
+    reading_example,
+    shorten,
+)
+
+if TYPE_CHECKING:
+    from llmcxr.training.lm import LMRun
+
+logger = logging.getLogger(__name__)
+
+
+class StepExamples(TorchDataset):
+    """Item k is the k-th study of the run in both directions, worded by (seed, k)."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        store: CodeStore,
+        encoder: Encoder,
+        config: LMRun,
+        num_items: int | None = None,
+    ) -> None:
+        self.dataset, self.store, self.encoder, self.config = dataset, store, encoder, config
+        image_ids = enumerate(_image_id(dataset, index) for index in range(len(dataset)))
+        self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
+        if not self.studies:
+            raise UserError(f"{config.dataset}: no study has an image that could be encoded")
+        self.num_items = num_items or config.training.steps * config.training.batch_size
+        self.has_told = False
+
+    def __len__(self) -> int:
+        return self.num_items
+
+    def __getitem__(self, item: int) -> dict[str, Example]:
+        rng = np.random.default_rng(np.random.SeedSequence((self.config.seed, item)))
+        index, image_id = self.studies[self._shuffled(item)]
+        augmentations = self.store[image_id]
+        codes = augmentations[int(rng.integers(len(augmentations)))]
+        texts = self.dataset.texts(index, rng)
+        settings = self.config.examples
+        examples = {
+            "drawing": drawing_example(self.encoder, codes, texts, rng, settings),
+            "reading": reading_example(self.encoder, codes, texts, rng, settings),
+        }
+        if rng.random() >= settings.reading_share:
+            del examples["reading"]
+        longest = settings.max_length
+        asked = {name: one for name, one in examples.items() if one.turns}
+        shortened = {name: shorten(one, longest) for name, one in asked.items()}
+        examples = {name: one for name, one in shortened.items() if one.turns}
+        self._tell_once_if(len(examples) < len(asked))
+        training = self.config.training
+        if training.contrast_weight and item >= training.contrast_begins * training.batch_size:
+            pair = contrast_pair(self.encoder, codes, texts, rng, settings)
+            if pair and max(map(len, pair)) <= longest:
+                examples |= dict(zip(("own", "mistaken"), pair, strict=True))
+        return examples
+
+    def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
+        """Keys drawing, reading, own, mistaken, each where there is an example of it."""
+        offset, pad_id = self.encoder.vocabulary.image_token_offset, self.encoder.end_ids[-1]
+        named = {
+            name: [examples[name] for examples in items if name in examples]
+            for name in ("drawing", "reading", "own", "mistaken")
+        }
+        batch = {name: collate(examples, offset, pad_id) for name, examples in named.items() if examples}
+        longest = self.config.examples.max_length
+        if not batch:
+            raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")
+        return batch
+
+    def _tell_once_if(self, is_any_too_long: bool) -> None:
+        if is_any_too_long and not self.has_told:
+            self.has_told = True
+            limit = self.config.examples.max_length
+            logger.warning("examples of more than max_length=%d words are left out of the training", limit)
+
+    def _shuffled(self, item: int) -> int:
+        epoch, place = divmod(item, len(self.studies))
+        if getattr(self, "_epoch", None) != epoch:
+            self._epoch = epoch
+            order = np.random.default_rng(np.random.SeedSequence((self.config.seed, epoch, 1)))
+            self._order = order.permutation(len(self.studies))
+        return int(self._order[place])
+
+
+def _image_id(dataset: Dataset, index: int) -> str:
+    radiograph = find_frontal(dataset[index])
+    return radiograph.image_id if radiograph else ""
