@@ -120,6 +120,11 @@ class UnifiedModel(nn.Module):
             kwargs |= {_cache_argument(type(self.decoder)): cache, "use_cache": True}
         return self.decoder(inputs_embeds=self.embed(input_ids, is_hidden), **kwargs).last_hidden_state
 
+    def layers(self, input_ids: Tensor, is_hidden: Tensor | None = None, **kwargs) -> tuple[Tensor, ...]:
+        """Hidden states (B, L, D) before the first layer and behind each; the last are those of `hidden`."""
+        embeds = self.embed(input_ids, is_hidden)
+        return self.decoder(inputs_embeds=embeds, output_hidden_states=True, **kwargs).hidden_states
+
     def text_logits(self, hidden: Tensor) -> Tensor:
         """hidden (..., D) -> scores of the text words (..., V). The image rows are not multiplied."""
         if self.text_head is not None:
@@ -132,17 +137,17 @@ class UnifiedModel(nn.Module):
         """
         return (self.image_head or self.image_table).logits(hidden, cells)
 
-    def losses(self, input_ids: Tensor, labels: Tensor, **kwargs) -> dict[str, Tensor]:
+    def losses(self, hidden: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Summed cross-entropy of responses, apart for image and text words, each over its own words only.
 
-        labels (B, L) are aligned with input_ids, IGNORE_INDEX where no loss is taken (as in Hugging Face).
-        The first words of a sequence have nothing before them and take no loss. Returns sums and counts:
-        image_nll, num_image, text_nll, num_text.
+        hidden (B, L, D) as `hidden` gives them. labels (B, L) are aligned with the words, IGNORE_INDEX where
+        no loss is taken (as in Hugging Face). The first words of a sequence have nothing before them and take
+        no loss. Returns sums and counts: image_nll, num_image, text_nll, num_text.
         """
         targets = labels[:, 1:]
         is_image = targets >= self.vocabulary.image_token_offset
         is_text = (targets != IGNORE_INDEX) & ~is_image
-        hidden = self.hidden(input_ids, **kwargs)[:, :-1]
+        hidden = hidden[:, :-1]
         words = targets[is_image] - self.vocabulary.image_token_offset
         image_nll = self._image_nll(hidden[is_image], words, _nth_in_row(is_image)[is_image])
         text_nll = nn.functional.cross_entropy(
@@ -161,8 +166,8 @@ class UnifiedModel(nn.Module):
         return nn.functional.cross_entropy(self.image_logits(hidden, cells).float(), codes, reduction="sum")
 
     def image_log_probabilities(self, input_ids: Tensor, labels: Tensor, **kwargs) -> Tensor:
-        """log p of each row's one image given what stands before it, (B,). Arguments as in `losses`; every
-        row's labels hold the image's words and nothing else.
+        """log p of each row's one image given what stands before it, (B,). Labels as in `losses`; every
+        row's hold the image's words and nothing else.
         """
         targets = labels[:, 1:]
         is_image = targets >= self.vocabulary.image_token_offset

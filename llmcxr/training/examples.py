@@ -5,8 +5,7 @@ Every study is used in both directions. Drawing: the request, then the image. Re
 several turns about it (report, one-line summary, questions), each of which sees the image and itself but no
 other turn, exactly as at prediction. Loss falls on responses only (LLM-CXR, sec. 2.2, L_instruct). A share of
 requests is dropped, so that the model also learns the image without its text, which guidance needs (Ho &
-Salimans 2022). With `image_prefix_loss` the image that a reading begins with takes a loss too: the same image
-words are then learnt twice per study, once without a request, for little more time.
+Salimans 2022).
 
 What a request decides of an image, a side or a zone, is some nats of the hundreds that the image has. So that
 it counts, codes already drawn are hidden from some drawings, which then must look at the request; images are
@@ -37,7 +36,6 @@ class ExampleConfig:
     summary_share: float = 0.5  # share of readings with a one-line summary, which best-of-N ranks by
     questions_per_study: int = 3  # at most
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
-    image_prefix_loss: bool = False  # the image that a reading begins with takes a loss too
     hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are hidden
     sentence_share: float = 0.3  # share of contrasts (training.contrast_weight) about one sentence
     all_hidden_share: float = 0.5  # share of contrasts in which all codes are hidden
@@ -60,15 +58,16 @@ class ExampleConfig:
 
 @dataclass(frozen=True)
 class Example:
-    """A prefix that all turns see, and the turns. A prefix may be empty; its image takes a loss if asked.
+    """A prefix that all turns see, and the turns. A prefix may be empty.
 
-    `hidden` are the places of the first turn's response whose code is not shown to what follows.
+    `hidden` are the places of the first turn's response whose code is not shown to what follows. `layout`
+    (cells, findings) is how much of each cell of its image each finding covers.
     """
 
     prefix: list[int]
     turns: list[Turn]
-    has_prefix_loss: bool = False
     hidden: tuple[int, ...] = ()
+    layout: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.prefix) + sum(len(prompt) + len(response) for prompt, response in self.turns)
@@ -129,7 +128,7 @@ def reading_example(
     asked += [(texts.questions[i].question, texts.questions[i].answer) for i in chosen]
     if encoder.template.image_first:
         turns = [(encoder.turn(instruction), encoder.response(answer)) for instruction, answer in asked]
-        return Example(encoder.image_prefix(codes), turns, config.image_prefix_loss)
+        return Example(encoder.image_prefix(codes), turns)
     turns = [(encoder.prompt(one, codes=codes), encoder.response(answer)) for one, answer in asked]
     return Example([], turns)
 
@@ -143,8 +142,8 @@ def shorten(example: Example, longest: int) -> Example:
 
 
 def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> dict[str, Tensor]:
-    """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L), and
-    is_hidden (B, L) bool where any code is hidden.
+    """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L); where any
+    code is hidden is_hidden (B, L) bool; where the first has one layout (B, L, findings), at image words.
 
     A turn's positions go on from the prefix, and it may look at the prefix and at itself only, so a turn is
     computed as if it stood alone. Of an image response the codes take a loss; its fences are decided by the
@@ -161,8 +160,6 @@ def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> 
         input_ids[row, :place] = torch.tensor(example.prefix)
         position_ids[row, :place] = torch.arange(place)
         segments[row, :place] = 0
-        if example.has_prefix_loss:
-            labels[row, :place] = torch.tensor(_targets(example.prefix, first_image_word))
         if example.hidden:
             is_hidden[row, place + len(example.turns[0][0]) + torch.tensor(example.hidden)] = True
         for number, (prompt, response) in enumerate(example.turns, start=1):
@@ -172,12 +169,26 @@ def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> 
             segments[row, place:stop] = number
             labels[row, place + len(prompt) : stop] = torch.tensor(_targets(response, first_image_word))
             place = stop
-    return {
+    batch = {
         "input_ids": input_ids,
         "labels": labels,
         "position_ids": position_ids,
         "attention_mask": _may_look(segments),
-    } | ({"is_hidden": is_hidden} if is_hidden.any() else {})
+    }
+    if is_hidden.any():
+        batch["is_hidden"] = is_hidden
+    if examples[0].layout is not None:
+        batch["layout"] = _layouts(examples, input_ids >= first_image_word)
+    return batch
+
+
+def _layouts(examples: Sequence[Example], is_image: Tensor) -> Tensor:
+    """(B, L, findings): at an example's image words, which may be one image several times, its layout."""
+    layouts = torch.zeros(*is_image.shape, examples[0].layout.shape[1])
+    for row, example in enumerate(examples):
+        times = int(is_image[row].sum()) // len(example.layout)
+        layouts[row, is_image[row]] = torch.from_numpy(example.layout).float().repeat(times, 1)
+    return layouts
 
 
 def _targets(response: list[int], first_image_word: int) -> list[int]:

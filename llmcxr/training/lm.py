@@ -33,7 +33,8 @@ from llmcxr.files import check_writable, telling_write_failures
 from llmcxr.image_statistics import read_summary
 from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.growth import deepen
-from llmcxr.model.unified import LMConfig, UnifiedModel
+from llmcxr.model.layout import READ_FROM, LayoutHeads
+from llmcxr.model.unified import IGNORE_INDEX, LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
 from llmcxr.teachers import read_teachers
@@ -77,6 +78,25 @@ class LMTrainingConfig:
 
 
 @dataclass
+class LayoutConfig:
+    """Weights of telling which findings each cell of an image holds (llmcxr.model.layout); 0 = not told.
+
+    Other than 0 for datasets that know where findings are: phantom:.
+    """
+
+    drawn: float = 0.0  # before a cell is drawn
+    read: float = 0.0  # after a cell is read
+
+    def __post_init__(self) -> None:
+        if min(self.drawn, self.read) < 0:
+            raise ValueError(f"layout weights must be 0 or more, got {self.drawn} and {self.read}")
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.drawn > 0 or self.read > 0
+
+
+@dataclass
 class LMRun:
     """One run. `tokenizer` is an image tokenizer directory; the images are encoded with it once."""
 
@@ -91,11 +111,17 @@ class LMRun:
     model: LMConfig = field(default_factory=LMConfig)
     encoding: EncodingConfig = field(default_factory=EncodingConfig)
     examples: ExampleConfig = field(default_factory=ExampleConfig)
+    layout: LayoutConfig = field(default_factory=LayoutConfig)
     training: LMTrainingConfig = field(default_factory=LMTrainingConfig)
 
     def __post_init__(self) -> None:
         if self.template not in TEMPLATES:
             raise ValueError(f"template must be one of {', '.join(TEMPLATES)}, got {self.template!r}")
+        if self.layout.is_wanted and self.encoding.codings > 1:
+            raise ValueError(
+                f"layouts are of images as they are, and encoding.codings={self.encoding.codings} also shows "
+                "changed ones; set it to 1, or layout.drawn and layout.read to 0"
+            )
 
 
 def run(config: LMRun) -> Path:
@@ -130,7 +156,7 @@ def run(config: LMRun) -> Path:
     examples = StepExamples(dataset, store, encoder, config)
     as_predicted = replace(
         config,
-        examples=replace(config.examples, image_prefix_loss=False, hiding_share=0.0, reading_share=1.0),
+        examples=replace(config.examples, hiding_share=0.0, reading_share=1.0),
         training=replace(config.training, contrast_begins=0),
     )
     held_out = StepExamples(validation, validation_store, encoder, as_predicted, num_items=len(validation))
@@ -157,8 +183,21 @@ def run(config: LMRun) -> Path:
     return directory.path / "model"
 
 
+_SUMS = (
+    "image_nll",
+    "num_image",
+    "text_nll",
+    "num_text",
+    "drawn_layout",
+    "num_drawn",
+    "read_layout",
+    "num_read",
+)
+
+
 class ResponseLoss(nn.Module):
-    """What the Trainer trains: the weighted mean losses of both directions, and the contrast of requests.
+    """What the Trainer trains: the weighted mean losses of both directions, of where findings are (`layout`,
+    with `layout_heads`), and the contrast of requests.
 
     The contrast is -log sigmoid(log p(image | its request) - log p(image | a mistaken one)): what all images
     share cancels, so the little that the request decides (a side, a size) weighs more than in the likelihood,
@@ -168,12 +207,15 @@ class ResponseLoss(nn.Module):
     """
 
     def __init__(
-        self, model: UnifiedModel, image_weight: float, text_weight: float, contrast_weight: float = 0.0
+        self,
+        model: UnifiedModel,
+        training: LMTrainingConfig,
+        layout: LayoutConfig | None = None,
+        layout_heads: LayoutHeads | None = None,
     ) -> None:
         super().__init__()
-        self.model = model
-        self.image_weight, self.text_weight = image_weight, text_weight
-        self.contrast_weight = contrast_weight
+        self.model, self.layout_heads = model, layout_heads
+        self.weights, self.layout = training, layout or LayoutConfig()
 
     def forward(
         self,
@@ -181,25 +223,42 @@ class ResponseLoss(nn.Module):
         mistaken: dict[str, Tensor] | None = None,
         **directions: dict[str, Tensor],
     ) -> dict[str, Tensor]:
-        sums = dict.fromkeys(("image_nll", "num_image", "text_nll", "num_text"), torch.tensor(0.0))
+        weights, sums = self.weights, dict.fromkeys(_SUMS, torch.tensor(0.0))
         for batch in directions.values():
-            for name, value in self.model.losses(**batch).items():
+            for name, value in self._losses(**batch).items():
                 sums[name] = sums[name].to(value.device) + value
-        image = sums["image_nll"] / sums["num_image"].clamp(min=1)
-        text = sums["text_nll"] / sums["num_text"].clamp(min=1)
-        loss = self.image_weight * image + self.text_weight * text
+        loss = sum(
+            weight * sums[name] / sums[count].clamp(min=1)
+            for weight, name, count in (
+                (weights.image_weight, "image_nll", "num_image"),
+                (weights.text_weight, "text_nll", "num_text"),
+                (self.layout.drawn, "drawn_layout", "num_drawn"),
+                (self.layout.read, "read_layout", "num_read"),
+            )
+        )
         if own is not None:
             right = self.model.image_log_probabilities(**own)
             wrong = self.model.image_log_probabilities(**mistaken)
             contrast = -nn.functional.logsigmoid(right - wrong)
             nll = -right.mean() / self.model.vocabulary.num_cells
             share = len(right) / max(1, len(directions.get("drawing", own)["input_ids"]))
-            loss = loss + share * (self.image_weight * nll + self.contrast_weight * contrast.mean())
+            loss = loss + share * (weights.image_weight * nll + weights.contrast_weight * contrast.mean())
             sums |= {
                 "contrast": contrast.sum(),
                 "num_contrast": torch.tensor(len(right), device=right.device),
             }
         return {"loss": loss, **sums}
+
+    def _losses(
+        self, input_ids: Tensor, labels: Tensor, layout: Tensor | None = None, **kwargs: Tensor
+    ) -> dict[str, Tensor]:
+        states = self.model.layers(input_ids, **kwargs)
+        losses = self.model.losses(states[-1], labels)
+        if layout is not None:
+            is_image = input_ids >= self.model.vocabulary.image_token_offset
+            is_response = labels != IGNORE_INDEX
+            losses |= self.layout_heads.losses(states[READ_FROM], is_image, is_response, layout)
+        return losses
 
 
 class _LMTrainer(Trainer):
@@ -232,7 +291,7 @@ class _LMTrainer(Trainer):
         )
         self.run_config, self.directory = config, directory
         super().__init__(
-            model=ResponseLoss(model, training.image_weight, training.text_weight, training.contrast_weight),
+            model=ResponseLoss(model, training, config.layout, _layout_heads(config, model, examples)),
             args=arguments,
             train_dataset=examples,
             data_collator=examples.collate,
@@ -256,7 +315,7 @@ class _LMTrainer(Trainer):
         matrices, rest = [], []
         for name, parameter in self.model.named_parameters():
             is_matrix = parameter.ndim > 1 and not any(
-                word in name for word in ("embed", "image_table", "image_head")
+                word in name for word in ("embed", "image_table", "image_head", "layout_heads")
             )
             (matrices if is_matrix else rest).append(parameter)
         betas = tuple(training.betas)
@@ -339,10 +398,20 @@ def validate(model: ResponseLoss, held_out: StepExamples, batch_size: int = 16) 
         for name, value in model(**batch).items():
             sums[name] = sums.get(name, 0.0) + float(value)
     model.train(was_training)
-    return {
-        "image_nll": sums["image_nll"] / max(1.0, sums["num_image"]),
-        "text_nll": sums["text_nll"] / max(1.0, sums["num_text"]),
-    } | ({"contrast": sums["contrast"] / sums["num_contrast"]} if "contrast" in sums else {})
+    counts = {
+        "image_nll": "num_image",
+        "text_nll": "num_text",
+        "drawn_layout": "num_drawn",
+        "read_layout": "num_read",
+        "contrast": "num_contrast",
+    }
+    return {name: sums[name] / sums[count] for name, count in counts.items() if sums.get(count)}
+
+
+def _layout_heads(config: LMRun, model: UnifiedModel, examples: StepExamples) -> LayoutHeads | None:
+    if not config.layout.is_wanted:
+        return None
+    return LayoutHeads(model.decoder.config.hidden_size, examples.base_rates())
 
 
 def _whole_checkpoints(directory: Path) -> list[Path]:

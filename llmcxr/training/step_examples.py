@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
@@ -25,6 +27,7 @@ from llmcxr.training.examples import (
 if TYPE_CHECKING:
     from llmcxr.training.lm import LMRun
 
+RATED_STUDIES = 256  # that tell how often findings cover a cell
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +47,11 @@ class StepExamples(TorchDataset):
         self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
         if not self.studies:
             raise UserError(f"{config.dataset}: no study has an image that could be encoded")
+        if config.layout.is_wanted and not hasattr(dataset, "layout"):
+            raise UserError(
+                f"layout.drawn={config.layout.drawn} and layout.read={config.layout.read} need a dataset "
+                f"that knows where findings are, as phantom: does; {config.dataset} does not, so leave both 0"
+            )
         self.num_items = num_items or config.training.steps * config.training.batch_size
         self.has_told = False
 
@@ -61,6 +69,9 @@ class StepExamples(TorchDataset):
             "drawing": drawing_example(self.encoder, codes, texts, rng, settings),
             "reading": reading_example(self.encoder, codes, texts, rng, settings),
         }
+        if self.config.layout.is_wanted:
+            layout = _flat_layout(self.dataset, index, codes.shape)
+            examples = {name: replace(one, layout=layout) for name, one in examples.items()}
         if rng.random() >= settings.reading_share:
             del examples["reading"]
         longest = settings.max_length
@@ -88,6 +99,12 @@ class StepExamples(TorchDataset):
             raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")
         return batch
 
+    def base_rates(self) -> Tensor:
+        """How much of a cell each finding covers on average over the first studies, (findings,)."""
+        grid = self.encoder.vocabulary.grid
+        first = [_flat_layout(self.dataset, index, grid) for index, _ in self.studies[:RATED_STUDIES]]
+        return torch.from_numpy(np.mean(first, axis=(0, 1)))
+
     def _tell_once_if(self, is_any_too_long: bool) -> None:
         if is_any_too_long and not self.has_told:
             self.has_told = True
@@ -101,6 +118,12 @@ class StepExamples(TorchDataset):
             order = np.random.default_rng(np.random.SeedSequence((self.config.seed, epoch, 1)))
             self._order = order.permutation(len(self.studies))
         return int(self._order[place])
+
+
+def _flat_layout(dataset: Dataset, index: int, grid: tuple[int, int]) -> np.ndarray:
+    """(findings, rows, columns) of the dataset -> (cells, findings)."""
+    layout = dataset.layout(index, grid)
+    return layout.reshape(len(layout), -1).T
 
 
 def _image_id(dataset: Dataset, index: int) -> str:

@@ -12,7 +12,7 @@ from llmcxr.data.dataset import Texts
 from llmcxr.data.phantom.case import FINDINGS, VARIATION, PhantomCase
 from llmcxr.data.phantom.projection import render
 from llmcxr.data.phantom.sampling import sample_case
-from llmcxr.data.phantom.truth import salience
+from llmcxr.data.phantom.truth import layout, salience
 from llmcxr.errors import UserError
 from llmcxr.records import SPLITS, Label, Radiograph, Study
 
@@ -93,6 +93,10 @@ class PhantomDataset:
     def salience(self, index: int, size: int) -> np.ndarray:
         """Where small findings are, (size, size) float32 in 0..1."""
         return salience(self.case(index), size)
+
+    def layout(self, index: int, grid: tuple[int, int]) -> np.ndarray:
+        """Where each finding is on the cells of an image grid, (findings, rows, columns) float32 in 0..1."""
+        return layout(self.case(index), grid)
 
     def texts(self, index: int, rng: np.random.Generator) -> Texts:
         """The study's words, worded anew by `rng`."""

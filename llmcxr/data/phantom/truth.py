@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from llmcxr.data.phantom.anatomy import THORAX_CM, Anatomy, build_anatomy
-from llmcxr.data.phantom.case import PhantomCase
+from llmcxr.data.phantom.case import FINDINGS, PhantomCase
 from llmcxr.data.phantom.findings import build_layers
 from llmcxr.data.phantom.parts import (
     Chest,
@@ -22,6 +24,7 @@ from llmcxr.data.phantom.parts import (
 from llmcxr.data.phantom.projection import build_chest
 
 RIBS = (4, 6, 8)  # whose crossings with the mid-clavicular line are points
+LAYOUT_PIXELS = 64  # side of the picture, at least, that a layout is measured on
 SCAPULA_V = 0.25  # tw below the lungs' tops: a height at which the blade is broad
 
 
@@ -145,3 +148,31 @@ def finding_salience(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
         for name, layer in layers.items()
         if layer.salient is not None
     }
+
+
+def layout(case: PhantomCase, grid: tuple[int, int]) -> np.ndarray:
+    """Where each finding is, on the cells of an image grid: (findings, rows, columns) float32 in 0..1.
+
+    In the order of FINDINGS: the most that a cell is covered anywhere within it, so that a thin line counts.
+    For cardiomegaly it is the share of the cell that the heart covers, whatever its size.
+    """
+    rows, columns = grid
+    side = math.lcm(rows, columns)
+    side *= -(-LAYOUT_PIXELS // side)
+    chest = build_chest(case, side)
+    covers = {name: layer.cover for name, layer in build_layers(chest).items()}
+    if case.find("mediastinal widening"):
+        covers["mediastinal widening"] = masks(case, side)["mediastinal widening"]
+    result = np.zeros((len(FINDINGS), rows, columns), np.float32)
+    for number, name in enumerate(FINDINGS):
+        if name == "cardiomegaly":
+            result[number] = _cells(chest.heart_cover, grid).mean((1, 3))
+        elif name in covers:
+            result[number] = _cells(covers[name], grid).max((1, 3))
+    return result
+
+
+def _cells(picture: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """(size, size) -> (rows, pixels, columns, pixels)."""
+    rows, columns = grid
+    return picture.reshape(rows, len(picture) // rows, columns, -1)

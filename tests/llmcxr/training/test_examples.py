@@ -1,5 +1,7 @@
 """What takes a loss, and that turns which share an image are computed as if each stood alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,12 @@ def batch_of(bundle, *examples):
     return collate(examples, bundle.model.vocabulary.image_token_offset, bundle.encoder.end_ids[-1])
 
 
+def losses_of(bundle, *examples):
+    batch = batch_of(bundle, *examples)
+    labels = batch.pop("labels")
+    return bundle.model.losses(bundle.model.hidden(**batch), labels)
+
+
 def test_a_drawing_takes_a_loss_on_its_codes_alone(bundle, codes):
     example = drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
     labels = batch_of(bundle, example)["labels"][0]
@@ -70,7 +78,7 @@ def test_turns_are_computed_as_if_each_stood_alone(codes, template):
     bundle = tiny_bundle(template=template)
     reading = reading_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
     drawing = drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
-    together = bundle.model.losses(**batch_of(bundle, reading, drawing))
+    together = losses_of(bundle, reading, drawing)
     offset = bundle.model.vocabulary.image_token_offset
     text_nll = image_nll = 0.0
     for example in (reading, drawing):
@@ -79,23 +87,12 @@ def test_turns_are_computed_as_if_each_stood_alone(codes, template):
             ids = torch.tensor([before + response])
             targets = [w if example is reading or w >= offset else IGNORE_INDEX for w in response]
             labels = torch.tensor([[IGNORE_INDEX] * len(before) + targets])
-            alone = bundle.model.losses(ids, labels)  # plain causal attention, plain positions
+            hidden = bundle.model.hidden(ids)  # plain causal attention, plain positions
+            alone = bundle.model.losses(hidden, labels)
             text_nll, image_nll = text_nll + alone["text_nll"], image_nll + alone["image_nll"]
     torch.testing.assert_close(together["text_nll"], text_nll, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(together["image_nll"], image_nll, rtol=1e-4, atol=1e-4)
     assert int(together["num_image"]) == bundle.model.vocabulary.num_cells
-
-
-def test_the_image_before_a_reading_takes_a_loss_where_asked(bundle, codes):
-    def losses(**changes):
-        config = ExampleConfig(summary_share=1, **changes)
-        example = reading_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), config)
-        return bundle.model.losses(**batch_of(bundle, example))
-
-    without, with_prefix = losses(), losses(image_prefix_loss=True)
-    assert int(without["num_image"]) == 0
-    assert int(with_prefix["num_image"]) == bundle.model.vocabulary.num_cells
-    torch.testing.assert_close(without["text_nll"], with_prefix["text_nll"])
 
 
 @torch.no_grad()
@@ -135,10 +132,27 @@ def test_image_log_probabilities_are_the_loss_row_by_row(bundle, codes):
     drawings = [drawing_example(bundle.encoder, one, TEXTS, rng, ALWAYS) for one in (codes, 11 - codes)]
     batch = batch_of(bundle, *drawings)
     rows = bundle.model.image_log_probabilities(**batch)
-    torch.testing.assert_close(-rows.sum(), bundle.model.losses(**batch)["image_nll"])
-    torch.testing.assert_close(
-        -rows[0], bundle.model.losses(**batch_of(bundle, drawings[0]))["image_nll"], rtol=1e-4, atol=1e-3
-    )
+    torch.testing.assert_close(-rows.sum(), losses_of(bundle, *drawings)["image_nll"])
+    torch.testing.assert_close(-rows[0], losses_of(bundle, drawings[0])["image_nll"], rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("template", ["compact", "alpaca"])
+def test_a_layout_lies_at_the_image_words_of_every_turn(template):
+    bundle = tiny_bundle(template=template)
+    vocabulary = bundle.model.vocabulary
+    codes = np.zeros(vocabulary.grid, dtype=int)
+    layout = np.arange(vocabulary.num_cells * 3, dtype=np.float32).reshape(-1, 3)
+    rng = np.random.default_rng(0)
+    drawing = replace(drawing_example(bundle.encoder, codes, TEXTS, rng, ALWAYS), layout=layout)
+    reading = replace(reading_example(bundle.encoder, codes, TEXTS, rng, ALWAYS), layout=layout)
+    batch = batch_of(bundle, drawing, reading)
+    times = [1, 1 if template == "compact" else len(reading.turns)]
+    for row, (ids, count) in enumerate(zip(batch["input_ids"], times, strict=True)):
+        is_image = ids >= vocabulary.image_token_offset
+        assert is_image.sum() == count * vocabulary.num_cells
+        np.testing.assert_array_equal(batch["layout"][row][is_image], np.tile(layout, (count, 1)))
+        assert not batch["layout"][row][~is_image].any()
+    assert "layout" not in batch_of(bundle, replace(drawing, layout=None))
 
 
 def test_an_example_too_long_loses_its_last_turns():

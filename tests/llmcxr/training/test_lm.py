@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from llmcxr import CXR
@@ -12,8 +13,9 @@ from llmcxr.data import Texts
 from llmcxr.errors import UserError
 from llmcxr.model.directory import load
 from llmcxr.model.unified import LMConfig
+from llmcxr.training.encoding import EncodingConfig
 from llmcxr.training.examples import ExampleConfig, collate, contrast_pair
-from llmcxr.training.lm import LMRun, LMTrainingConfig, ResponseLoss, rate_factor, run
+from llmcxr.training.lm import LayoutConfig, LMRun, LMTrainingConfig, ResponseLoss, rate_factor, run
 from llmcxr.vocabulary import train_text_tokenizer
 from tests.llmcxr.model.tiny import tiny_bundle
 from tests.processes import free_port, join
@@ -140,7 +142,7 @@ def test_the_contrast_teaches_to_tell_a_request_from_a_mistaken_one():
         contrast_pair(bundle.encoder, one, Texts(None, text, ()), rng, config) for one, text in sided * 4
     ]
     own, mistaken = (collate(examples, offset, pad_id) for examples in zip(*pairs, strict=True))
-    loss = ResponseLoss(bundle.model.train(), 1.0, 1.0, contrast_weight=1.0)
+    loss = ResponseLoss(bundle.model.train(), LMTrainingConfig(contrast_weight=1.0))
     optimizer = torch.optim.AdamW(loss.parameters(), 0.01)
     values = []
     for _ in range(30):
@@ -160,8 +162,37 @@ def test_a_batch_of_nothing_but_contrasts_can_be_learnt_from():
     )
     offset, pad_id = bundle.encoder.vocabulary.image_token_offset, bundle.encoder.end_ids[-1]
     own, mistaken = (collate([one], offset, pad_id) for one in pair)
-    outputs = ResponseLoss(bundle.model, 1.0, 1.0, contrast_weight=1.0)(own=own, mistaken=mistaken)
+    outputs = ResponseLoss(bundle.model, LMTrainingConfig(contrast_weight=1.0))(own=own, mistaken=mistaken)
     assert outputs["loss"] > 0 and outputs["num_image"] == 0
+
+
+def test_a_run_is_told_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
+    def told(name, **training):
+        config = tiny_run(tokenizer_dir, tmp_path / name, tmp_path, **training)
+        config.layout = LayoutConfig(drawn=1.0, read=1.0)
+        return config
+
+    run(told("whole"))
+    run(told("cut", max_minutes=1e-6))
+    model_dir = run(told("cut"))
+    assert losses(tmp_path / "cut") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
+    lines = [json.loads(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()]
+    last = [line for line in lines if line["kind"] == "validation"][-1]
+    assert last["drawn_layout"] > 0 and last["read_layout"] > 0
+    assert not any("layout" in name for name in load(model_dir).model.state_dict())
+
+
+def test_layouts_need_a_dataset_that_knows_them_and_images_as_they_are(tokenizer_dir, tmp_path):
+    with pytest.raises(ValueError, match=r"encoding\.codings=2"):
+        LMRun(layout=LayoutConfig(drawn=1.0), encoding=EncodingConfig(codings=2))
+    with pytest.raises(ValueError, match="0 or more"):
+        LayoutConfig(read=-1.0)
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "film.png")
+    (tmp_path / "films.csv").write_text("image,text\nfilm.png,Normal chest.\n")
+    config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path)
+    config.dataset, config.layout = f"folder:{tmp_path / 'films.csv'}", LayoutConfig(drawn=1.0)
+    with pytest.raises(UserError, match=r"layout\.drawn=1\.0 .* need a dataset"):
+        run(config)
 
 
 def test_a_model_can_be_deepened_where_a_run_goes_on(tokenizer_dir, tmp_path):

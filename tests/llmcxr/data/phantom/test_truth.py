@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from llmcxr.data.phantom import masks, points, sample_case
+from llmcxr.data.phantom.case import FINDINGS
+from llmcxr.data.phantom.truth import layout
 
 SIZE = 256
 SIDES = ("right", "left")
@@ -79,3 +81,20 @@ def test_ribs_are_numbered_from_above():
     for side in SIDES:
         rows = [where[f"{side} posterior rib {number}"][0] for number in (4, 6, 8)]
         assert rows == sorted(rows) and rows[0] > where[f"{side} clavicle medial end"][0]
+
+
+@pytest.mark.parametrize("index", range(10))
+def test_a_layout_is_the_masks_seen_by_cell(index):
+    case = sample_case(5, index)
+    cells, parts = dict(zip(FINDINGS, layout(case, (16, 8)), strict=True)), masks(case, 64)
+    heart = parts["heart"].reshape(16, 4, 8, 8).mean((1, 3))
+    np.testing.assert_allclose(cells.pop("cardiomegaly"), heart, atol=0.15)
+    for name, cover in cells.items():
+        assert cover.min() >= 0 and cover.max() <= 1
+        is_touched = parts.get(name, np.zeros((64, 64), bool)).reshape(16, 4, 8, 8).any((1, 3))
+        np.testing.assert_array_equal(cover > 0.5, is_touched)
+
+
+def test_a_layout_is_of_any_grid():
+    for grid in ((8, 8), (5, 7), (32, 32), (3, 100)):
+        assert layout(sample_case(5, 0), grid).shape == (len(FINDINGS), *grid)
