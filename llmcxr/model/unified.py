@@ -165,19 +165,6 @@ class UnifiedModel(nn.Module):
         cells = nth % self.vocabulary.num_cells
         return nn.functional.cross_entropy(self.image_logits(hidden, cells).float(), codes, reduction="sum")
 
-    def image_log_probabilities(self, input_ids: Tensor, labels: Tensor, **kwargs) -> Tensor:
-        """log p of each row's one image given what stands before it, (B,). Labels as in `losses`; every
-        row's hold the image's words and nothing else.
-        """
-        targets = labels[:, 1:]
-        is_image = targets >= self.vocabulary.image_token_offset
-        hidden = self.hidden(input_ids, **kwargs)[:, :-1][is_image]
-        words = targets[is_image] - self.vocabulary.image_token_offset
-        cells = torch.arange(self.vocabulary.num_cells, device=words.device).repeat(len(labels))
-        codes = words % self.vocabulary.codebook_size
-        nll = nn.functional.cross_entropy(self.image_logits(hidden, cells).float(), codes, reduction="none")
-        return -nll.reshape(len(labels), self.vocabulary.num_cells).sum(1)
-
     def full_tables(self) -> tuple[Tensor, Tensor | None]:
         """Input rows and output rows (None where tied) of all words, text then image: (words, D)."""
         rows = torch.cat([self.decoder.get_input_embeddings().weight, self.image_table.full_rows()])

@@ -16,4 +16,3 @@ class Task:
 REPORT = Task("report", ("Write the report.", "Describe this radiograph.", "Give findings and impression."))
 SUMMARY = Task("summary", ("Summarise in one line.", "What does it show?"))
 DRAW = Task("draw", ("Draw:", "Draw a radiograph:"))
-DRAW_PART = Task("draw part", ("Draw, among others:",))  # the text names some of what the image shows

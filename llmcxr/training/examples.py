@@ -8,8 +8,8 @@ requests is dropped, so that the model also learns the image without its text, w
 Salimans 2022).
 
 What a request decides of an image, a side or a zone, is some nats of the hundreds that the image has. So that
-it counts, codes already drawn are hidden from some drawings, which then must look at the request; images are
-told from mistaken requests (`contrast_pair`); and, once reading is learnt, `reading_share` gives both time.
+it counts, codes already drawn are hidden from some drawings, which then must look at the request; and an
+example may carry its `layout`, from which the model is told where things are (llmcxr.model.layout).
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from torch import Tensor
 
 from llmcxr.data import Texts
 from llmcxr.model.unified import IGNORE_INDEX
-from llmcxr.prompts import DRAW, DRAW_PART, REPORT, SUMMARY, Encoder
+from llmcxr.prompts import DRAW, REPORT, SUMMARY, Encoder
 from llmcxr.reports import to_text
-from llmcxr.training.mistakes import mistake, sentences_to_mistake
 
 Turn = tuple[list[int], list[int]]  # prompt, response
 
@@ -37,8 +36,6 @@ class ExampleConfig:
     questions_per_study: int = 3  # at most
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
     hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are hidden
-    sentence_share: float = 0.3  # share of contrasts (training.contrast_weight) about one sentence
-    all_hidden_share: float = 0.5  # share of contrasts in which all codes are hidden
     reading_share: float = 1.0  # share of studies that are also read
     max_length: int = 512  # longer examples are left out
 
@@ -48,8 +45,6 @@ class ExampleConfig:
             "summary_share",
             "report_as_request",
             "hiding_share",
-            "sentence_share",
-            "all_hidden_share",
             "reading_share",
         ):
             if not 0 <= getattr(self, name) <= 1:
@@ -88,31 +83,6 @@ def drawing_example(
         is_hidden = rng.random(codes.size) < rng.random()
         hidden = tuple(1 + np.flatnonzero(is_hidden))  # behind boi
     return Example([], [(encoder.prompt(instruction, text=request), encoder.image(codes))], hidden=hidden)
-
-
-def contrast_pair(
-    encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
-) -> tuple[Example, Example] | None:
-    """The image after its own request and after one that is mistaken in a word, or None.
-
-    In part of them all codes are hidden: what the request decides must then be known from its words alone.
-    In part the request is one sentence of the report, where it is plain which word belongs to which finding.
-    """
-    text, task = texts.request, DRAW
-    if texts.report and rng.random() < config.sentence_share:
-        sentences = sentences_to_mistake(f"{texts.report.findings} {texts.report.impression}")
-        if sentences:
-            text, task = _pick(sentences, rng), DRAW_PART
-    mistaken = mistake(text, rng)
-    if mistaken is None:
-        return None
-    instruction, image = _pick(task.instructions, rng), encoder.image(codes)
-    hidden = tuple(range(1, codes.size + 1)) if rng.random() < config.all_hidden_share else ()
-    own, other = (
-        Example([], [(encoder.prompt(instruction, text=one), image)], hidden=hidden)
-        for one in (text, mistaken)
-    )
-    return own, other
 
 
 def reading_example(

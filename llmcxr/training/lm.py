@@ -64,8 +64,6 @@ class LMTrainingConfig:
     gradient_clip: float = 1.0
     image_weight: float = 1.0  # of the mean loss per image word
     text_weight: float = 1.5  # of the mean loss per text word
-    contrast_weight: float = 0.0  # of telling a drawing's own request from a mistaken one
-    contrast_begins: int = 0  # at this step: it doubles the time of a step, and a chest comes first
     max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
     log_every: int = 50
     validate_every: int = 500
@@ -157,7 +155,6 @@ def run(config: LMRun) -> Path:
     as_predicted = replace(
         config,
         examples=replace(config.examples, hiding_share=0.0, reading_share=1.0),
-        training=replace(config.training, contrast_begins=0),
     )
     held_out = StepExamples(validation, validation_store, encoder, as_predicted, num_items=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
@@ -183,70 +180,26 @@ def run(config: LMRun) -> Path:
     return directory.path / "model"
 
 
-_SUMS = (
-    "image_nll",
-    "num_image",
-    "text_nll",
-    "num_text",
-    "drawn_layout",
-    "num_drawn",
-    "read_layout",
-    "num_read",
-)
-
-
 class ResponseLoss(nn.Module):
-    """What the Trainer trains: the weighted mean losses of both directions, of where findings are (`layout`,
-    with `layout_heads`), and the contrast of requests.
+    """What the Trainer trains: the weighted mean losses of both directions, and of where findings are."""
 
-    The contrast is -log sigmoid(log p(image | its request) - log p(image | a mistaken one)): what all images
-    share cancels, so the little that the request decides (a side, a size) weighs more than in the likelihood,
-    where it is some nats of hundreds. As in CCA (Chen et al. 2024), without its reference model, since the
-    likelihood is trained beside it. Mistaken means one word changed: against another study's request, which
-    differs in much more, the contrast is won without knowing any side.
-    """
-
-    def __init__(
-        self,
-        model: UnifiedModel,
-        training: LMTrainingConfig,
-        layout: LayoutConfig | None = None,
-        layout_heads: LayoutHeads | None = None,
-    ) -> None:
+    def __init__(self, model: UnifiedModel, config: LMRun, layout_heads: LayoutHeads | None) -> None:
         super().__init__()
         self.model, self.layout_heads = model, layout_heads
-        self.weights, self.layout = training, layout or LayoutConfig()
+        self.terms = (
+            (config.training.image_weight, "image_nll", "num_image"),
+            (config.training.text_weight, "text_nll", "num_text"),
+            (config.layout.drawn, "drawn_layout", "num_drawn"),
+            (config.layout.read, "read_layout", "num_read"),
+        )
 
-    def forward(
-        self,
-        own: dict[str, Tensor] | None = None,
-        mistaken: dict[str, Tensor] | None = None,
-        **directions: dict[str, Tensor],
-    ) -> dict[str, Tensor]:
-        weights, sums = self.weights, dict.fromkeys(_SUMS, torch.tensor(0.0))
+    def forward(self, **directions: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss, and the sums and counts that it is the weighted mean of."""
+        sums = {name: torch.tensor(0.0) for _, *names in self.terms for name in names}
         for batch in directions.values():
             for name, value in self._losses(**batch).items():
                 sums[name] = sums[name].to(value.device) + value
-        loss = sum(
-            weight * sums[name] / sums[count].clamp(min=1)
-            for weight, name, count in (
-                (weights.image_weight, "image_nll", "num_image"),
-                (weights.text_weight, "text_nll", "num_text"),
-                (self.layout.drawn, "drawn_layout", "num_drawn"),
-                (self.layout.read, "read_layout", "num_read"),
-            )
-        )
-        if own is not None:
-            right = self.model.image_log_probabilities(**own)
-            wrong = self.model.image_log_probabilities(**mistaken)
-            contrast = -nn.functional.logsigmoid(right - wrong)
-            nll = -right.mean() / self.model.vocabulary.num_cells
-            share = len(right) / max(1, len(directions.get("drawing", own)["input_ids"]))
-            loss = loss + share * (weights.image_weight * nll + weights.contrast_weight * contrast.mean())
-            sums |= {
-                "contrast": contrast.sum(),
-                "num_contrast": torch.tensor(len(right), device=right.device),
-            }
+        loss = sum(weight * sums[name] / sums[count].clamp(min=1) for weight, name, count in self.terms)
         return {"loss": loss, **sums}
 
     def _losses(
@@ -291,7 +244,7 @@ class _LMTrainer(Trainer):
         )
         self.run_config, self.directory = config, directory
         super().__init__(
-            model=ResponseLoss(model, training, config.layout, _layout_heads(config, model, examples)),
+            model=ResponseLoss(model, config, _layout_heads(config, model, examples)),
             args=arguments,
             train_dataset=examples,
             data_collator=examples.collate,
@@ -398,14 +351,8 @@ def validate(model: ResponseLoss, held_out: StepExamples, batch_size: int = 16) 
         for name, value in model(**batch).items():
             sums[name] = sums.get(name, 0.0) + float(value)
     model.train(was_training)
-    counts = {
-        "image_nll": "num_image",
-        "text_nll": "num_text",
-        "drawn_layout": "num_drawn",
-        "read_layout": "num_read",
-        "contrast": "num_contrast",
-    }
-    return {name: sums[name] / sums[count] for name, count in counts.items() if sums.get(count)}
+    means = ((name, count) for _, name, count in model.terms if sums.get(count))
+    return {name: sums[name] / sums[count] for name, count in means}
 
 
 def _layout_heads(config: LMRun, model: UnifiedModel, examples: StepExamples) -> LayoutHeads | None:

@@ -18,7 +18,6 @@ from llmcxr.prompts import Encoder
 from llmcxr.training.examples import (
     Example,
     collate,
-    contrast_pair,
     drawing_example,
     reading_example,
     shorten,
@@ -79,19 +78,14 @@ class StepExamples(TorchDataset):
         shortened = {name: shorten(one, longest) for name, one in asked.items()}
         examples = {name: one for name, one in shortened.items() if one.turns}
         self._tell_once_if(len(examples) < len(asked))
-        training = self.config.training
-        if training.contrast_weight and item >= training.contrast_begins * training.batch_size:
-            pair = contrast_pair(self.encoder, codes, texts, rng, settings)
-            if pair and max(map(len, pair)) <= longest:
-                examples |= dict(zip(("own", "mistaken"), pair, strict=True))
         return examples
 
     def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
-        """Keys drawing, reading, own, mistaken, each where there is an example of it."""
+        """Keys drawing and reading, each where there is an example of it."""
         offset, pad_id = self.encoder.vocabulary.image_token_offset, self.encoder.end_ids[-1]
         named = {
             name: [examples[name] for examples in items if name in examples]
-            for name in ("drawing", "reading", "own", "mistaken")
+            for name in ("drawing", "reading")
         }
         batch = {name: collate(examples, offset, pad_id) for name, examples in named.items() if examples}
         longest = self.config.examples.max_length

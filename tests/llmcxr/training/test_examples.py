@@ -13,7 +13,6 @@ from llmcxr.training.examples import (
     Example,
     ExampleConfig,
     collate,
-    contrast_pair,
     drawing_example,
     reading_example,
     shorten,
@@ -26,7 +25,6 @@ TEXTS = Texts(
     (Question("Is there a pneumothorax?", "No."), Question("Which side?", "On the right.", "location")),
 )
 ALWAYS = ExampleConfig(condition_dropout=0, summary_share=1, report_as_request=0, hiding_share=0)
-BLIND = ExampleConfig(all_hidden_share=1)
 
 
 @pytest.fixture(scope="module")
@@ -97,20 +95,18 @@ def test_turns_are_computed_as_if_each_stood_alone(codes, template):
 
 @torch.no_grad()
 def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes):
-    own, other = contrast_pair(bundle.encoder, codes, TEXTS, np.random.default_rng(0), BLIND)
-    model, start = bundle.model, len(own.turns[0][0]) + 1
-    batch = batch_of(bundle, own)
-    assert batch["is_hidden"][0, start:-1].all() and batch["is_hidden"].sum() == codes.size
-    assert own.turns[0][1] == other.turns[0][1] and own.turns[0][0] != other.turns[0][0]
-
-    def before_last_code(example):
-        batch = batch_of(bundle, example)
+    def before_last_code(codes, texts):
+        drawing = drawing_example(bundle.encoder, codes, texts, np.random.default_rng(0), ALWAYS)
+        batch = batch_of(bundle, replace(drawing, hidden=tuple(range(1, codes.size + 1))))
+        start = len(drawing.turns[0][0]) + 1
+        assert batch["is_hidden"][0, start:-1].all() and batch["is_hidden"].sum() == codes.size
         batch.pop("labels")
-        return model.hidden(**batch)[0, -3]
+        return bundle.model.hidden(**batch)[0, -3]
 
-    recoded = contrast_pair(bundle.encoder, 11 - codes, TEXTS, np.random.default_rng(0), BLIND)[0]
-    torch.testing.assert_close(before_last_code(own), before_last_code(recoded))
-    assert not torch.allclose(before_last_code(own), before_last_code(other))
+    blind = before_last_code(codes, TEXTS)
+    torch.testing.assert_close(blind, before_last_code(11 - codes, TEXTS))
+    other = replace(TEXTS, request="Large left pleural effusion.")
+    assert not torch.allclose(blind, before_last_code(codes, other))
 
 
 @torch.no_grad()
@@ -124,16 +120,6 @@ def test_hidden_codes_are_still_to_be_drawn(bundle, codes):
     assert min(counts) < codes.size / 2 < max(counts) <= codes.size
     labels = batch_of(bundle, drawings[int(np.argmax(counts))])["labels"][0]
     assert (bundle.model.vocabulary.to_codes(labels[labels != IGNORE_INDEX].numpy()) == codes).all()
-
-
-@torch.no_grad()
-def test_image_log_probabilities_are_the_loss_row_by_row(bundle, codes):
-    rng = np.random.default_rng(0)
-    drawings = [drawing_example(bundle.encoder, one, TEXTS, rng, ALWAYS) for one in (codes, 11 - codes)]
-    batch = batch_of(bundle, *drawings)
-    rows = bundle.model.image_log_probabilities(**batch)
-    torch.testing.assert_close(-rows.sum(), losses_of(bundle, *drawings)["image_nll"])
-    torch.testing.assert_close(-rows[0], losses_of(bundle, drawings[0])["image_nll"], rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("template", ["compact", "alpaca"])

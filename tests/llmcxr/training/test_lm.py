@@ -9,15 +9,12 @@ from PIL import Image
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from llmcxr import CXR
-from llmcxr.data import Texts
 from llmcxr.errors import UserError
 from llmcxr.model.directory import load
 from llmcxr.model.unified import LMConfig
 from llmcxr.training.encoding import EncodingConfig
-from llmcxr.training.examples import ExampleConfig, collate, contrast_pair
-from llmcxr.training.lm import LayoutConfig, LMRun, LMTrainingConfig, ResponseLoss, rate_factor, run
+from llmcxr.training.lm import LayoutConfig, LMRun, LMTrainingConfig, rate_factor, run
 from llmcxr.vocabulary import train_text_tokenizer
-from tests.llmcxr.model.tiny import tiny_bundle
 from tests.processes import free_port, join
 from vqgan import VQGAN, VQGANConfig
 
@@ -113,57 +110,13 @@ def test_a_missing_tokenizer_is_named(tmp_path):
         run(tiny_run(tmp_path / "nowhere", tmp_path / "run", tmp_path))
 
 
-def test_a_run_goes_on_from_a_model_and_reports_its_contrast(tokenizer_dir, tmp_path):
+def test_a_run_goes_on_from_a_model(tokenizer_dir, tmp_path):
     first = tiny_run(tokenizer_dir, tmp_path / "first", tmp_path)
     run(first)
-    second = tiny_run(tokenizer_dir, tmp_path / "second", tmp_path, contrast_weight=5.0)
+    second = tiny_run(tokenizer_dir, tmp_path / "second", tmp_path)
     second.model = LMConfig(start=str(tmp_path / "first" / "compact"))
     run(second)
-    lines = [json.loads(line) for line in (tmp_path / "second" / "metrics.jsonl").read_text().splitlines()]
-    contrast = [line["contrast"] for line in lines if line["kind"] == "validation"]
-    assert len(contrast) == 2 and all(0.4 < value < 1.0 for value in contrast)  # log 2 is chance
-
-
-def test_the_contrast_begins_at_its_step(tokenizer_dir, tmp_path):
-    run(tiny_run(tokenizer_dir, tmp_path / "without", tmp_path))
-    run(tiny_run(tokenizer_dir, tmp_path / "late", tmp_path, contrast_weight=5.0, contrast_begins=3))
-    without, late = losses(tmp_path / "without"), losses(tmp_path / "late")
-    assert [late[step] for step in (1, 2, 3)] == pytest.approx([without[step] for step in (1, 2, 3)])
-    assert all(late[step] > without[step] + 0.5 for step in (4, 5, 6))
-
-
-def test_the_contrast_teaches_to_tell_a_request_from_a_mistaken_one():
-    bundle = tiny_bundle()
-    codes = np.arange(bundle.model.vocabulary.num_cells).reshape(bundle.model.vocabulary.grid) % 12
-    sided = [(codes, "Left pacemaker."), (11 - codes, "Right pacemaker.")]
-    offset, pad_id = bundle.encoder.vocabulary.image_token_offset, bundle.encoder.end_ids[-1]
-    rng, config = np.random.default_rng(0), ExampleConfig()
-    pairs = [
-        contrast_pair(bundle.encoder, one, Texts(None, text, ()), rng, config) for one, text in sided * 4
-    ]
-    own, mistaken = (collate(examples, offset, pad_id) for examples in zip(*pairs, strict=True))
-    loss = ResponseLoss(bundle.model.train(), LMTrainingConfig(contrast_weight=1.0))
-    optimizer = torch.optim.AdamW(loss.parameters(), 0.01)
-    values = []
-    for _ in range(30):
-        outputs = loss(own=own, mistaken=mistaken, drawing=own)
-        optimizer.zero_grad()
-        outputs["loss"].backward()
-        optimizer.step()
-        values.append(float(outputs["contrast"] / outputs["num_contrast"]))
-    assert values[-1] < 0.1 < values[0] / 2
-
-
-def test_a_batch_of_nothing_but_contrasts_can_be_learnt_from():
-    bundle = tiny_bundle()
-    codes = np.zeros(bundle.model.vocabulary.grid, dtype=int)
-    pair = contrast_pair(
-        bundle.encoder, codes, Texts(None, "Left pacemaker.", ()), np.random.default_rng(0), ExampleConfig()
-    )
-    offset, pad_id = bundle.encoder.vocabulary.image_token_offset, bundle.encoder.end_ids[-1]
-    own, mistaken = (collate([one], offset, pad_id) for one in pair)
-    outputs = ResponseLoss(bundle.model, LMTrainingConfig(contrast_weight=1.0))(own=own, mistaken=mistaken)
-    assert outputs["loss"] > 0 and outputs["num_image"] == 0
+    assert losses(tmp_path / "second")[1] < losses(tmp_path / "first")[1]
 
 
 def test_a_run_is_told_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
@@ -254,9 +207,8 @@ def _train_a_share(rank, port, config):
 @pytest.mark.slow
 def test_two_processes_train_together_and_go_on(tokenizer_dir, tmp_path):
     for max_minutes in (1e-6, 0.0):  # the second goes on from the first's one step
-        config = tiny_run(
-            tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=max_minutes, contrast_weight=0.1
-        )
+        config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=max_minutes)
+        config.layout, config.examples.reading_share = LayoutConfig(drawn=1.0, read=1.0), 0.5
         torch.multiprocessing.spawn(_train_a_share, (free_port(), config), nprocs=2)
     assert sorted(losses(tmp_path / "run")) == [1, 2, 3, 4, 5, 6]
     assert CXR.from_pretrained(tmp_path / "run" / "model").draw("Normal chest.").image.shape == (32, 32)
