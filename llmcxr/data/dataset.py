@@ -26,7 +26,11 @@ class Texts:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What every source gives, by index from 0. `read` and `texts` are as cheap as the source allows."""
+    """What every source gives, by index from 0. `read` and `texts` are as cheap as the source allows.
+
+    One that knows where findings are may offer `salience(index, size)`, which weighs a tokenizer's pixels,
+    and `layout(index, grid)`, which a language model is told of a grid's cells; see PhantomDataset.
+    """
 
     def __len__(self) -> int: ...
 

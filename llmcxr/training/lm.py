@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -33,15 +32,14 @@ from llmcxr.files import check_writable, telling_write_failures
 from llmcxr.image_statistics import read_summary
 from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.growth import deepen
-from llmcxr.model.layout import READ_FROM, LayoutHeads
-from llmcxr.model.unified import IGNORE_INDEX, LMConfig, UnifiedModel
+from llmcxr.model.layout import LayoutHeads
+from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.reports import to_text
 from llmcxr.teachers import read_teachers
 from llmcxr.training.encoding import EncodingConfig, encode_dataset, find_ranks
-from llmcxr.training.examples import (
-    ExampleConfig,
-)
+from llmcxr.training.examples import ExampleConfig
+from llmcxr.training.response_loss import ResponseLoss
 from llmcxr.training.step_examples import StepExamples
 from llmcxr.vocabulary import add_image_words, train_text_tokenizer
 from vqgan import VQGAN
@@ -178,40 +176,6 @@ def run(config: LMRun) -> Path:
         save(bundle, directory.path / "model")
     ranks.wait()  # none returns before the model is there
     return directory.path / "model"
-
-
-class ResponseLoss(nn.Module):
-    """What the Trainer trains: the weighted mean losses of both directions, and of where findings are."""
-
-    def __init__(self, model: UnifiedModel, config: LMRun, layout_heads: LayoutHeads | None) -> None:
-        super().__init__()
-        self.model, self.layout_heads = model, layout_heads
-        self.terms = (
-            (config.training.image_weight, "image_nll", "num_image"),
-            (config.training.text_weight, "text_nll", "num_text"),
-            (config.layout.drawn, "drawn_layout", "num_drawn"),
-            (config.layout.read, "read_layout", "num_read"),
-        )
-
-    def forward(self, **directions: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss, and the sums and counts that it is the weighted mean of."""
-        sums = {name: torch.tensor(0.0) for _, *names in self.terms for name in names}
-        for batch in directions.values():
-            for name, value in self._losses(**batch).items():
-                sums[name] = sums[name].to(value.device) + value
-        loss = sum(weight * sums[name] / sums[count].clamp(min=1) for weight, name, count in self.terms)
-        return {"loss": loss, **sums}
-
-    def _losses(
-        self, input_ids: Tensor, labels: Tensor, layout: Tensor | None = None, **kwargs: Tensor
-    ) -> dict[str, Tensor]:
-        states = self.model.layers(input_ids, **kwargs)
-        losses = self.model.losses(states[-1], labels)
-        if layout is not None:
-            is_image = input_ids >= self.model.vocabulary.image_token_offset
-            is_response = labels != IGNORE_INDEX
-            losses |= self.layout_heads.losses(states[READ_FROM], is_image, is_response, layout)
-        return losses
 
 
 class _LMTrainer(Trainer):
