@@ -49,7 +49,7 @@ install: $(VENV)/.installed  ## the package and what it needs, in .venv
 demo: $(VENV)/.installed  ## draw, read, answer and score with the embedded model; writes runs/demo
 	$(BIN)/llmcxr demo --out runs/demo $(DEMO)
 
-demo-train: $(VENV)/.installed  ## train the whole thing from scratch on the phantom, about half an hour on two cores
+demo-train: $(VENV)/.installed  ## train the whole thing from scratch on the phantom, twenty minutes on two cores
 	$(BIN)/llmcxr train configs/tokenizer/demo.yaml
 	$(BIN)/llmcxr train configs/lm/demo.yaml
 	$(BIN)/llmcxr curves runs/demo-train/tokenizer runs/demo-train/lm --out runs/demo-train/curves.png
