@@ -43,8 +43,7 @@ def masks(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
         if finding.name == "cardiomegaly":
             parts[finding.name] = parts["heart"]
         elif finding.name == "mediastinal widening":
-            t = chest.anatomy.t(chest.grid.v)
-            parts[finding.name] = parts["mediastinum"] & (t > 0.05) & (t < 0.45)
+            parts[finding.name] = _widened(chest)
         else:
             parts[finding.name] = layers[finding.name].cover > 0.5
     return parts
@@ -58,7 +57,7 @@ def _part_masks(chest: Chest) -> dict[str, np.ndarray]:
         "right lung": chest.lungs[0] > 0.5,
         "left lung": chest.lungs[1] > 0.5,
         "heart": chest.heart_cover > 0.5,
-        "mediastinum": (chest.mediastinum_cover > 0.5) & (t > -0.05) & (t < chest.anatomy.dome_t[0]),
+        "mediastinum": _mediastinum(chest),
         "right diaphragm": chest.diaphragms[0] > 0.5,
         "left diaphragm": chest.diaphragms[1] > 0.5,
         "aorta": aorta,
@@ -70,6 +69,17 @@ def _part_masks(chest: Chest) -> dict[str, np.ndarray]:
         "clavicles": chest.clavicles > 0.4,
         "scapulae": chest.scapulae > 0.2,
     }
+
+
+def _mediastinum(chest: Chest) -> np.ndarray:
+    t = chest.anatomy.t(chest.grid.v)
+    return (chest.mediastinum_cover > 0.5) & (t > -0.05) & (t < chest.anatomy.dome_t[0])
+
+
+def _widened(chest: Chest) -> np.ndarray:
+    """The part of the mediastinum that mediastinal widening widens."""
+    t = chest.anatomy.t(chest.grid.v)
+    return _mediastinum(chest) & (t > 0.05) & (t < 0.45)
 
 
 def points(case: PhantomCase) -> dict[str, tuple[float, float]]:
@@ -162,13 +172,11 @@ def layout(case: PhantomCase, grid: tuple[int, int]) -> np.ndarray:
     chest = build_chest(case, side)
     covers = {name: layer.cover for name, layer in build_layers(chest).items()}
     if case.find("mediastinal widening"):
-        covers["mediastinal widening"] = masks(case, side)["mediastinal widening"]
+        covers["mediastinal widening"] = _widened(chest)
     result = np.zeros((len(FINDINGS), rows, columns), np.float32)
-    for number, name in enumerate(FINDINGS):
-        if name == "cardiomegaly":
-            result[number] = _cells(chest.heart_cover, grid).mean((1, 3))
-        elif name in covers:
-            result[number] = _cells(covers[name], grid).max((1, 3))
+    for name, cover in covers.items():
+        result[FINDINGS.index(name)] = _cells(cover, grid).max((1, 3))
+    result[FINDINGS.index("cardiomegaly")] = _cells(chest.heart_cover, grid).mean((1, 3))
     return result
 
 
