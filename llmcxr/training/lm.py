@@ -152,6 +152,7 @@ def run(config: LMRun) -> Path:
     examples = StepExamples(dataset, store, encoder, config)
     as_predicted = replace(
         config,
+        dataset=config.validation,
         examples=replace(config.examples, hiding_share=0.0, reading_share=1.0),
     )
     held_out = StepExamples(validation, validation_store, encoder, as_predicted, num_items=len(validation))
