@@ -1,6 +1,6 @@
 """python generate.py image TEXT | report IMAGE... | answer IMAGE QUESTION   (the same under `llmcxr`)"""
 
-from llmcxr.cli import generate
+from llmcxr.cli.app import generate
 
 if __name__ == "__main__":
     generate()

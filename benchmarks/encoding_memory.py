@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from llmcxr.data.code_store import CodeStore
+from llmcxr.codes.store import CodeStore
 from vqgan import VQGAN, VQGANConfig
 
 SECONDS_BETWEEN = 0.25

@@ -38,8 +38,8 @@ def generate(n: int, size: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def measure_ours(n: int, size: int) -> dict:
-    from llmcxr.evaluation.image_metrics.features import extract, open_extractor
-    from llmcxr.evaluation.image_metrics.frechet import frechet_distance
+    from llmcxr.metrics.images.features import extract, open_extractor
+    from llmcxr.metrics.images.frechet import frechet_distance
 
     extractor = open_extractor("classifier")
     start, cpu = time.perf_counter(), time.process_time()
@@ -59,7 +59,7 @@ def measure_plain(n: int, size: int) -> dict:
     import torch
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    from llmcxr.evaluation.image_metrics.features import open_extractor
+    from llmcxr.metrics.images.features import open_extractor
 
     extractor = open_extractor("classifier")
 

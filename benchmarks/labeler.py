@@ -14,8 +14,8 @@ import time
 import numpy as np
 
 from llmcxr.data import open_dataset
-from llmcxr.evaluation.chexpert import label_chexpert
-from llmcxr.evaluation.labeler import clear_cache
+from llmcxr.labeler.chexpert import label_chexpert
+from llmcxr.labeler.rules import clear_cache
 from llmcxr.records import Report
 
 NUM_REPORTS, NUM_REPEATS = 4000, 3

@@ -15,8 +15,8 @@ from collections import Counter
 import numpy as np
 
 from llmcxr.data.phantom import PhantomDataset
-from llmcxr.evaluation.scores import agreement
 from llmcxr.measure import measure_cardiothoracic_ratio
+from llmcxr.metrics.scores import agreement
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from llmcxr.bench.timing import Row, count_flops, measure, measure_peak, table, write_rows
-from llmcxr.data.code_store import CodeStore
+from llmcxr.codes.store import CodeStore
 from vqgan import VQGAN, VQGANConfig
 
 NUM_IMAGES = 64

@@ -1,6 +1,6 @@
 """python -m llmcxr: the same as the program `llmcxr`."""
 
-from llmcxr.cli import main
+from llmcxr.cli.app import main
 
 if __name__ == "__main__":
     main()

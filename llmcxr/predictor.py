@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from llmcxr.common.terminal import progress
 from llmcxr.records import Report
-from llmcxr.terminal import progress
 
 PIECE = 64  # asked for at once, as many as our model decodes at once
 
@@ -88,3 +88,8 @@ def ask_in_pieces(what: str, ask: Callable[..., Sequence], *lists: Sequence) -> 
             results += piece
             advance(len(piece))
     return results
+
+
+def flat(drawn: Sequence) -> list:
+    """One drawing per request, whether the predictor gives them bare or in lists of one."""
+    return [result[0] if isinstance(result, list | tuple) else result for result in drawn]

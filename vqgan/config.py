@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from vqgan.foreign.taming.networks import TamingConfig
 from vqgan.layers import NetworkShape, Stride
-from vqgan.simvq import SimVQConfig
-from vqgan.taming.networks import TamingConfig
-from vqgan.taming.quantizer import TamingCodebookConfig
-from vqgan.vq import VQConfig
+from vqgan.quantizers.simvq import SimVQConfig
+from vqgan.quantizers.taming import TamingCodebookConfig
+from vqgan.quantizers.vq import VQConfig
 
 # The settings that each choice uses, beside image_size, cell_height and cell_width.
 ARCHITECTURES = {

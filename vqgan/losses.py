@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vqgan.lpips import LPIPS
+from vqgan.foreign.lpips import LPIPS
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def clinical_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwor
     """Mean over images of the squared distance ||phi(x) - phi(x_hat)||^2 of their pooled features.
 
     The clinical information-preserving loss of LLM-CXR (Lee et al. 2023, arXiv 2305.11490), which weighs it
-    100 with phi of a torchxrayvision DenseNet-121 (`vqgan.densenet`). Judge with another network than phi.
+    100 with phi of a torchxrayvision DenseNet-121 (`foreign.densenet`). Judge with another network than phi.
     """
     with torch.no_grad():
         targets = network.embed(images)

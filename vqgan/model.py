@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from vqgan import storage
 from vqgan.config import VQGANConfig
-from vqgan.fsq import FSQ
+from vqgan.foreign.taming.networks import TamingDecoder, TamingEncoder
 from vqgan.layers import Decoder, Encoder
-from vqgan.quantizer import Quantizer
+from vqgan.quantizers.fsq import FSQ
+from vqgan.quantizers.quantizer import Quantizer
+from vqgan.quantizers.simvq import SimVQ
+from vqgan.quantizers.taming import TamingQuantizer
+from vqgan.quantizers.vq import VQ
 from vqgan.shipped import find_directory
-from vqgan.simvq import SimVQ
-from vqgan.taming.networks import TamingDecoder, TamingEncoder
-from vqgan.taming.quantizer import TamingQuantizer
-from vqgan.vq import VQ
 
 
 def build_quantizer(config: VQGANConfig) -> Quantizer:

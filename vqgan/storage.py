@@ -57,7 +57,8 @@ def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config,
     if directory.is_file():
         raise ValueError(
             f"{directory}: expected an image tokenizer directory, found a file; make one of a "
-            "taming-transformers or LLM-CXR checkpoint: python -m vqgan.convert from-taming CKPT YAML OUT"
+            "taming-transformers or LLM-CXR checkpoint: "
+            "python -m vqgan.foreign.convert from-taming CKPT YAML OUT"
         )
     config_file, weights_file = directory / CONFIG_FILE, directory / WEIGHTS_FILE
     for file in (config_file, weights_file):

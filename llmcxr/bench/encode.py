@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from llmcxr.bench.timing import Row, compare, count_flops, interleave, measure_peak
-from llmcxr.errors import UserError
+from llmcxr.common.errors import UserError
 from vqgan import VQGAN, VQGANConfig
-from vqgan.taming.names import to_taming_weights
-from vqgan.taming.networks import TamingConfig
+from vqgan.foreign.taming.names import to_taming_weights
+from vqgan.foreign.taming.networks import TamingConfig
 
 IMAGE_SIZE = 256
 CXR_F16 = {"levels": (8, 8, 8, 8), "stem_channels": 48, "grid_channels": 192, "grid_blocks": 3}

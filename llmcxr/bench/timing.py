@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from llmcxr.files import replacing
+from llmcxr.common.files import replacing
 
 Work = Callable[[], object]
 

@@ -13,11 +13,11 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from llmcxr import dicom
+from llmcxr.common.errors import UserError
+from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import StudyDataset, keep_split
-from llmcxr.data.rejections import Rejections
-from llmcxr.dicom.header import get_number, get_text
-from llmcxr.errors import UserError
+from llmcxr.images import dicom
+from llmcxr.images.dicom.header import get_number, get_text
 from llmcxr.records import Radiograph, Study, split_by_patient
 
 

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from llmcxr.common.errors import UserError
+from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import StudyDataset, Texts, keep_split
-from llmcxr.data.rejections import Rejections
 from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
-from llmcxr.errors import UserError
 from llmcxr.records import Label, LesionBox, Question, Radiograph, Study, split_by_patient
 from llmcxr.reports import FINDING_OF_NIH_LABEL, SEXES, capitalise, describe_circumstances, describe_labels
 

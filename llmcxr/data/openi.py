@@ -24,10 +24,10 @@ from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+from llmcxr.common.errors import UserError
+from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import StudyDataset, keep_split
-from llmcxr.data.rejections import Rejections
 from llmcxr.data.tables import find_files, parse_sex, parse_view, read_table
-from llmcxr.errors import UserError
 from llmcxr.records import Label, Radiograph, Report, Study, split_by_patient
 
 REPORTS = "NLMCXR_reports.tgz"

@@ -9,8 +9,8 @@ import typing
 from collections.abc import Callable
 from importlib import import_module
 
+from llmcxr.common.errors import UserError
 from llmcxr.data.dataset import Dataset
-from llmcxr.errors import UserError
 from llmcxr.records import SPLITS
 
 # kind: (module, callable that opens it). A kind that reads files takes its path first; the other parameters
@@ -19,7 +19,7 @@ KINDS = {
     "phantom": ("llmcxr.data.phantom", "PhantomDataset"),
     "nih": ("llmcxr.data.nih", "open_nih"),
     "openi": ("llmcxr.data.openi", "open_openi"),
-    "folder": ("llmcxr.data.folder", "open_folder"),
+    "folder": ("llmcxr.data.csv", "open_folder"),
     "dicom": ("llmcxr.data.dicom_folder", "open_dicom_folder"),
 }
 COMPUTED = ("phantom",)  # no path

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from llmcxr.dicom.header import VIEWS, parse_age
-from llmcxr.errors import UserError
+from llmcxr.common.errors import UserError
+from llmcxr.images.dicom.header import VIEWS, parse_age
 
 SPLIT_WORDS = {"train": "train", "test": "test"} | dict.fromkeys(
     ("val", "valid", "validate", "validation", "dev"), "validate"

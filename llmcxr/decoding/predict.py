@@ -22,10 +22,10 @@ import numpy as np
 import torch
 
 import llmcxr
-from llmcxr import images
+from llmcxr.common.errors import UserError
 from llmcxr.decoding import engine
 from llmcxr.decoding.sampling import Sampling, check_seed
-from llmcxr.errors import UserError
+from llmcxr.images import files as images
 from llmcxr.model.directory import Bundle, load, save
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
 from llmcxr.prompts import DRAW, REPORT, SUMMARY
@@ -67,7 +67,7 @@ class CXR:
 
     @property
     def teachers(self) -> dict[str, str]:
-        """Fingerprint -> name of the networks that may not judge this model, see llmcxr.teachers."""
+        """Fingerprint -> name of the networks that may not judge this model, see llmcxr.model.judges."""
         return self._bundle.teachers
 
     @property

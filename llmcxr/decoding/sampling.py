@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from llmcxr.errors import UserError
+from llmcxr.common.errors import UserError
 
 
 @dataclass(frozen=True)

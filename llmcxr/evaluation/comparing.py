@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset
-from llmcxr.errors import UserError
-from llmcxr.evaluation.intervals import bootstrap
-from llmcxr.evaluation.metric import Inputs, Metric
-from llmcxr.evaluation.significance import Comparison, compare
-from llmcxr.evaluation.systems import Predictions, gather
-from llmcxr.evaluation.tables import interval, markdown, number
+from llmcxr.metrics.intervals import bootstrap
+from llmcxr.metrics.metric import Inputs, Metric
+from llmcxr.metrics.significance import Comparison, compare
+from llmcxr.pages.tables import interval, markdown, number
+from llmcxr.systems import Predictions, gather
 
 
 def compare_systems(

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from llmcxr import images as image_files
 from llmcxr.data.phantom.case import FINDINGS
-from llmcxr.evaluation.chexpert import CHEXPERT_FINDINGS, label_chexpert
-from llmcxr.evaluation.image_metrics.features import FeatureExtractor, extract
-from llmcxr.evaluation.label_codes import to_codes
-from llmcxr.evaluation.labeler import label
-from llmcxr.evaluation.metric import Inputs
+from llmcxr.images import files as image_files
+from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS, label_chexpert
+from llmcxr.labeler.rules import label
+from llmcxr.labeler.states import to_codes
+from llmcxr.metrics.images.features import FeatureExtractor, extract
+from llmcxr.metrics.metric import Inputs
 from llmcxr.model.classifier import Classifier
 
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from llmcxr.errors import UserError
-from llmcxr.evaluation.chexpert import CHEXPERT_FINDINGS, label_chexpert
-from llmcxr.evaluation.intervals import bootstrap
-from llmcxr.evaluation.label_codes import CODES, to_codes
-from llmcxr.evaluation.labeler import clear_cache
-from llmcxr.evaluation.openi_tags import to_chexpert
-from llmcxr.evaluation.scores import detection, macro
+from llmcxr.common.errors import UserError
+from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS, label_chexpert
+from llmcxr.labeler.openi_tags import to_chexpert
+from llmcxr.labeler.rules import clear_cache
+from llmcxr.labeler.states import CODES, to_codes
+from llmcxr.metrics.intervals import bootstrap
+from llmcxr.metrics.scores import detection, macro
 from llmcxr.records import Label, Report
 
 PRESENT, UNCERTAIN, ABSENT = (CODES[state] for state in (Label.PRESENT, Label.UNCERTAIN, Label.ABSENT))

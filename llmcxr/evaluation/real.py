@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from llmcxr.evaluation.intervals import bootstrap
-from llmcxr.evaluation.labeler import label
-from llmcxr.evaluation.scores import detection, macro
+from llmcxr.labeler.rules import label
+from llmcxr.metrics.intervals import bootstrap
+from llmcxr.metrics.scores import detection, macro
 from llmcxr.predictor import Predictor
 from llmcxr.records import Label
 

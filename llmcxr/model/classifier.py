@@ -21,9 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import replacing
 from llmcxr.data.phantom.case import FINDINGS, ZONES
-from llmcxr.errors import UserError
-from llmcxr.files import replacing
 
 # What can be asked of a finding beyond its presence. A finding that is missing has no side or zone of its
 # own.

@@ -26,14 +26,14 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 import llmcxr
-from llmcxr.errors import UserError
-from llmcxr.files import check_writable, telling_write_failures
-from llmcxr.image_statistics import ImageSummary, read_summary, write_summary
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import check_writable, telling_write_failures
+from llmcxr.images.statistics import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
+from llmcxr.model.judges import read_teachers, write_teachers
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import TEMPLATES, Encoder
-from llmcxr.teachers import read_teachers, write_teachers
-from llmcxr.vocabulary import ImageVocabulary
+from llmcxr.prompts.vocabulary import ImageVocabulary
 from vqgan import VQGAN
 from vqgan.shipped import find_directory
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from llmcxr.vocabulary import ImageVocabulary
+from llmcxr.prompts.vocabulary import ImageVocabulary
 
 
 class FactoredImageTable(nn.Module):

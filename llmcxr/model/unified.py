@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, Cache, LlamaConfig
 
 from llmcxr.model.image_table import FactoredImageTable, FreeImageTable, ImageTable
-from llmcxr.vocabulary import ImageVocabulary
+from llmcxr.prompts.vocabulary import ImageVocabulary
 
 IGNORE_INDEX = -100
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcxr.vocabulary import ImageVocabulary
+from llmcxr.prompts.vocabulary import ImageVocabulary
 
 
 @dataclass(frozen=True)

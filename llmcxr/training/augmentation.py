@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vqgan import augmentation as placing
+from vqgan.training import augmentation as placing
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from llmcxr import config as run_config
+from llmcxr.codes.image_cache import cached_images, list_rejected
+from llmcxr.common import config as run_config
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import telling_write_failures
 from llmcxr.data import Rejections
 from llmcxr.data.dataset import Dataset
-from llmcxr.errors import UserError
-from llmcxr.files import telling_write_failures
 from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.records import Label
 from llmcxr.training.augmentation import AugmentationConfig, augment
-from llmcxr.training.classifier_targets import Targets, aurocs, choose_findings, classifier_loss
-from llmcxr.training.image_cache import cached_images, list_rejected
+from llmcxr.training.targets import Targets, aurocs, choose_findings, classifier_loss
 
 # What may differ in a run that goes on: for how long and where, not what it is of
 FREE_SETTINGS = ("run_dir", "cache_dir", "max_minutes", "threads", "device")

@@ -9,7 +9,7 @@ Salimans 2022).
 
 What a request decides of an image, a side or a zone, is some nats of the hundreds that the image has. So that
 it counts, codes already drawn are hidden from some drawings, which then must look at the request; and an
-example may carry its `layout`, from which the model is told where things are (llmcxr.model.layout).
+example may carry its `layout`, from which the model is told where things are (llmcxr.model.finding_maps).
 """
 
 from __future__ import annotations

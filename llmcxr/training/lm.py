@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,99 +25,28 @@ from transformers import (
     set_seed,
 )
 
-from llmcxr import config as run_config
+from llmcxr.codes.encode import encode_dataset, find_ranks
+from llmcxr.common import config as run_config
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import check_writable, telling_write_failures
 from llmcxr.data import Dataset, open_dataset
-from llmcxr.errors import UserError
-from llmcxr.files import check_writable, telling_write_failures
-from llmcxr.image_statistics import read_summary
+from llmcxr.images.statistics import read_summary
 from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
+from llmcxr.model.finding_maps import LayoutHeads
 from llmcxr.model.growth import deepen
-from llmcxr.model.layout import LayoutHeads
-from llmcxr.model.unified import LMConfig, UnifiedModel
+from llmcxr.model.judges import read_teachers
+from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
+from llmcxr.prompts.vocabulary import add_image_words, train_text_tokenizer
 from llmcxr.reports import to_text
-from llmcxr.teachers import read_teachers
-from llmcxr.training.encoding import EncodingConfig, encode_dataset, find_ranks
-from llmcxr.training.examples import ExampleConfig
+from llmcxr.training.lm_config import LMRun, LMTrainingConfig
 from llmcxr.training.response_loss import ResponseLoss
 from llmcxr.training.step_examples import StepExamples
-from llmcxr.vocabulary import add_image_words, train_text_tokenizer
 from vqgan import VQGAN
-from vqgan.muon import MuonAdamW
-from vqgan.run_directory import RunDirectory
+from vqgan.training.muon import MuonAdamW
+from vqgan.training.run_directory import RunDirectory
 
 TEXTS_FOR_BPE = 4000  # studies whose words the text tokenizer is trained on
-
-
-@dataclass
-class LMTrainingConfig:
-    steps: int = 10_000
-    batch_size: int = 8  # studies per process and step, each in both directions
-    learning_rate: float = 3e-3
-    muon_learning_rate: float = 0.0  # of the matrices inside the layers; 0 leaves them to AdamW
-    warmup_steps: int = 100
-    decay_share: float = 0.5  # of the steps, at the end: linear decay to a fiftieth
-    weight_decay: float = 0.05
-    betas: tuple[float, float] = (0.9, 0.95)
-    gradient_clip: float = 1.0
-    image_weight: float = 1.0  # of the mean loss per image word
-    text_weight: float = 1.5  # of the mean loss per text word
-    max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
-    log_every: int = 50
-    validate_every: int = 500
-    save_every: int = 500
-    mixed_precision: str = "no"  # "bf16" on a GPU
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.decay_share <= 1:
-            raise ValueError(f"decay_share must be between 0 and 1, got {self.decay_share}")
-
-
-@dataclass
-class LayoutConfig:
-    """Weights of telling which findings each cell of an image holds (llmcxr.model.layout); 0 = not told.
-
-    Other than 0 for datasets that know where findings are: phantom:.
-    """
-
-    drawn: float = 0.0  # before a cell is drawn
-    read: float = 0.0  # after a cell is read
-
-    def __post_init__(self) -> None:
-        if min(self.drawn, self.read) < 0:
-            raise ValueError(f"layout weights must be 0 or more, got {self.drawn} and {self.read}")
-
-    @property
-    def is_wanted(self) -> bool:
-        return self.drawn > 0 or self.read > 0
-
-
-@dataclass
-class LMRun:
-    """One run. `tokenizer` is an image tokenizer directory; the images are encoded with it once."""
-
-    kind: str = "lm"
-    dataset: str = "phantom:n=20000,seed=0"
-    validation: str = "phantom:n=64,seed=2,split=validate"
-    tokenizer: str = "runs/tokenizer-phantom/model"
-    run_dir: str = "runs/lm-phantom"
-    cache_dir: str = "runs/cache"
-    seed: int = 0
-    template: str = "compact"  # or "alpaca", for instruction-tuned models
-    model: LMConfig = field(default_factory=LMConfig)
-    encoding: EncodingConfig = field(default_factory=EncodingConfig)
-    examples: ExampleConfig = field(default_factory=ExampleConfig)
-    layout: LayoutConfig = field(default_factory=LayoutConfig)
-    training: LMTrainingConfig = field(default_factory=LMTrainingConfig)
-
-    def __post_init__(self) -> None:
-        if self.template not in TEMPLATES:
-            raise ValueError(f"template must be one of {', '.join(TEMPLATES)}, got {self.template!r}")
-        if self.layout.is_wanted and self.encoding.codings > 1:
-            raise ValueError(
-                f"layouts are of images as they are, and encoding.codings={self.encoding.codings} also shows "
-                "changed ones; set it to 1, or layout.drawn and layout.read to 0"
-            )
 
 
 def run(config: LMRun) -> Path:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
-from llmcxr.model.layout import READ_FROM, LayoutHeads
+from llmcxr.model.finding_maps import READ_FROM, LayoutHeads
 from llmcxr.model.unified import IGNORE_INDEX, UnifiedModel
-
-if TYPE_CHECKING:
-    from llmcxr.training.lm import LMRun
+from llmcxr.training.lm_config import LMRun
 
 
 class ResponseLoss(nn.Module):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
+from llmcxr.codes.store import CodeStore
+from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, find_frontal
-from llmcxr.data.code_store import CodeStore
-from llmcxr.errors import UserError
 from llmcxr.prompts import Encoder
 from llmcxr.training.examples import (
     Example,
@@ -22,9 +21,7 @@ from llmcxr.training.examples import (
     reading_example,
     shorten,
 )
-
-if TYPE_CHECKING:
-    from llmcxr.training.lm import LMRun
+from llmcxr.training.lm_config import LMRun
 
 RATED_STUDIES = 256  # that tell how often findings cover a cell
 logger = logging.getLogger(__name__)

@@ -15,17 +15,17 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from llmcxr import config as run_config
+from llmcxr.codes.image_cache import cached_images, list_rejected
+from llmcxr.common import config as run_config
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import telling_write_failures
 from llmcxr.data import Rejections, open_dataset
-from llmcxr.errors import UserError
-from llmcxr.files import telling_write_failures
-from llmcxr.image_statistics import ImageSummary, summarise_images, write_summary
-from llmcxr.teachers import fingerprint, read_teachers, write_teachers
-from llmcxr.training.image_cache import cached_images, list_rejected
-from vqgan.densenet import DenseNetFeatures
+from llmcxr.images.statistics import ImageSummary, summarise_images, write_summary
+from llmcxr.model.judges import fingerprint, read_teachers, write_teachers
+from vqgan.foreign.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
-from vqgan.run_directory import ResumeError
-from vqgan.training import SetupError, TrainingConfig, check_run, train
+from vqgan.training.run_directory import ResumeError
+from vqgan.training.tokenizer import SetupError, TrainingConfig, check_run, train
 
 logger = logging.getLogger(__name__)
 

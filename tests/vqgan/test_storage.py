@@ -6,7 +6,7 @@ import torch
 
 from tests.vqgan.test_model import build
 from vqgan import VQGAN, VQGANConfig
-from vqgan.taming.networks import TamingConfig
+from vqgan.foreign.taming.networks import TamingConfig
 
 
 def saved(directory: Path, **settings) -> VQGAN:
@@ -171,5 +171,5 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str, messag
 
 def test_a_foreign_checkpoint_is_sent_to_the_import(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
-    with pytest.raises(ValueError, match=r"last.ckpt: .*found a file; .*vqgan.convert from-taming"):
+    with pytest.raises(ValueError, match=r"last.ckpt: .*found a file; .*vqgan.foreign.convert from-taming"):
         VQGAN.from_pretrained(tmp_path / "last.ckpt")

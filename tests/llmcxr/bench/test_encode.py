@@ -5,8 +5,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from llmcxr.cli import app
-from llmcxr.errors import UserError
+from llmcxr.cli.app import app
+from llmcxr.common.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from llmcxr import dicom
+from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
-from llmcxr.errors import UserError
+from llmcxr.images import dicom
 
 IMAGE = np.random.default_rng(0).random((40, 40), dtype=np.float32)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, Texts, open_dataset
 from llmcxr.data.opening import KINDS, _parse
-from llmcxr.errors import UserError
 
 
 def test_a_name_is_taken_apart():

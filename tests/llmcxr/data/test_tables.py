@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from llmcxr.common.errors import UserError
 from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
-from llmcxr.errors import UserError
 
 
 def test_cells_are_stripped_and_missing_ones_empty(tmp_path):

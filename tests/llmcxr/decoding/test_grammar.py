@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcxr.decoding.grammar import ImageGrammar
-from llmcxr.vocabulary import ImageVocabulary
+from llmcxr.prompts.vocabulary import ImageVocabulary
 
 TEXT_WORDS = 20  # boi and eoi among them
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from llmcxr.common.errors import UserError
 from llmcxr.decoding import engine
 from llmcxr.decoding.predict import CXR
-from llmcxr.errors import UserError
 from llmcxr.prompts import REPORT
 from tests.llmcxr.model.tiny import tiny_bundle
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from llmcxr.common.errors import UserError
 from llmcxr.decoding.sampling import GREEDY, RowStreams, Sampling, sample
-from llmcxr.errors import UserError
 
 LOGITS = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
 

@@ -3,15 +3,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from llmcxr.errors import UserError
+from llmcxr.common.errors import UserError
 from llmcxr.evaluation.comparing import (
     compare_files,
     compare_systems,
     comparison_table,
     summarise_seeds,
 )
-from llmcxr.evaluation.metric import Inputs
-from llmcxr.evaluation.question_metrics.kinds import KindAccuracy
+from llmcxr.metrics.answers.kinds import KindAccuracy
+from llmcxr.metrics.metric import Inputs
 from tests.llmcxr.evaluation.fakes import NumberedPhantoms
 
 

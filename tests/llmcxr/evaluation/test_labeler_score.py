@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
 from llmcxr.data.dataset import StudyDataset
 from llmcxr.data.openi import _parse_tags
-from llmcxr.errors import UserError
-from llmcxr.evaluation.label_codes import CODES
 from llmcxr.evaluation.labeler_score import is_held_out, micro_f1, score_labeler
+from llmcxr.labeler.states import CODES
 from llmcxr.records import Label, Report, Study
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from llmcxr.common.errors import UserError
 from llmcxr.data.phantom.case import FINDINGS
-from llmcxr.errors import UserError
 from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierConfig
 from vqgan.shipped import find_directory
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXConfig, GPTNeoXForCausalLM
 
+from llmcxr.common.errors import UserError
 from llmcxr.decoding.grammar import ImageGrammar
-from llmcxr.errors import UserError
-from llmcxr.image_statistics import read_summary, summarise_images
+from llmcxr.images.statistics import read_summary, summarise_images
 from llmcxr.model.directory import find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.unified import UnifiedModel
 from tests.llmcxr.model.tiny import tiny_bundle

@@ -5,7 +5,7 @@ import torch
 from llmcxr.model.directory import Bundle
 from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import REPORT, SUMMARY, TEMPLATES, Encoder
-from llmcxr.vocabulary import add_image_words, train_text_tokenizer
+from llmcxr.prompts.vocabulary import add_image_words, train_text_tokenizer
 from vqgan import VQGAN, VQGANConfig
 
 TEXTS = ["Large right pleural effusion with cardiomegaly.", "No pneumothorax. Cardiothoracic ratio 0.57."]

@@ -9,12 +9,13 @@ from PIL import Image
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from llmcxr import CXR
-from llmcxr.errors import UserError
+from llmcxr.codes.encode import EncodingConfig
+from llmcxr.common.errors import UserError
 from llmcxr.model.directory import load
 from llmcxr.model.unified import LMConfig
-from llmcxr.training.encoding import EncodingConfig
-from llmcxr.training.lm import LayoutConfig, LMRun, LMTrainingConfig, rate_factor, run
-from llmcxr.vocabulary import train_text_tokenizer
+from llmcxr.prompts.vocabulary import train_text_tokenizer
+from llmcxr.training.lm import rate_factor, run
+from llmcxr.training.lm_config import LayoutConfig, LMRun, LMTrainingConfig
 from tests.processes import free_port, join
 from vqgan import VQGAN, VQGANConfig
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from llmcxr.config import load
-from llmcxr.errors import UserError
-from llmcxr.image_statistics import read_summary
-from llmcxr.teachers import read_teachers, refuse_teachers
+from llmcxr.common.config import load
+from llmcxr.common.errors import UserError
+from llmcxr.images.statistics import read_summary
+from llmcxr.model.judges import read_teachers, refuse_teachers
 from llmcxr.training.tokenizer import CachedImages, TokenizerRun, run
 from vqgan import VQGAN, VQGANConfig
 from vqgan.losses import LossConfig
-from vqgan.training import TrainingConfig
+from vqgan.training.tokenizer import TrainingConfig
 
 TINY = VQGANConfig(
     image_size=32, levels=(5, 5), stem_channels=8, grid_channels=8, level_blocks=0, grid_blocks=1, num_heads=1
@@ -162,7 +162,7 @@ def test_a_tokenizer_of_a_killed_run_has_its_teachers_and_training_images(films:
     def kill(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vqgan.run_directory.RunDirectory.write_checkpoint", kill)
+    monkeypatch.setattr("vqgan.training.run_directory.RunDirectory.write_checkpoint", kill)
     with pytest.raises(KeyboardInterrupt):
         run(config)
     for name in ("model", "best"):

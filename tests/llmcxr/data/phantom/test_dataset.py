@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from llmcxr.common.errors import UserError
 from llmcxr.data.phantom import PhantomDataset, render
 from llmcxr.data.phantom.case import FINDINGS
-from llmcxr.errors import UserError
 from llmcxr.records import Label
 
 

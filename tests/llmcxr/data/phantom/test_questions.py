@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from llmcxr.data.phantom.case import DrawnFinding, PhantomCase
 from llmcxr.data.phantom.questions import ask_questions
 from llmcxr.data.phantom.sampling import sample_case
-from llmcxr.evaluation.labeler import read_findings, read_ratio
+from llmcxr.labeler.rules import read_findings, read_ratio
 from llmcxr.records import Label
 from tests.llmcxr.data.phantom.cases import phantom_cases
 

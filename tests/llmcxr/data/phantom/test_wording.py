@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
 from llmcxr.data.phantom.sampling import sample_case
 from llmcxr.data.phantom.wording import describe, noun_phrase, with_article, write_report
-from llmcxr.evaluation.labeler import find_present, label, read_ratio
+from llmcxr.labeler.rules import find_present, label, read_ratio
 from llmcxr.records import Label
 from tests.llmcxr.data.phantom.cases import phantom_cases
 

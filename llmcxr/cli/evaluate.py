@@ -1,0 +1,449 @@
+"""The commands `llmcxr evaluate ...` that judge any system on any dataset. Parses, calls, prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmcxr.common.device import choose_device
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import check_writable, replacing
+from llmcxr.common.terminal import say
+
+if TYPE_CHECKING:
+    from llmcxr.data import Dataset
+    from llmcxr.model.classifier import Classifier
+    from llmcxr.pages.document import Block, Sheet
+    from llmcxr.systems import System
+
+SystemArgument = Annotated[
+    str,
+    typer.Argument(
+        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, openai:URL,model=NAME, "
+        "prior:DATASET (what its words say most often, without looking).",
+        metavar="SYSTEM",
+    ),
+]
+DatasetArgument = Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")]
+NumOption = Annotated[int, typer.Option(min=1, help="The first so many studies.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of wording, drawing and resampling.")]
+SizeOption = Annotated[int, typer.Option(min=16, help="Side in pixels at which images are shown.")]
+ExtractorOption = Annotated[
+    str, typer.Option(help="Of image features: classifier, or KIND:PATH with kind xrv, inception, rad-dino.")
+]
+JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write everything to this file.")]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
+]
+SeedsOption = Annotated[
+    str,
+    typer.Option(
+        "--seeds",
+        "--seed",
+        help="With commas between: each writes and draws anew; the first also words and resamples.",
+    ),
+]
+TrainingOption = Annotated[
+    str, typer.Option(help="The system's training data, KIND:PATH,split=train, or unknown.")
+]
+MetricOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        help="Of reports, by paths of weights; repeatable: chexbert:FILE,bert=DIR; radgraph:DIR; "
+        "ratescore:DIR,synonyms=DIR; green:DIR; bertscore:DIR,layer=N,baseline=FILE; "
+        "radcliq:RADGRAPH_DIR,distilroberta=DIR,baseline=FILE,chexbert=FILE,bert=DIR.",
+    ),
+]
+GridOption = Annotated[str, typer.Option(help="Numbers with commas between.")]
+DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Give `app` the commands of this file: one for the whole card and one for each part of it."""
+    app.command("card")(_card_command(None, "Run every part that the inputs allow."))
+    about = {
+        "report": "Score written reports: words, and findings under both published conventions.",
+        "questions": "Score answers by the kind of question.",
+        "image": "Score drawings against real images, with floor and ceiling.",
+        "audit": "Blank, swap and cover the images: do the scores fall?",
+        "evidence": "Does the model's own evidence find the wrong sentences of its reports?",
+        "cycle": "Draw, read the drawing, and see whether the findings come back.",
+    }
+    for part, text in about.items():
+        app.command(part)(_card_command(part, text))
+    app.command("privacy")(privacy_command)
+    app.command("sweep")(sweep_command)
+    app.command("labeler")(labeler_command)
+    app.command("compare")(compare_command)
+    app.command("tokenizer")(tokenizer_command)
+
+
+def _card_command(part: str | None, about: str):
+    def command(
+        system: SystemArgument,
+        dataset: DatasetArgument,
+        n: NumOption = 200,
+        seeds: SeedsOption = "0",
+        size: SizeOption = 128,
+        extractor: ExtractorOption = "classifier",
+        training: TrainingOption = "",
+        metric: MetricOption = None,
+        json_file: JsonFileOption = None,
+        html_file: HtmlOption = None,
+        device: DeviceOption = "auto",
+    ) -> None:
+        from llmcxr.data import open_dataset
+        from llmcxr.evaluation.card.page import card_blocks
+        from llmcxr.evaluation.card.parts import PARTS
+        from llmcxr.evaluation.card.run import evaluate_card
+        from llmcxr.evaluation.card.session import CardSettings
+        from llmcxr.metrics.reports.opening import open_metrics
+        from llmcxr.systems.opening import open_system
+
+        _check_files(json_file, html_file)
+        studies = open_dataset(dataset)
+        album: list[Sheet] = []
+        judged = open_system(system, device)
+        if part in (None, "image"):  # no other part has a judge or features
+            _refuse_teachers(judged, extractor, dataset)
+        card = evaluate_card(
+            judged,
+            studies,
+            CardSettings(
+                _clip_n(n, dataset, studies), _parse_grid("--seeds", seeds, int), size, extractor, training
+            ),
+            (part,) if part else tuple(PARTS),
+            judge=_open_judge(dataset),
+            metrics=open_metrics(metric or (), choose_device(device)),
+            album=album,
+            announce=lambda name: say(f"{name} ..."),
+        )
+        card = {"system": system, "dataset": dataset, "metric_options": metric or [], **card}
+        _deliver(f"{system} on {dataset}", card, card_blocks(card), album, json_file, html_file)
+
+    example = (
+        f"llmcxr evaluate {part or 'card'} phantom phantom:n=64,seed=1,split=test --n 64 --json card.json"
+    )
+    command.__doc__ = f"{about}\n\n\b\nExample:\n  {example}\n"
+    return command
+
+
+def privacy_command(
+    system: SystemArgument,
+    dataset: DatasetArgument,
+    training: Annotated[
+        str,
+        typer.Option(help="The system's training data, KIND:PATH,split=train, where it does not say."),
+    ] = "",
+    n: Annotated[int, typer.Option(min=1, help="Drawings, and held-out images.")] = 100,
+    num_training: Annotated[int, typer.Option(min=1, help="The first so many training images.")] = 2000,
+    requests: Annotated[
+        str, typer.Option(help="Whose requests are drawn: training (the harder test) or held-out.")
+    ] = "training",
+    reference: Annotated[
+        str, typer.Option(help="Another model, which did not see these images, for the likelihood ratio.")
+    ] = "",
+    seed: SeedOption = 0,
+    size: SizeOption = 128,
+    extractor: ExtractorOption = "classifier",
+    json_file: JsonFileOption = None,
+    html_file: HtmlOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Does a model give its training images back? Copies, near copies and membership, against real images.
+
+    DATASET holds images that the training did not see.
+
+    \b
+    Example:
+      llmcxr evaluate privacy phantom phantom:n=64,seed=1,split=test --num-training 500 --html privacy.html
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.privacy.page import privacy_blocks
+    from llmcxr.evaluation.privacy.run import PrivacySettings, evaluate_privacy, open_training
+    from llmcxr.systems.opening import open_system
+
+    _check_files(json_file, html_file)
+    settings = PrivacySettings(n, num_training, requests, seed, size, extractor)
+    held_out, judged = open_dataset(dataset), open_system(system, device)
+    _refuse_teachers(judged, extractor)
+    name, trained_on = open_training(training, judged)
+    other = open_system(reference, device) if reference else None
+    album: list[Sheet] = []
+    result = evaluate_privacy(judged, held_out, trained_on, settings, other, album)
+    result = {"system": system, "dataset": dataset, "training": name, "reference": reference, **result}
+    _deliver(f"{system} on {dataset}", result, privacy_blocks(result), album, json_file, html_file)
+
+
+def sweep_command(
+    system: SystemArgument,
+    dataset: DatasetArgument,
+    task: Annotated[str, typer.Option(help="reading, drawing or both.")] = "both",
+    prompt: Annotated[
+        list[str] | None, typer.Option(help="A wording that asks for the report; repeatable.")
+    ] = None,
+    temperatures: GridOption = "0,0.7",
+    top_p: GridOption = "0.9,1",
+    guidance: GridOption = "1,2,3",
+    draw_temperatures: GridOption = "0.7,1",
+    top_k: GridOption = "0,64",
+    n: Annotated[int, typer.Option(min=1, help="The first so many studies.")] = 32,
+    seed: SeedOption = 0,
+    size: SizeOption = 128,
+    extractor: ExtractorOption = "classifier",
+    out: Annotated[Path, typer.Option(help="The picture of heat maps, a PNG.")] = Path("sweep.png"),
+    json_file: JsonFileOption = None,
+    html_file: HtmlOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Scores over a grid of settings: prompt, temperature, top-p; guidance, temperature, top-k.
+
+    Grids are lists with commas. Without --prompt the wordings of the training are tried.
+
+    \b
+    Example:
+      llmcxr evaluate sweep phantom phantom:n=32,seed=2,split=validate --guidance 1,2,4 --out sweep.png
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.sweep.page import check_plotting, draw_sweep, sweep_blocks
+    from llmcxr.evaluation.sweep.run import TASKS, SweepSettings, sweep
+    from llmcxr.pages.document import Plot
+    from llmcxr.prompts import REPORT
+    from llmcxr.systems.opening import open_system
+
+    check_plotting()
+    _check_files(out, json_file, html_file)
+    studies = open_dataset(dataset)
+    settings = SweepSettings(
+        _clip_n(n, dataset, studies),
+        seed,
+        size,
+        extractor,
+        TASKS if task == "both" else (task,),
+        tuple(prompt or REPORT.instructions),
+        _parse_grid("--temperatures", temperatures, float),
+        _parse_grid("--top-p", top_p, float),
+        _parse_grid("--guidance", guidance, float),
+        _parse_grid("--draw-temperatures", draw_temperatures, float),
+        _parse_grid("--top-k", top_k, int),
+    )
+    judged = open_system(system, device)
+    if "drawing" in settings.tasks:
+        _refuse_teachers(judged, extractor, dataset)
+    result = sweep(judged, studies, settings, _open_judge(dataset))
+    result = {"system": system, "dataset": dataset, **result}
+    maps = Plot("Heat maps", draw_sweep(result, out).read_bytes())
+    _deliver(f"Sweep of {system} on {dataset}", result, sweep_blocks(result), [maps], json_file, html_file)
+    say(f"heat maps: {out}")
+
+
+def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) -> None:
+    """Score the rule-based CheXpert labeler against tags that people gave.
+
+    \b
+    Example:
+      llmcxr evaluate labeler openi:data/openi --json labeler.json
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.card.page import labeler_table
+    from llmcxr.evaluation.labeler_score import score_labeler
+
+    if not dataset.startswith("openi:"):
+        raise UserError(f"expected openi:DIR, whose reports carry manual tags, found {dataset}; give that")
+    if json_file is not None:
+        check_writable(json_file)
+    result = score_labeler(open_dataset(dataset))
+    _write(json_file, result)
+    print(labeler_table(result))
+
+
+def tokenizer_command(
+    tokenizer: Annotated[
+        str,
+        typer.Argument(
+            help="An image tokenizer or model directory, or 'cxr' or 'phantom'.", metavar="TOKENIZER"
+        ),
+    ],
+    dataset: DatasetArgument,
+    n: Annotated[int | None, typer.Option(min=1, help="The first so many studies; all if not given.")] = None,
+    seed: SeedOption = 0,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(help="A classifier directory, trained apart. One ships for phantoms, one for films."),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help="For the Fréchet distance: classifier, the one that judges, or KIND:PATH with classifier, "
+            "xrv, inception, rad-dino."
+        ),
+    ] = None,
+    json_file: JsonFileOption = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Draw the worst cases to this PNG; without it beside the JSON.")
+    ] = None,
+    rejected: Annotated[Path, typer.Option(help="Images that cannot be read are listed here.")] = Path(
+        "rejected.jsonl"
+    ),
+    device: DeviceOption = "auto",
+) -> None:
+    """How much of a radiograph an image tokenizer keeps, and what it erases.
+
+    Findings are judged by a classifier that took part in no loss of the tokenizer: that of --classifier, or
+    one that ships, for phantoms or for films. Its features also give the Fréchet distance, unless --features
+    names others. A network whose features a loss of the tokenizer compared is refused.
+
+    \b
+    Examples:
+      llmcxr evaluate tokenizer phantom phantom:n=256,seed=1,split=test --json fidelity.json --sheet worst.png
+      llmcxr evaluate tokenizer cxr nih:data/nih,split=validate --classifier runs/judge-nih/classifier
+    """
+    from llmcxr.data import Rejections, open_dataset
+    from llmcxr.evaluation.tokenizer import evaluate_tokenizer
+    from llmcxr.evaluation.tokenizer.sheet import write_sheet
+    from llmcxr.images.statistics import read_summary
+    from llmcxr.metrics.images.features import open_extractor
+    from llmcxr.model.classifier import Classifier
+    from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
+    from llmcxr.model.judges import EVALUATOR, FILM_EVALUATOR, read_teachers, refuse_teachers
+    from llmcxr.pages.tables import erasure_table, fidelity_line
+
+    if sheet is None and json_file is not None:
+        sheet = json_file.with_suffix(".png")
+    _check_files(json_file, sheet, rejected)
+    judge = classifier or (EVALUATOR if dataset.startswith("phantom:") else FILM_EVALUATOR)
+    extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
+    directory = find_image_tokenizer(tokenizer)
+    refuse_teachers(read_teachers(directory), (judge, extractor_name.partition(":")[2]))
+    device, studies = choose_device(device), open_dataset(dataset)
+    model = load_image_tokenizer(tokenizer).to(device)
+    extractor = open_extractor(extractor_name)
+    with Rejections(rejected) as rejections:
+        result = evaluate_tokenizer(
+            model,
+            studies,
+            n,
+            classifier=Classifier.from_pretrained(judge),
+            extractor=extractor,
+            training_images=read_summary(directory),
+            rejections=rejections,
+            seed=seed,
+        )
+    about = {"tokenizer": tokenizer, "fingerprint": model.fingerprint, "dataset": dataset}
+    scores = {
+        **about,
+        "grid": list(model.config.grid),
+        "image_size": model.config.image_size,
+        **result.scores,
+    }
+    _write(json_file, scores)
+    if sheet is not None:
+        write_sheet(sheet, model, studies, result.indices, result.psnr)
+    for warning in scores["site"]["warnings"]:
+        say(f"warning: {warning}")
+    print("\n\n".join(filter(None, (erasure_table(scores), fidelity_line(scores)))))
+    if len(rejections):
+        say(f"{len(rejections)} images were left out; see {rejected}")
+        raise typer.Exit(1)
+
+
+def compare_command(
+    first: Annotated[Path, typer.Argument(help="Predictions, CSV or JSONL.", metavar="A")],
+    second: Annotated[Path, typer.Argument(help="Another system's, of the same studies.", metavar="B")],
+    dataset: DatasetArgument,
+    seed: SeedOption = 0,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the test and the interval.")] = 1000,
+) -> None:
+    """Is A better than B on the same studies? Paired randomisation over patients.
+
+    \b
+    Example:
+      llmcxr evaluate compare a.csv b.csv phantom:n=200,seed=1,split=test
+    """
+    from llmcxr.data import open_dataset
+    from llmcxr.evaluation.comparing import compare_files, comparison_table
+    from llmcxr.metrics.answers.kinds import KindAccuracy
+    from llmcxr.metrics.reports import report_metrics
+
+    comparisons = compare_files(
+        first,
+        second,
+        open_dataset(dataset),
+        [*report_metrics(), KindAccuracy()],
+        resamples=resamples,
+        seed=seed,
+    )
+    print(comparison_table((str(first), str(second)), comparisons))
+
+
+def _parse_grid(option: str, text: str, kind: type) -> tuple:
+    """ "0,0.7" -> (0.0, 0.7)."""
+    try:
+        values = tuple(kind(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        values = ()
+    if not values:
+        noun = "whole numbers" if kind is int else "numbers"
+        raise UserError(f"{option}: expected {noun} with commas between, found {text!r}; correct it")
+    return values
+
+
+def _clip_n(n: int, name: str, studies: Dataset) -> int:
+    if n > len(studies):
+        say(f"{name} has {len(studies)} studies; all of them are judged")
+    return min(n, len(studies))
+
+
+def _open_judge(dataset: str) -> Classifier | None:
+    """The independent classifier of drawings: what ships for them knows phantoms."""
+    from llmcxr.model.judges import load_evaluator
+
+    return load_evaluator() if dataset.startswith("phantom:") else None
+
+
+def _refuse_teachers(system: System, extractor: str, dataset: str = "") -> None:
+    """Raises UserError where the network of `extractor`, or the judge of drawings on `dataset`, taught the
+    image tokenizer of `system`.
+    """
+    from llmcxr.model.judges import EVALUATOR, refuse_teachers
+
+    judges = [extractor.partition(":")[2] or EVALUATOR]
+    if dataset.startswith("phantom:"):
+        judges.append(EVALUATOR)
+    refuse_teachers(getattr(system, "teachers", {}), judges)
+
+
+def _check_files(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None:
+            check_writable(path)
+
+
+def _deliver(
+    title: str,
+    result: dict,
+    blocks: Sequence[Block],
+    figures: Sequence[Block],
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """JSON and page to their files, Markdown to stdout."""
+    from llmcxr.pages.document import Heading, to_html, to_markdown
+
+    _write(json_file, result)
+    blocks = [Heading(title, 1), *blocks]
+    if html_file is not None:
+        with replacing(html_file) as beside:
+            beside.write_text(to_html(title, [*blocks, *figures]), encoding="utf-8")
+    print(to_markdown(blocks))
+
+
+def _write(path: Path | None, result: dict) -> None:
+    if path is not None:
+        with replacing(path) as beside:
+            beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,147 @@
+"""Encode a dataset's images into a CodeStore, once. Computed images come from the image cache, files are read
+here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llmcxr.codes.image_cache import cached_images
+from llmcxr.codes.store import CodeStore, Ranks, Rejected, tell_repeated
+from llmcxr.common.errors import UserError
+from llmcxr.data import Dataset, Rejections, find_frontal, open_dataset
+from llmcxr.data.read_ahead import read_ahead
+from vqgan import VQGAN
+from vqgan.training.augmentation import AugmentationConfig, augment
+
+BATCH_IMAGES = 32
+
+ReadItem = Callable[[int], "tuple[str, np.ndarray] | Rejected"]  # an image's id and its (size, size) pixels
+
+
+@dataclass
+class EncodingConfig:
+    codings: int = 1  # of each image; the first is of the image as it is, the others of changed ones
+    augmentation: AugmentationConfig = field(
+        default_factory=lambda: AugmentationConfig(shift=0.02, zoom=0.05, rotation=3.0, gamma=0.1)
+    )
+
+    def __post_init__(self) -> None:
+        if self.codings < 1:
+            raise ValueError(f"codings must be at least 1, got {self.codings}")
+
+
+def find_ranks() -> Ranks:
+    """The processes that `accelerate launch` started, or this one alone."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Ranks()
+    from accelerate import PartialState
+
+    # without cpu=True it joins no processes on a machine without a GPU: each would be the only one;
+    # and a process waits for as long as the slowest part takes
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(days=7))
+    if state.num_processes != int(os.environ["WORLD_SIZE"]):
+        raise UserError(
+            f"expected to be one of {os.environ['WORLD_SIZE']} processes, as WORLD_SIZE says, found "
+            f"{state.num_processes}; start them with accelerate launch or torchrun"
+        )
+    return Ranks(state.process_index, state.num_processes, state.wait_for_everyone)
+
+
+def encode_dataset(
+    name: str,
+    image_tokenizer: VQGAN,
+    path: str | Path,
+    cache_dir: str | Path,
+    config: EncodingConfig | None = None,
+    ranks: Ranks | None = None,
+    workers: int = 0,
+) -> CodeStore:
+    """The codes of every study's first frontal radiograph, by image id; a whole store at `path` is opened.
+
+    name: a dataset's opening string. Images that cannot be read are left out and listed in the store's
+    rejected.jsonl. Goes on where an interrupted call stopped. Of several `ranks` (by default those of
+    `accelerate launch`) each encodes its part. `workers` threads read files while the network runs; 0 is one
+    per usable core.
+    """
+    dataset, config, ranks = open_dataset(name), config or EncodingConfig(), ranks or find_ranks()
+    part = ranks.part(len(dataset))
+    _refuse_repeated_ids(name, dataset)
+
+    def open_batches(start: int) -> Iterator[tuple[list[str | Rejected], Tensor]]:
+        read = _choose_reader(name, dataset, image_tokenizer.config.image_size, cache_dir)
+        indices = part[start:]
+        return _batches(indices, read_ahead(read, indices, workers, 2 * BATCH_IMAGES), config)
+
+    left_out = getattr(dataset, "rejections", Rejections()).entries  # what was bad already when opened
+    return CodeStore.build(
+        path, image_tokenizer, open_batches, config.codings, len(part), name, ranks, left_out
+    )
+
+
+def _refuse_repeated_ids(name: str, dataset: Dataset) -> None:
+    """Before hours of work, where the dataset's list is in memory; the store looks again when it is whole."""
+    frontals = [find_frontal(study) for study in getattr(dataset, "studies", ())]
+    ids = [radiograph.image_id for radiograph in frontals if radiograph is not None]
+    if repeated := len(ids) - len(set(ids)):
+        raise UserError(f"{name}: {tell_repeated(repeated, len(ids))}")
+
+
+def _choose_reader(name: str, dataset: Dataset, size: int, cache_dir: str | Path) -> ReadItem:
+    if not name.startswith("phantom:"):
+        return lambda index: _read_file(dataset, index, size)
+    # the salience channel is not needed here; asking for it shares the file that tokenizer training made
+    cached = cached_images(name, size, cache_dir, with_salience=True)
+    return lambda index: (find_frontal(dataset[index]).image_id, _read_cached(cached, index))
+
+
+def _read_file(dataset: Dataset, index: int, size: int) -> tuple[str, np.ndarray] | Rejected:
+    try:
+        pixels = dataset.read(index, size)
+    except UserError as error:
+        return Rejected(f"study {index}", str(error))
+    return find_frontal(dataset[index]).image_id, pixels
+
+
+def _read_cached(cached: np.memmap, index: int) -> np.ndarray:
+    """(size, size) float32, read past the map: its pages would count as this process's memory for good."""
+    size = cached.shape[-1]
+    offset = cached.offset + index * cached.strides[0]
+    pixels = np.fromfile(cached.filename, np.uint8, size * size, offset=offset)
+    return pixels.reshape(size, size).astype(np.float32) / 255
+
+
+def _batches(
+    indices: Sequence[int], items: Iterator[tuple[str, np.ndarray] | Rejected], config: EncodingConfig
+) -> Iterator[tuple[list[str | Rejected], Tensor]]:
+    """Of BATCH_IMAGES items each, whose readable images are (B, codings, 1, size, size)."""
+    done: list[str | Rejected] = []
+    images: list[Tensor] = []
+    for index, item in zip(indices, items, strict=True):
+        if isinstance(item, Rejected):
+            done.append(item)
+        else:
+            done.append(item[0])
+            images.append(_codings(torch.from_numpy(np.ascontiguousarray(item[1])), index, config))
+        if len(done) == BATCH_IMAGES or index == indices[-1]:
+            yield done, torch.stack(images) if images else torch.zeros(0, config.codings, 1, 1, 1)
+            done, images = [], []
+
+
+def _codings(image: Tensor, index: int, config: EncodingConfig) -> Tensor:
+    """(H, W) -> (codings, 1, H, W): as it is, then changed by chance, the same for the same study."""
+    copies = image.expand(config.codings, 1, *image.shape)
+    if config.codings == 1:
+        return copies
+    changed = augment(
+        {"image": copies[1:].clone()}, config.augmentation, torch.Generator().manual_seed(index)
+    )
+    return torch.cat([copies[:1], changed["image"].clamp(0, 1)])

@@ -1,0 +1,194 @@
+"""Compute a dataset's images once, by parallel processes, into one memory-mapped file of bytes.
+
+Shared by every training that reads pixels again and again. Knows datasets only by their opening string;
+knows no models, labels or texts. The files can be deleted at any time: they are made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import check_writable
+
+if TYPE_CHECKING:
+    from llmcxr.data import Rejections
+
+CHUNK_IMAGES = 64  # one unit of work; also the unit that an interruption can lose
+PROBE_IMAGES = 12  # images read to recognise a changed generator or changed files
+
+
+def cached_images(
+    dataset: str,
+    size: int,
+    cache_dir: str | Path,
+    with_salience: bool = False,
+    processes: int | None = None,
+) -> np.memmap:
+    """All images of a dataset, letterboxed to `size` x `size`.
+
+    `dataset` is an opening string such as "phantom:n=20000,seed=0". Returns a read-only (N, C, size, size)
+    uint8 memory map, 0..255 for 0..1: channel 0 the image, channel 1 (only `with_salience`) the weight map
+    of its small findings, zero where the dataset knows none. An image that cannot be read is black and one
+    of `read_rejected`, until the files here are deleted. An interrupted call goes on where it stopped; two
+    calls at a time share the work of one. `processes` defaults to the usable cores; 1 computes in this
+    process.
+    """
+    from llmcxr.data import open_dataset
+
+    opened = open_dataset(dataset)
+    shape = (len(opened), 2 if with_salience else 1, size, size)
+    path = Path(cache_dir) / f"{_cache_key(opened, dataset, shape)}.npy"
+    if not path.exists():
+        check_writable(path)
+        with _only_one_builder(path.with_suffix(".lock")):
+            if not path.exists():
+                _build(path, dataset, shape, processes or len(os.sched_getaffinity(0)))
+    return np.load(path, mmap_mode="r")
+
+
+def read_rejected(images: np.memmap) -> dict[int, str]:
+    """Of what `cached_images` gave, the indices of the images that could not be read, with the reasons."""
+    path = _rejected_file(Path(images.filename))
+    if not path.exists():
+        return {}
+    entries = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {entry["index"]: entry["reason"] for entry in entries}
+
+
+def list_rejected(images: np.memmap, name: str, rejections: Rejections) -> list[int]:
+    """The indices of `read_rejected` of the dataset `name`, each added to `rejections` with its reason.
+
+    Raises UserError where no image could be read.
+    """
+    rejected = read_rejected(images)
+    if rejected and len(rejected) == len(images):
+        raise UserError(
+            f"{name}: expected images to train on, found none of {len(images)} that can be read; "
+            f"the first: {rejected[0]}"
+        )
+    for index, reason in sorted(rejected.items()):
+        rejections.add(f"{name}: study {index}", reason)
+    return list(rejected)
+
+
+def _rejected_file(path: Path) -> Path:
+    return path.with_suffix(".rejected.jsonl")
+
+
+def _cache_key(opened, name: str, shape: tuple[int, ...]) -> str:
+    """A name that changes with the dataset's string, the shape, and the pixels of a few of its images."""
+    digest = hashlib.sha256(repr((name, shape)).encode())
+    indices = np.unique(np.linspace(0, shape[0] - 1, PROBE_IMAGES).astype(int))
+    digest.update(_read_bytes(opened, indices.tolist(), shape)[0].tobytes())
+    return f"{name.partition(':')[0]}-{shape[0]}x{shape[-1]}-{digest.hexdigest()[:16]}"
+
+
+@contextmanager
+def _only_one_builder(lock_path: Path):
+    """Others wait here. The lock ends with the process that holds it, also when it is killed."""
+    import fcntl
+
+    with open(lock_path, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(path: Path, name: str, shape: tuple[int, ...], processes: int) -> None:
+    partial, done_path = path.with_suffix(".partial"), path.with_suffix(".done")
+    num_chunks = -(-shape[0] // CHUNK_IMAGES)
+    if not (partial.exists() and done_path.exists()):
+        _take_room(partial, shape)
+        _rejected_file(path).unlink(missing_ok=True)
+        done_path.write_bytes(bytes(num_chunks))
+    done = np.memmap(done_path, dtype=np.uint8, mode="r+", shape=(num_chunks,))
+    missing = np.flatnonzero(done == 0).tolist()
+    for chunk, rejected in _progress(_filled_chunks(partial, name, shape, missing, processes), len(missing)):
+        if rejected:  # before the chunk counts as done, so that none is lost; one listed twice does no harm
+            with _rejected_file(path).open("a", encoding="utf-8") as file:
+                for index, reason in rejected.items():
+                    file.write(json.dumps({"index": index, "reason": reason}) + "\n")
+        done[chunk] = 1
+        done.flush()
+    partial.rename(path)
+    done_path.unlink()
+
+
+def _take_room(partial: Path, shape: tuple[int, ...]) -> None:
+    """An empty file of images with all its blocks: a disk found full when a page of a memory map is written
+    ends the process with a bus error. Raises UserError where there is no room.
+    """
+    try:
+        np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()
+        with partial.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, partial.stat().st_size)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(
+            f"{partial.parent}: expected room for {math.prod(shape) / 1e6:.0f} MB of computed images, found: "
+            f"{error.strerror}; free some space or choose another cache_dir"
+        ) from error
+
+
+def _filled_chunks(partial: Path, name: str, shape: tuple[int, ...], chunks: list[int], processes: int):
+    """Fill the chunks in any order, yielding the number of each and what could not be read of it when its
+    pixels are in the file.
+    """
+    if processes == 1 or len(chunks) < 2:
+        for chunk in chunks:
+            yield _fill_chunk(partial, name, shape, chunk)
+        return
+    with ProcessPoolExecutor(min(processes, len(chunks)), mp_context=get_context("spawn")) as pool:
+        work = [pool.submit(_fill_chunk, partial, name, shape, chunk) for chunk in chunks]
+        for finished in as_completed(work):
+            yield finished.result()
+
+
+_opened: dict[str, object] = {}  # a worker process opens its dataset once
+
+
+def _fill_chunk(partial: Path, name: str, shape: tuple[int, ...], chunk: int) -> tuple[int, dict[int, str]]:
+    if name not in _opened:
+        from llmcxr.data import open_dataset
+
+        _opened[name] = open_dataset(name)
+    start, stop = chunk * CHUNK_IMAGES, min((chunk + 1) * CHUNK_IMAGES, shape[0])
+    images = np.load(partial, mmap_mode="r+")
+    images[start:stop], rejected = _read_bytes(_opened[name], range(start, stop), shape)
+    images.flush()
+    return chunk, rejected
+
+
+def _read_bytes(opened, indices, shape: tuple[int, ...]) -> tuple[np.ndarray, dict[int, str]]:
+    """(n, C, size, size) uint8, and the reason for each index that could not be read. A dataset may offer
+    `read_many(indices, size)` and `salience(index, size)`.
+    """
+    size, rejected = shape[-1], {}
+    pixels = np.zeros((len(indices), *shape[1:]), np.float32)
+    if hasattr(opened, "read_many"):
+        pixels[:, 0] = opened.read_many(indices, size)
+    else:
+        for image, index in zip(pixels, indices, strict=True):
+            try:
+                image[0] = opened.read(index, size)
+            except UserError as error:
+                rejected[index] = str(error)
+    if shape[1] == 2 and hasattr(opened, "salience"):
+        pixels[:, 1] = [opened.salience(index, size) for index in indices]
+    return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8), rejected
+
+
+def _progress(chunks, total: int):
+    from tqdm import tqdm
+
+    return tqdm(chunks, total=total, desc=f"images ({CHUNK_IMAGES} a step)", disable=total < 2)

@@ -1,0 +1,207 @@
+"""Read and write the settings of a run: YAML and key=value overrides into a checked dataclass, and back.
+
+Knows nothing of what the settings mean: the caller says which dataclass belongs to which `kind`, and what
+values may stand together is checked by the dataclasses (`__post_init__` raising ValueError or UserError).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import replacing
+
+NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
+
+
+def load(
+    path: str | Path, overrides: Sequence[str] = (), *, kinds: Mapping[str, type | Callable[[], type]]
+) -> Any:
+    """The run that a YAML file and `key=value` overrides describe, as an instance of its dataclass.
+
+    The file's `kind` picks the dataclass from `kinds`, whose values are dataclasses or functions giving one
+    (so that a heavy module is imported only where it is asked for). Overrides reach into nested settings with
+    dots ("model.num_layers=4") and are applied after the file, the last one winning; "${other.key}" refers to
+    another setting. Raises UserError for a missing or malformed file, an unknown key, a wrong type, a missing
+    setting, or a combination that the dataclass refuses.
+    """
+    path = Path(path)
+    settings = _read_yaml(path)
+    settings.update(_kind_override(overrides))
+    schema = _schema(settings, path, kinds)
+    if "kind" not in typing.get_type_hints(schema):
+        del settings["kind"]
+        overrides = [override for override in overrides if not override.startswith("kind=")]
+    return _build(schema, settings, overrides, path)
+
+
+def save(config: Any, path: str | Path) -> None:
+    """Write a run's dataclass as YAML that `load` reads back to an equal one."""
+    from omegaconf import OmegaConf
+
+    with replacing(path) as beside:
+        beside.write_text(OmegaConf.to_yaml(OmegaConf.structured(config)), encoding="utf-8")
+
+
+def check_goes_on(config: Any, path: str | Path, free: Collection[str]) -> None:
+    """A run that goes on must be the one whose settings `save` left at `path`, but for those in `free`.
+
+    Raises UserError naming the first that differs.
+    """
+    before = load(path, kinds={config.kind: type(config)})
+    for setting in dataclasses.fields(config):
+        old, new = getattr(before, setting.name), getattr(config, setting.name)
+        if setting.name not in free and old != new:
+            raise UserError(
+                f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
+                "use the same settings, or another run_dir"
+            )
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A run's dataclass as plain dictionaries, lists and numbers, for JSON."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+    from omegaconf import OmegaConf
+
+    try:
+        settings = OmegaConf.load(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such configuration file{_neighbours(path)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as a configuration ({type(error).__name__})") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: is not YAML: {error}") from error
+    if not OmegaConf.is_dict(settings):
+        raise UserError(
+            f"{path}: expected `key: value` lines, found {type(OmegaConf.to_container(settings)).__name__}"
+        )
+    return OmegaConf.to_container(settings, resolve=False)
+
+
+def _neighbours(path: Path) -> str:
+    names = sorted(other.name for other in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    return f"; {path.parent} has {', '.join(names)}" if names else ""
+
+
+def _kind_override(overrides: Sequence[str]) -> dict[str, str]:
+    chosen = [override.partition("=")[2] for override in overrides if override.startswith("kind=")]
+    return {"kind": chosen[-1]} if chosen else {}
+
+
+def _schema(settings: dict[str, Any], path: Path, kinds: Mapping[str, type | Callable[[], type]]) -> type:
+    kind = settings.get("kind")
+    if kind not in kinds:
+        found = "none" if kind is None else repr(kind)
+        raise UserError(f"{path}: `kind` must be one of {', '.join(sorted(kinds))}; found {found}")
+    chosen = kinds[kind]
+    return chosen if dataclasses.is_dataclass(chosen) else chosen()
+
+
+def _build(schema: type, settings: dict[str, Any], overrides: Sequence[str], path: Path) -> Any:
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    merged = OmegaConf.structured(schema)
+    for key, value in settings.items():
+        merged = _merge(merged, {key: value}, schema, key, f"{path}")
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not (equals and key.strip()):
+            raise UserError(f"override {override!r}: expected key=value, such as seed=1")
+        merged = _merge(merged, _parse_override(override), schema, key, f"override {override!r} of {path}")
+    try:
+        if missing := sorted(OmegaConf.missing_keys(merged)):
+            raise UserError(f"{path}: these settings have no default and must be given: {', '.join(missing)}")
+        return OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{path}: {_first_line(error)}") from error
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _parse_override(override: str):
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        return OmegaConf.from_dotlist([override])
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"override {override!r}: its value is not YAML: {_first_line(error)}") from error
+
+
+def _merge(merged, addition, schema: type, key: str, source: str):
+    from omegaconf import OmegaConf
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+
+    try:
+        return OmegaConf.merge(merged, addition)
+    except (ConfigKeyError, ConfigAttributeError) as error:
+        raise UserError(f"{source}: {_unknown_key(schema, error.full_key or key)}") from error
+    except OmegaConfBaseException as error:
+        raise UserError(f"{source}: {_wrong_type(schema, error.full_key or key, addition)}") from error
+
+
+def _unknown_key(schema: type, full_key: str) -> str:
+    parent, _, name = full_key.rpartition(".")
+    known = sorted(_fields_of(_type_at(schema, parent)))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    shown = ", ".join(known[:NUM_KNOWN_SHOWN]) + (", ..." if len(known) > NUM_KNOWN_SHOWN else "")
+    where = f"`{parent}`" if parent else "the run"
+    return f"unknown key `{full_key}`.{hint} Known in {where}: {shown}"
+
+
+def _wrong_type(schema: type, full_key: str, addition) -> str:
+    from omegaconf import OmegaConf
+
+    value = OmegaConf.select(OmegaConf.create(addition), full_key)
+    found = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+    return f"`{full_key}` must be {_type_name(_type_at(schema, full_key))}, found {found!r}"
+
+
+def _type_at(schema: Any, dotted: str) -> Any:
+    """The annotation of a nested setting; None where the path leaves the dataclasses."""
+    for name in filter(None, dotted.split(".")):
+        schema = _fields_of(schema).get(name.partition("[")[0])
+    return schema
+
+
+def _fields_of(annotation: Any) -> dict[str, Any]:
+    """Name -> annotation of a dataclass, also behind `| None`; empty for anything else."""
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        annotation = next(
+            (part for part in typing.get_args(annotation) if dataclasses.is_dataclass(part)), None
+        )
+    if not dataclasses.is_dataclass(annotation):
+        return {}
+    hints = typing.get_type_hints(annotation)
+    return {field.name: hints[field.name] for field in dataclasses.fields(annotation)}
+
+
+def _type_name(annotation: Any) -> str:
+    if annotation is None:
+        return "of another type"
+    if fields := _fields_of(annotation):
+        return f"a group of settings ({', '.join(sorted(fields))})"
+    return (
+        annotation.__name__
+        if isinstance(annotation, type) and not typing.get_args(annotation)
+        else str(annotation)
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

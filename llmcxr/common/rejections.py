@@ -1,0 +1,65 @@
+"""Go on past a bad input, remember why, and say so at the end. Knows nothing of what the work is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import replacing
+
+logger = logging.getLogger(__name__)
+
+
+class Rejections:
+    """The inputs that work over many had to leave out: `entries` of (name, reason).
+
+    As a context manager it writes them to `path` as JSON lines (`{"name": ..., "reason": ...}`) on leaving,
+    also when the work is interrupted, and logs the count; with none, no file is left at `path`.
+
+        with Rejections(run_dir / "rejected.jsonl") as rejections:
+            for name in names:
+                with rejections.skip(name):
+                    ...
+    """
+
+    def __init__(self, path: str | os.PathLike | None = None, entries: Iterable[tuple[str, str]] = ()):
+        self.path = None if path is None else Path(path)
+        self.entries: list[tuple[str, str]] = list(entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __enter__(self) -> Rejections:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.write()
+
+    def add(self, name: str, reason: str) -> None:
+        self.entries.append((name, reason))
+
+    @contextmanager
+    def skip(self, name: str) -> Iterator[None]:
+        """Turn a UserError of the enclosed work on `name` into an entry."""
+        try:
+            yield
+        except UserError as error:
+            self.add(name, str(error))
+
+    def write(self) -> None:
+        """Write the entries to `path` (where there is one) and log how many there are."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+        if not self.entries:
+            return
+        if self.path is not None:
+            with replacing(self.path) as beside, beside.open("w", encoding="utf-8") as file:
+                for name, reason in self.entries:
+                    file.write(json.dumps({"name": name, "reason": reason}) + "\n")
+        where = f"; see {self.path.name}" if self.path is not None else ""
+        logger.warning("left out %d that could not be read%s", len(self.entries), where)

@@ -1,0 +1,257 @@
+"""A card as a document: what `llmcxr evaluate card` prints, and its page. Knows the keys of a card, computes
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
+from llmcxr.metrics.reports.label_f1 import AVERAGES, BothDefinite, OmissionNegative
+from llmcxr.pages.document import Bars, Block, Curves, Heading, Paragraph, Table
+from llmcxr.pages.tables import interval, markdown, number
+
+CONVENTIONS = {
+    "uncertain positive": OmissionNegative("positive").name,
+    "uncertain negative": OmissionNegative("negative").name,
+    "both definite": BothDefinite().name,
+}
+SHOWN_CONVENTION = OmissionNegative("positive").name  # of precision, recall and the bars
+OTHER_MEASURES = ("precision", "recall", "balanced accuracy")
+AVERAGED = [(scope, average) for scope in ("all 14", "CheXpert 5") for average in AVERAGES]
+SETTINGS = {
+    "n": "studies",
+    "seeds": "seeds",
+    "size": "px",
+    "extractor": "features by",
+    "llmcxr_version": "llmcxr",
+}
+
+
+def card_blocks(card: dict) -> list[Block]:
+    """Settings, then every part under its title. Scores that are undefined are left to the JSON."""
+    settings = ", ".join(f"{title} {_plain(card[name])}" for name, title in SETTINGS.items())
+    checked = card["training_check"]
+    blocks: list[Block] = [Paragraph(f"With {settings}. {checked[0].upper()}{checked[1:]}.")]
+    for name, part in card["parts"].items():
+        title, write = WRITERS[name]
+        blocks.append(Heading(title))
+        blocks += [Paragraph(f"Left out: {part['left_out']}")] if "left_out" in part else write(part)
+    return blocks
+
+
+def _report(part: dict) -> list[Block]:
+    words = [one for one in part["scores"] if not _is_of_labels(one["name"])]
+    counts = f"{part['distinct_reports']} different reports, {part['empty_reports']} empty."
+    return [*_scores(words), Paragraph(counts), *_by_label(part), *_seeds(part)]
+
+
+def _cycle(part: dict) -> list[Block]:
+    return [*_by_label(part), *_seeds(part)]
+
+
+def _questions(part: dict) -> list[Block]:
+    return [
+        *_scores(part["scores"]),
+        *_scores(part["balance"], "Yes and no"),
+        *_scores(
+            part["elixr"], "Graded 1, 0.5 or 0 by rule, not by a reader: does not compare with ELIXR's own"
+        ),
+    ]
+
+
+def _image(part: dict) -> list[Block]:
+    rows = []
+    for name, one in part["against"].items():
+        if one["score"]["value"] is not None and ": " not in name:  # those of one finding are below
+            values = [one[key]["value"] if one[key] else None for key in ("matched", "real", "shuffled")]
+            value = number(one["score"]["value"]) + interval(one["score"]["interval"])
+            rows.append([name, value, *map(number, values)])
+    header = ["metric", "value (95%)", "on half of the studies", "real images instead", "requests shuffled"]
+    warning = [Paragraph(f"**Few images**: {part['warning']}.")] if part["warning"] else []
+    return [*warning, Table(header, rows), *_drawn_findings(part["findings"]), *_seeds(part)]
+
+
+def _drawn_findings(findings: dict) -> list[Block]:
+    rows = []
+    for name, one in findings.items():
+        if one["support"]:
+            distance = one["kernel_distance"] or {}
+            values = [distance[key]["value"] if distance.get(key) else None for key in ("score", "real")]
+            judged = [one.get(key) for key in ("auroc", "f1", "precision", "recall")]
+            rows.append([name, str(one["support"]), *map(number, [*judged, *values])])
+    header = [
+        "finding asked for",
+        "n",
+        "AUROC",
+        "F1",
+        "precision",
+        "recall",
+        "kernel distance",
+        "between reals",
+    ]
+    bars = [
+        (name, one["f1"], None, one["support"])
+        for name, one in findings.items()
+        if one.get("f1") is not None and one["support"]
+    ]
+    undefined = [f"{name} ({one['note']})" for name, one in findings.items() if one.get("note")]
+    return [
+        Table(header, rows, "By finding"),
+        *([Paragraph(f"Undefined: {'; '.join(undefined)}.")] if undefined else []),
+        *([Bars("F1 of the classifier against the requests", bars)] if bars else []),
+    ]
+
+
+def _audit(part: dict) -> list[Block]:
+    blocks: list[Block] = []
+    for what, result in part.items():
+        rows = [
+            [
+                one["tampering"],
+                one["name"],
+                number(one["first"]),
+                number(one["second"]),
+                number(one["difference"]) + interval(one["interval"]),
+                number(one["p"]),
+            ]
+            for one in result["drops"]
+        ]
+        looks = result["looks_at_image"]
+        verdict = "looks at the image" if looks else "**does not show that it looks at the image**"
+        header = ["images", "metric", "true images", "tampered", "drop (95%)", "p"]
+        blocks += [Paragraph(f"{what.capitalize()}: {verdict}."), Table(header, rows)]
+    return blocks
+
+
+def _evidence(part: dict) -> list[Block]:
+    names = ("evidence", "probability")
+    rows = [
+        [
+            f"by {name}",
+            number(part[name]["area"]) + interval(part[name]["area_interval"]),
+            number(part[name]["error"]),
+        ]
+        for name in names
+    ]
+    sentences = [
+        [one["sentence"], number(one["evidence"]), "wrong" if one["wrong"] else "right"]
+        for one in [*part["best"], *part["worst"]]
+    ]
+    lines = {f"by {name}": (part[name]["coverage"], part[name]["risk"]) for name in names}
+    return [
+        Paragraph(f"{part['sentences']} sentences that claim a finding."),
+        Table(["sentences ranked", "area under risk and coverage (95%)", "wrong of all"], rows),
+        Curves("Risk and coverage", "share of the sentences kept", "wrong among them", lines),
+        Table(["sentence", "evidence, nats", "verdict"], sentences, "Most and least supported", folded=True),
+    ]
+
+
+WRITERS: dict[str, tuple[str, Callable[[dict], list[Block]]]] = {
+    "report": ("Reports", _report),
+    "questions": ("Questions", _questions),
+    "image": ("Drawings", _image),
+    "audit": ("Does it look at the image?", _audit),
+    "evidence": ("Evidence of its sentences", _evidence),
+    "cycle": ("Drawn, then read by itself", _cycle),
+}
+
+
+def _scores(scores: Sequence[dict], title: str = "") -> list[Block]:
+    known = [one for one in scores if one["value"] is not None]
+    rows = [[one["name"], number(one["value"]) + interval(one["interval"]), str(one["n"])] for one in known]
+    missing = [
+        f"{one['name']} ({one['note']})" if one["note"] else one["name"]
+        for one in scores
+        if one["value"] is None
+    ]
+    note = [Paragraph(f"Undefined for these studies: {'; '.join(missing)}.")] if missing else []
+    return [Table(["metric", "value (95%)", "n"], rows, title), *note]
+
+
+def _by_label(part: dict) -> list[Block]:
+    """F1 under each convention, never mixed; the other columns are under the convention that they name."""
+    found = {one["name"]: one for one in part["scores"]}
+
+    def cells(average: str, scope: str) -> list[str]:
+        names = [f"{average}F1, {scope} [{convention}]" for convention in CONVENTIONS.values()]
+        names += [f"{average}{measure}, {scope} [{SHOWN_CONVENTION}]" for measure in OTHER_MEASURES]
+        names.append(f"coverage, {scope} [{BothDefinite().name}]")
+        scores = [found[name] for name in names]
+        return [number(one["value"]) + interval(one["interval"]) for one in scores]
+
+    together = [[f"{scope}, {average}", *cells(f"{average} ", scope)] for scope, average in AVERAGED]
+    support = part["support"]
+    each = [[finding, str(support[finding]), *cells("", finding)] for finding in CHEXPERT_FINDINGS]
+    bars = []
+    for finding in CHEXPERT_FINDINGS:
+        one = found[f"F1, {finding} [{SHOWN_CONVENTION}]"]
+        if one["value"] is not None:
+            bars.append((finding, one["value"], one["interval"], support[finding]))
+    columns = [
+        *(f"F1 [{name}]" for name in CONVENTIONS),
+        *(f"{measure} [uncertain positive]" for measure in OTHER_MEASURES),
+        "coverage [both definite]",
+    ]
+    return [
+        Table(["findings", *columns], together, "Findings together"),
+        Table(["finding", "n", *columns], each, "By finding"),
+        Bars(f"F1 [{SHOWN_CONVENTION}]", bars),
+    ]
+
+
+def _seeds(part: dict) -> list[Block]:
+    if "seeds" not in part:
+        return []
+    rows = [
+        [
+            one["name"],
+            number(one["mean"]) + interval(one["interval"]),
+            number(one["deviation"]),
+            f"{number(one['low'])} to {number(one['high'])}",
+            str(len(one["values"])),
+        ]
+        for one in part["seeds"]
+        if one["mean"] is not None and _is_told_over_seeds(one["name"])
+    ]
+    header = ["metric", "mean over seeds (95% over patients)", "deviation over seeds", "range", "seeds"]
+    return [Table(header, rows, "Over seeds")]
+
+
+def _is_of_labels(name: str) -> bool:
+    """Whether a metric compares labels by one of the conventions: those of our labeler, not CheXbert's."""
+    is_label = any(name.endswith(f"[{convention}]") for convention in CONVENTIONS.values())
+    return is_label and not name.startswith("CheXbert")
+
+
+def _is_told_over_seeds(name: str) -> bool:
+    """Of the label metrics F1 of all findings together, and of the drawings' no single finding: else JSON."""
+    if _is_of_labels(name):
+        return any(name.startswith(f"{average} F1, {scope}") for scope, average in AVERAGED)
+    return ": " not in name
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def labeler_table(result: dict) -> str:
+    """The result of `score_labeler` as Markdown."""
+    rows = [
+        [
+            name,
+            number(one["f1"]) + interval(one["f1_interval"]),
+            number(one["precision"]),
+            number(one["recall"]),
+            str(one["support"]),
+        ]
+        for name, one in result["findings"].items()
+    ]
+    overall = number(result["micro_f1"]) + interval(result["micro_f1_interval"])
+    rows += [["**micro**", overall, "", "", ""], ["**macro**", number(result["macro_f1"]), "", "", ""]]
+    return (
+        f"{markdown(['labeler', 'F1 (95%)', 'precision', 'recall', 'n'], rows)}\n\n"
+        f"{result['n']} reports with tags, {result['left_out']} left out. Micro F1 on the held-out half"
+        f" {number(result['held_out_micro_f1'])}; {result['reports_per_second']:.0f} reports a second"
+        " on one core."
+    )

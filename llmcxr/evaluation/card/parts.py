@@ -1,0 +1,246 @@
+"""The parts of a card: what each asks, and by what it scores. A part is a dict for JSON; a UserError from one
+says why the system or the dataset does not allow it. Knows no metric's formula and no model.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from llmcxr.common.errors import UserError
+from llmcxr.evaluation.card.audit import audit, looks_at_image
+from llmcxr.evaluation.card.evidence import evaluate_evidence
+from llmcxr.evaluation.card.session import Interview
+from llmcxr.evaluation.inputs import drawing_inputs, label_inputs, probabilities
+from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
+from llmcxr.labeler.rules import label
+from llmcxr.labeler.states import CODES
+from llmcxr.metrics.answers.balance import score_balance
+from llmcxr.metrics.answers.elixr import score_elixr
+from llmcxr.metrics.answers.kinds import KindAccuracy, score_kinds, score_with_support
+from llmcxr.metrics.images import image_metrics
+from llmcxr.metrics.images.agreement import agreement_by_finding, wanted_and_seen
+from llmcxr.metrics.images.baselines import frame, frame_by_finding
+from llmcxr.metrics.images.feature_metric import FeatureMetric
+from llmcxr.metrics.images.features import extract, open_extractor
+from llmcxr.metrics.images.frechet import FewImagesWarning
+from llmcxr.metrics.images.kernel_distance import kernel_distance
+from llmcxr.metrics.metric import Inputs, Metric
+from llmcxr.metrics.reports import report_metrics
+from llmcxr.metrics.reports.label_f1 import label_metrics
+from llmcxr.pages.document import Picture, Sheet
+from llmcxr.records import Label
+from llmcxr.systems import Gathered, Predictions
+
+AUDITED = ("BLEU-4", "micro F1, all 14 [omission negative, uncertain positive]")
+EVIDENCE_STUDIES = 32  # one forward pass of nine images for every report
+SHOWN = 8  # best drawings, and as many worst
+LEAST = 1e-6  # probability, so that its logarithm is finite
+
+
+def report_part(view: Interview) -> dict:
+    runs = view.hear_each_seed("reports")
+    inputs = [label_inputs(said.patients, said.references, said.candidates) for said in runs]
+    metrics = [*report_metrics(CHEXPERT_FINDINGS), *view.metrics]
+    return {
+        **view.score(metrics, inputs),
+        "support": _support(inputs[0]),
+        "empty_reports": runs[0].num_empty_reports,
+        "distinct_reports": len(set(runs[0].candidates)),
+    }
+
+
+def questions_part(view: Interview) -> dict:
+    """Accuracy by kind and by matcher, the balance of yes and no, and ELIXR-style grades by rule."""
+    said, seed = _hear_answers(view), view.settings.seed
+    inputs = said.question_inputs()
+    matched = score_with_support([KindAccuracy(matcher=name) for name in ("exact", "overlap")], inputs, seed)
+    groups = {
+        "scores": [*score_kinds(inputs, seed=seed), *matched],
+        "balance": score_balance(inputs, seed),
+        "elixr": score_elixr(inputs, seed),
+    }
+    return {name: [asdict(one) for one in scores] for name, scores in groups.items()}
+
+
+def image_part(view: Interview) -> dict:
+    """Every metric beside real images and shuffled requests; by finding too. Fills the album."""
+    settings, runs = view.settings, view.hear_each_seed("drawings")
+    network = open_extractor(settings.extractor)
+    real_features = extract(network, view.pixels)
+    inputs = [
+        drawing_inputs(
+            said.patients, said.requests, said.drawings, real_features, network, settings.size, view.judge
+        )
+        for said in runs
+    ]
+    true = np.stack(view.pixels)
+    real = {"drawn_images": true}
+    if view.judge is not None:
+        real["drawn_probabilities"] = probabilities(view.judge, true)
+    first = inputs[0]
+    metrics = [metric for metric in image_metrics(first.findings) if first.have(metric.inputs)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FewImagesWarning)  # said once, in the part itself
+        framed = {metric.name: frame(metric, first, real, settings.seed) for metric in metrics}
+        over_seeds = view.summarise(metrics, inputs)
+    view.album += drawing_sheets(first, runs[0].requests)
+    return {
+        "scores": [asdict(one.score) for one in framed.values()],
+        "against": {name: asdict(one) for name, one in framed.items()},
+        "findings": _by_finding(first, settings.seed),
+        "warning": _warn_few(settings.n, network.dimension),
+        **over_seeds,
+    }
+
+
+def audit_part(view: Interview) -> dict:
+    """The drop of the scores on images that are blanked, swapped between patients or half covered."""
+    if isinstance(view.system, Predictions):
+        raise UserError("a file of predictions cannot be asked again with another image")
+    said, seed = view.hear("reports"), view.settings.seed
+
+    def rows_of_reports(metric: Metric, texts: Sequence[str]) -> np.ndarray:
+        return metric.rows(label_inputs(said.patients, said.references, texts))
+
+    def write(images: Sequence[np.ndarray]) -> list[str]:
+        return [result.text for result in view.system.report(images, seed=seed)]
+
+    metrics = [metric for metric in report_metrics(CHEXPERT_FINDINGS) if metric.name in AUDITED]
+    results = audit(
+        write, rows_of_reports, metrics, view.pixels, said.patients, seed=seed, texts=said.candidates
+    )
+    part = {"reports": _reliance(results)}
+    if view.studies.questions:
+        part["answers"] = _reliance(_audit_answers(view))
+    return part
+
+
+def evidence_part(view: Interview) -> dict:
+    """Do the model's own probabilities find the wrong sentences of the reports of the first studies?"""
+    if not hasattr(view.system, "score_sentences"):
+        raise UserError(
+            "the evidence of a sentence needs the model's own probabilities; this system gives none"
+        )
+    n, said = min(view.settings.n, EVIDENCE_STUDIES), view.hear("reports")
+    truths = [label(text) for text in said.references[:n]]
+    return evaluate_evidence(
+        view.system, view.pixels[:n], said.candidates[:n], truths, said.patients[:n], seed=view.settings.seed
+    )
+
+
+def cycle_part(view: Interview) -> dict:
+    """Text -> drawing -> the system's own report of it: do the findings come back?"""
+    if isinstance(view.system, Predictions):
+        raise UserError("a file of predictions cannot read its own drawings")
+    inputs = []
+    for said, seed in zip(view.hear_each_seed("drawings"), view.settings.seeds, strict=True):
+        reread = [result.text for result in view.system.report(list(said.drawings), seed=seed)]
+        inputs.append(label_inputs(said.patients, said.requests, reread))
+    return {**view.score(label_metrics(CHEXPERT_FINDINGS), inputs), "support": _support(inputs[0])}
+
+
+PARTS: dict[str, Callable[[Interview], dict]] = {
+    "report": report_part,
+    "questions": questions_part,
+    "image": image_part,
+    "audit": audit_part,
+    "evidence": evidence_part,
+    "cycle": cycle_part,
+}
+
+
+def drawing_sheets(inputs: Inputs, requests: Sequence[str]) -> list[Sheet]:
+    """The best and the worst drawings: by the judge's mean log-likelihood of what was asked for, or without a
+    judge by the cosine of the drawing's features and those of the study's true image.
+    """
+    if inputs.drawn_probabilities is None:
+        ranked, rule = _cosines(inputs.real_features, inputs.drawn_features), "by features of the true image"
+    else:
+        ranked, rule = _log_likelihoods(inputs), "by what the classifier sees of their requests"
+    order = np.argsort(-ranked, kind="stable")
+    shown = min(SHOWN, -(-len(order) // 2))
+    sheets = []
+    for name, rows in (("Best", order[:shown]), ("Worst", order[: -shown - 1 : -1])):
+        pictures = [
+            Picture(inputs.drawn_images[row], f"({ranked[row]:.3f}) {requests[row]}") for row in rows.tolist()
+        ]
+        sheets.append(Sheet(f"{name} drawings {rule}", pictures))
+    return sheets
+
+
+def _hear_answers(view: Interview) -> Gathered:
+    if not view.studies.questions:
+        raise UserError("the dataset asks no questions; give one with questions, such as phantom:")
+    return view.hear("answers")
+
+
+def _audit_answers(view: Interview) -> list:
+    said, seed = view.hear("answers"), view.settings.seed
+    owners = [said.patients[place] for place in said.asked_of]
+    shown = [view.pixels[place] for place in said.asked_of]
+    asked = [question.question for question in said.questions]
+
+    def rows_of_answers(metric: Metric, texts: Sequence[str]) -> np.ndarray:
+        return metric.rows(replace(said, answers=texts).question_inputs())
+
+    def answer(images: Sequence[np.ndarray]) -> list[str]:
+        return [result.text for result in view.system.answer(images, asked)]
+
+    return audit(answer, rows_of_answers, [KindAccuracy()], shown, owners, seed=seed, texts=said.answers)
+
+
+def _reliance(results: Sequence) -> dict:
+    return {
+        "looks_at_image": looks_at_image(results),
+        "drops": [{"tampering": one.tampering, **asdict(one.comparison)} for one in results],
+    }
+
+
+def _support(inputs: Inputs) -> dict[str, int]:
+    """How many references have each finding."""
+    counts = (np.asarray(inputs.reference_labels) == CODES[Label.PRESENT]).sum(0)
+    return dict(zip(inputs.findings, counts.tolist(), strict=True))
+
+
+def _by_finding(inputs: Inputs, seed: int) -> dict[str, dict]:
+    """{finding: {support, kernel_distance framed or None, and what the judge sees of it}}.
+
+    The kernel distance and not Fréchet's: few studies have a finding, and only it is unbiased for few.
+    """
+    framed = frame_by_finding(FeatureMetric("kernel distance", kernel_distance), inputs, seed)
+    seen: dict[str, dict] = {}
+    if inputs.drawn_probabilities is not None:
+        seen = agreement_by_finding(inputs.reference_labels, inputs.drawn_probabilities, inputs.findings)
+    return {
+        finding: {
+            "support": support,
+            "kernel_distance": asdict(framed[finding]) if framed[finding] else None,
+            **seen.get(finding, {}),
+        }
+        for finding, support in _support(inputs).items()
+    }
+
+
+def _warn_few(n: int, dimension: int) -> str:
+    if n > dimension:
+        return ""
+    return (
+        f"{n} studies are no more than the {dimension} feature dimensions: the Fréchet distance then says "
+        "more of the number of images than of the images; hold it only against that between real images"
+    )
+
+
+def _log_likelihoods(inputs: Inputs) -> np.ndarray:
+    """(N,): mean over the findings that a request is definite on of log p(as asked)."""
+    wanted, seen = np.moveaxis(wanted_and_seen(inputs.reference_labels, inputs.drawn_probabilities), -1, 0)
+    seen = np.clip(seen, LEAST, 1 - LEAST)
+    return np.nanmean(np.where(np.isnan(wanted), np.nan, np.log(np.where(wanted == 1, seen, 1 - seen))), 1)
+
+
+def _cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return (first * second).sum(1) / np.where(lengths == 0, 1, lengths)

@@ -1,0 +1,93 @@
+"""One system on one set of studies: everything is asked and read once, however many parts of a card need it.
+
+Knows no metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from llmcxr.common.errors import UserError
+from llmcxr.data import Dataset
+from llmcxr.evaluation.comparing import summarise_seeds
+from llmcxr.metrics.metric import Inputs, Metric, score_all
+from llmcxr.model.classifier import Classifier
+from llmcxr.pages.document import Sheet
+from llmcxr.systems import Gathered, System, gather
+
+
+@dataclass(frozen=True)
+class CardSettings:
+    """The first seed words the studies and resamples; the system writes and draws once by each."""
+
+    n: int = 200
+    seeds: tuple[int, ...] = (0,)
+    size: int = 128  # px at which images are given
+    extractor: str = "classifier"
+    training: str = ""  # the system's training data, see splits.check_training
+
+    def __post_init__(self) -> None:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise UserError(f"expected different seeds of 0 or more, found {list(self.seeds)}; correct them")
+
+    @property
+    def seed(self) -> int:
+        return self.seeds[0]
+
+
+@dataclass
+class Interview:
+    """`judge` is an independent classifier of the phantom's findings, None for films that it does not know.
+
+    Parts add their pictures to `album`, and score reports by `metrics` besides their own.
+    """
+
+    system: System
+    dataset: Dataset
+    settings: CardSettings
+    judge: Classifier | None = None
+    metrics: Sequence[Metric] = ()
+    album: list[Sheet] = field(default_factory=list)
+    _said: dict[tuple[str, int], Gathered] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def pixels(self) -> list[np.ndarray]:
+        """The true images, (H, W) float32 in [0, 1] of the settings' size."""
+        return [self.dataset.read(index, self.settings.size) for index in range(self.settings.n)]
+
+    @cached_property
+    def studies(self) -> Gathered:
+        """The studies' own words: nothing was asked."""
+        return gather(self.system, self.dataset, self.settings.n, self.settings.seed, parts=())
+
+    def hear(self, part: str, seed: int | None = None) -> Gathered:
+        """`part` of gathering.PARTS by one seed, the first for None."""
+        key = (part, self.settings.seed if seed is None else seed)
+        if key not in self._said:
+            self._said[key] = gather(
+                self.system,
+                self.dataset,
+                self.settings.n,
+                self.settings.seed,
+                parts=(part,),
+                system_seed=key[1],
+                pixels=None if part == "drawings" else self.pixels,
+            )
+        return self._said[key]
+
+    def hear_each_seed(self, part: str) -> list[Gathered]:
+        return [self.hear(part, seed) for seed in self.settings.seeds]
+
+    def score(self, metrics: Sequence[Metric], runs: Sequence[Inputs]) -> dict:
+        """{"scores": of the first seed}; with several also {"seeds": mean, interval and spread of each}."""
+        result = {"scores": [asdict(one) for one in score_all(metrics, runs[0], self.settings.seed)]}
+        return {**result, **self.summarise(metrics, runs)}
+
+    def summarise(self, metrics: Sequence[Metric], runs: Sequence[Inputs]) -> dict:
+        if len(runs) == 1:
+            return {}
+        return {"seeds": [asdict(one) for one in summarise_seeds(metrics, runs, self.settings.seed)]}

@@ -1,0 +1,205 @@
+"""The demonstration: draw, read, answer, score, and write what happened as a picture, a page and a summary.
+
+Everything is synthetic. The judge is the evaluator classifier, which took part in no loss, and geometry
+from pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from llmcxr.common.files import replacing
+from llmcxr.evaluation.demo import page as demo_page
+from llmcxr.evaluation.demo import sheet as demo_sheet
+from llmcxr.evaluation.demo.records import Check, Drawing, Reading
+from llmcxr.evaluation.phantom.drawing import Request, confirm, request_texts, score_drawings
+from llmcxr.evaluation.phantom.reading import evaluate_reading
+from llmcxr.evaluation.phantom.run import open_held_out
+from llmcxr.measure import measure_cardiothoracic_ratio
+from llmcxr.model.classifier import Classifier, ClassifierReading
+from llmcxr.model.judges import load_evaluator
+from llmcxr.predictor import Predictor, ask_in_pieces, flat
+
+PROMPTS = (
+    "Large right pleural effusion with cardiomegaly.",
+    "Normal chest.",
+    "Moderate left pneumothorax.",
+    "Large nodule in the right upper zone.",
+    "Extensive consolidation in the left lower zone. Cardiothoracic ratio 0.44.",
+    "Left pacemaker. Cardiothoracic ratio 0.60.",
+    "Severe pulmonary edema and small bilateral pleural effusions. AP view.",
+    "Endotracheal tube and right central line. Marked mediastinal widening.",
+)
+NUM_FRESH = 8
+FRESH_SEED = 7000  # plus the demo's seed: phantoms that no training and no score uses
+IMAGE_SIZE = 128
+QUESTIONS_SHOWN = 3  # of each fresh phantom
+RATIO_TOLERANCE = 0.04  # twice the mean error that the issue allows a drawing
+
+
+def run_demo(
+    out_dir: str | Path,
+    seed: int = 0,
+    n: int = 64,
+    predictor: Predictor | None = None,
+    announce: Callable[[str], None] = print,
+) -> dict:
+    """Write demo.png, index.html and summary.json into `out_dir`; returns the summary.
+
+    `predictor` defaults to the embedded model. `announce` is told each stage as it begins. Raises UserError
+    where the evaluator taught the predictor's image tokenizer.
+    """
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    clock = _Clock(announce)
+    with clock.stage("load"):
+        predictor = predictor or _embedded_model()
+        evaluator = load_evaluator(predictor)
+    with clock.stage("draw"):
+        drawn = flat(predictor.draw(list(PROMPTS), seed=seed))
+    with clock.stage("read"):
+        own = [result.text for result in predictor.report([result.image for result in drawn], seed=seed)]
+        drawings = _judge(PROMPTS, [result.image for result in drawn], own, evaluator)
+        readings = _read_fresh(predictor, seed)
+    with clock.stage("answer"):
+        readings = _answer(predictor, readings)
+    with clock.stage("score_reading"):
+        dataset = open_held_out(n)
+        reading = evaluate_reading(predictor, dataset, n, seed)
+    with clock.stage("score_drawing"):
+        requests = request_texts(dataset, n, seed)
+        patients = [dataset[index].patient_id for index in range(n)]
+        scored = ask_in_pieces("drawings", lambda piece: flat(predictor.draw(piece, seed=seed)), requests)
+        drawing = score_drawings(requests, scored, evaluator, patients)
+    with clock.stage("write"):
+        summary = summarise(reading, drawing, clock.seconds)
+        demo_sheet.write_sheet(out_dir / "demo.png", drawings)
+        demo_page.write_page(out_dir / "index.html", drawings, readings, summary, n)
+    summary = summarise(reading, drawing, clock.seconds)
+    with replacing(out_dir / "summary.json") as beside:
+        beside.write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def summarise(reading: dict, drawing: dict, seconds: dict[str, float]) -> dict:
+    """The numbers of summary.json. A finding that no phantom of the sample has is null."""
+
+    def per_finding(result: dict, key: str) -> dict[str, float | None]:
+        scores = {name: score[key] for name, score in result["findings"].items()}
+        return {name: _rounded(value) for name, value in {**scores, "macro": result["macro"][key]}.items()}
+
+    return {
+        "reading_f1": per_finding(reading, "f1"),
+        "drawing_agreement": per_finding(drawing, "agreement"),
+        "ctr_read_r": _rounded(reading["ratio"]["r"]),
+        "ctr_drawn_r": _rounded(drawing["ratio_by_geometry"]["r"]),
+        "valid_images": _rounded(drawing["valid_images"]),
+        "seconds": dict(seconds),
+    }
+
+
+class _Clock:
+    """Seconds per stage, in order."""
+
+    def __init__(self, announce: Callable[[str], None]):
+        self.announce, self.seconds = announce, {}
+
+    @contextmanager
+    def stage(self, name: str):
+        self.announce(f"demo: {name.replace('_', ' ')} ...")
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 2)
+
+
+def _embedded_model() -> Predictor:
+    from llmcxr import CXR
+
+    return CXR.from_pretrained("phantom")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _judge(
+    prompts: Sequence[str], images: Sequence[np.ndarray], reports: Sequence[str], evaluator: Classifier
+) -> list[Drawing]:
+    seen = evaluator.predict(np.stack(images))
+    return [
+        Drawing(prompt, image, report, _checks(Request.from_text(prompt), image, reading))
+        for prompt, image, report, reading in zip(prompts, images, reports, seen, strict=True)
+    ]
+
+
+def _checks(request: Request, image: np.ndarray, reading: ClassifierReading) -> tuple[Check, ...]:
+    checks = []
+    for name, confirmation in confirm(request, reading).items():
+        side, zone = request.findings[name]
+        found = reading.findings[name]
+        seen = _phrase(found.side if side else "", found.zone if zone else "", name)
+        measured = seen if confirmation.present else f"no {name}"
+        checks.append(Check(_phrase(side, zone, name), measured, confirmation.exact))
+    added = [name for name in reading.present if name not in request.findings]
+    if added or not checks:
+        wanted = "nothing else" if checks else "no finding"
+        checks.append(Check(wanted, ", ".join(added) or "none seen", not added))
+    return (*checks, _ratio_check(request, image, reading))
+
+
+def _phrase(*words: str) -> str:
+    return " ".join(word for word in words if word)
+
+
+def _ratio_check(request: Request, image: np.ndarray, reading: ClassifierReading) -> Check:
+    """Of the heart's size: the ratio that the prompt states, or the side of 0.50 that it implies."""
+    measured = measure_cardiothoracic_ratio(image).ratio
+    said = f"{reading.cardiothoracic_ratio:.2f} by classifier"
+    said = f"{measured:.2f} by geometry, {said}" if measured is not None else f"{said} only"
+    if request.ratio is not None:
+        is_met = abs(reading.cardiothoracic_ratio - request.ratio) <= RATIO_TOLERANCE
+        return Check(f"ratio {request.ratio:.2f}", said, is_met)
+    is_large = "cardiomegaly" in request.findings
+    is_met = (reading.cardiothoracic_ratio > 0.5) == is_large
+    return Check(f"ratio {'above' if is_large else 'up to'} 0.50", said, is_met)
+
+
+def _read_fresh(predictor: Predictor, seed: int) -> list[Reading]:
+    from llmcxr.data import open_dataset
+
+    dataset = open_dataset(f"phantom:n={NUM_FRESH},seed={FRESH_SEED + seed}")
+    images = [dataset.read(index, IMAGE_SIZE) for index in range(NUM_FRESH)]
+    texts = [dataset.texts(index, np.random.default_rng((seed, index))) for index in range(NUM_FRESH)]
+    reports = predictor.report(images, seed=seed)
+    return [
+        Reading(
+            image,
+            f"{words.report.findings} {words.report.impression}".strip(),
+            result.text,
+            tuple((question, "") for question in words.questions[:QUESTIONS_SHOWN]),
+        )
+        for image, words, result in zip(images, texts, reports, strict=True)
+    ]
+
+
+def _answer(predictor: Predictor, readings: Sequence[Reading]) -> list[Reading]:
+    asked = [(reading, question) for reading in readings for question, _ in reading.answered]
+    given = predictor.answer(
+        [reading.image for reading, _ in asked], [question.question for _, question in asked]
+    )
+    answers = iter(result.text for result in given)
+    return [
+        Reading(
+            reading.image,
+            reading.truth,
+            reading.report,
+            tuple((question, next(answers)) for question, _ in reading.answered),
+        )
+        for reading in readings
+    ]

@@ -1,0 +1,95 @@
+"""Everything that is claimed of a model on phantoms, in one call: reading, drawing, answering, tokenizer,
+judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llmcxr.evaluation.phantom.answers import evaluate_answers
+from llmcxr.evaluation.phantom.classifier import evaluate_classifier
+from llmcxr.evaluation.phantom.drawing import evaluate_drawing
+from llmcxr.evaluation.phantom.reading import evaluate_reading
+from llmcxr.evaluation.tokenizer import evaluate_tokenizer
+from llmcxr.model.classifier import Classifier
+from llmcxr.model.judges import load_evaluator
+from llmcxr.pages import tables
+from llmcxr.predictor import Predictor
+
+HELD_OUT_SEED = 1  # the phantoms that no training may see
+
+
+def open_held_out(n: int) -> Any:
+    """The phantoms that every published number is about: `phantom:n=N,seed=1,split=test`."""
+    from llmcxr.data import open_dataset
+
+    return open_dataset(f"phantom:n={n},seed={HELD_OUT_SEED},split=test")
+
+
+def evaluate_phantom(
+    predictor: Predictor,
+    n: int = 500,
+    seed: int = 0,
+    best_of: Sequence[int] = (1, 4),
+    *,
+    evaluator: Classifier | None = None,
+    announce: Callable[[str], None] = lambda stage: None,
+) -> dict:
+    """All scores of a model on the first `n` held-out phantoms.
+
+    Keys: "reading", "drawing" (one result per entry of `best_of`), "answers", "evaluator" (the judge on the
+    same phantoms' true images), "tokenizer" (where the predictor has an `image_tokenizer`), "seconds" per
+    stage. `announce` is told each stage as it begins. Raises UserError where the evaluator that ships would
+    judge a model that it taught.
+    """
+    dataset, evaluator = open_held_out(n), evaluator or load_evaluator(predictor)
+    stages: dict[str, Callable[[], dict]] = {
+        "evaluator": lambda: evaluate_classifier(evaluator, dataset, n),
+        "reading": lambda: evaluate_reading(predictor, dataset, n, seed),
+        "answers": lambda: evaluate_answers(predictor, dataset, n, seed),
+    }
+    for count in best_of:
+        stages[f"drawing, best of {count}"] = lambda count=count: evaluate_drawing(
+            predictor, dataset, n, seed, count, evaluator=evaluator
+        )
+    if hasattr(predictor, "image_tokenizer"):
+        stages["tokenizer"] = lambda: (
+            evaluate_tokenizer(predictor.image_tokenizer, dataset, n, classifier=evaluator).scores
+        )
+    results, seconds = {}, {}
+    for stage, work in stages.items():
+        announce(stage)
+        started = time.perf_counter()
+        results[stage] = work()
+        seconds[stage] = round(time.perf_counter() - started, 1)
+    drawing = [results.pop(f"drawing, best of {count}") for count in best_of]
+    return {"n": n, "seed": seed, **results, "drawing": drawing, "seconds": seconds}
+
+
+def phantom_tables(result: dict) -> str:
+    """The result of `evaluate_phantom` as markdown."""
+    reading, drawing = result["reading"], result["drawing"]
+    parts = [
+        tables.reading_table(reading),
+        tables.ratio_line("Cardiothoracic ratio, read against true", reading["ratio"]),
+        tables.drawing_table(*drawing),
+        *(
+            tables.ratio_line(f"Ratio requested against drawn, best of {one['best_of']}, {judge}", one[key])
+            for one in drawing
+            for judge, key in (("by geometry", "ratio_by_geometry"), ("by classifier", "ratio_by_classifier"))
+        ),
+        "Answers right: "
+        + ", ".join(
+            f"{kind} {tables.number(score['accuracy'])} (n {score['support']})"
+            for kind, score in result["answers"]["kinds"].items()
+        ),
+        tables.classifier_table(result["evaluator"]),
+    ]
+    if "tokenizer" in result:
+        kept = result["tokenizer"]
+        parts += [
+            tables.erasure_table(kept),
+            tables.fidelity_line(kept),
+        ]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,175 @@
+"""Scores over a grid of decoding settings: how reports are asked for and sampled, how drawings are guided.
+
+Every point judges the same studies with the same seed, so points differ by their settings alone. The interval
+is over patients; the best point of many is best in part by chance, so a setting chosen here has to be judged
+again on other studies. Knows no picture of the grid.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any
+
+from llmcxr.common.errors import UserError
+from llmcxr.common.terminal import progress
+from llmcxr.data import Dataset
+from llmcxr.decoding.sampling import Sampling
+from llmcxr.evaluation.inputs import drawing_inputs, label_inputs
+from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
+from llmcxr.metrics.images import image_metrics
+from llmcxr.metrics.images.features import extract, open_extractor
+from llmcxr.metrics.metric import Inputs, Metric, score_all
+from llmcxr.metrics.reports import report_metrics
+from llmcxr.model.classifier import Classifier
+from llmcxr.predictor import flat
+from llmcxr.prompts import REPORT
+from llmcxr.systems import gather
+
+TASKS = ("reading", "drawing")
+MICRO_F1 = "micro F1, all 14 [omission negative, uncertain positive]"
+READING_SCORES = (MICRO_F1, "BLEU-4")
+DRAWING_SCORES = ("label f1", "label auroc", "kernel distance", "density", "pairwise ms-ssim")
+AXES = {"reading": ("prompt", "temperature", "top_p"), "drawing": ("top_k", "temperature", "guidance")}
+LOWER_IS_BETTER = ("kernel distance", "pairwise ms-ssim")
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """The grids, and what every point is judged on. Raises UserError for a value that no sampling takes."""
+
+    n: int = 32
+    seed: int = 0
+    size: int = 128  # px at which images are given
+    extractor: str = "classifier"
+    tasks: tuple[str, ...] = TASKS
+    prompts: tuple[str, ...] = REPORT.instructions
+    temperatures: tuple[float, ...] = (0.0, 0.7)  # of reading
+    top_p: tuple[float, ...] = (0.9, 1.0)
+    guidance: tuple[float, ...] = (1.0, 2.0, 3.0)
+    draw_temperatures: tuple[float, ...] = (0.7, 1.0)
+    top_k: tuple[int, ...] = (0, 64)
+
+    def __post_init__(self) -> None:
+        if not self.tasks or set(self.tasks) - set(TASKS):
+            raise UserError(f"expected tasks of {', '.join(TASKS)}, found {', '.join(self.tasks) or 'none'}")
+        for temperature in (*self.temperatures, *self.draw_temperatures):
+            Sampling(temperature)
+        for top_p in self.top_p:
+            Sampling(top_p=top_p)
+        for top_k in self.top_k:
+            Sampling(top_k=top_k)
+        if min(self.guidance) < 0:
+            raise UserError(f"guidance must be 0 or more, got {min(self.guidance):g}")
+
+    def grid(self, task: str) -> list[dict[str, Any]]:
+        """The settings of every point, in the order of AXES."""
+        values = {
+            "reading": (self.prompts, self.temperatures, self.top_p),
+            "drawing": (self.top_k, self.draw_temperatures, self.guidance),
+        }[task]
+        return [dict(zip(AXES[task], point, strict=True)) for point in product(*values)]
+
+
+def sweep(
+    system: Any, dataset: Dataset, settings: SweepSettings | None = None, judge: Classifier | None = None
+) -> dict:
+    """{task: {"points": [settings with "scores": name -> Score as dict], "by": name, "best": settings}}.
+
+    "by" names the score that "best" is chosen by and that the heat map shows. Raises UserError for a system
+    that does not let its settings be changed.
+    """
+    settings = settings or SweepSettings()
+    builders = {"reading": _reading, "drawing": _drawing}
+    result: dict = {"settings": asdict(settings)}
+    for task in settings.tasks:  # refused before any work begins
+        _check_adjustable(system, task)
+    for task in settings.tasks:
+        ask, metrics = builders[task](system, dataset, settings, judge)
+        points = _score_grid(task, settings, ask, metrics)
+        result[task] = {"points": points, **_pick_best(task, points)}
+    return result
+
+
+def _score_grid(
+    task: str, settings: SweepSettings, ask: Callable[[dict], Inputs], metrics: Sequence[Metric]
+) -> list[dict]:
+    grid, known, points = settings.grid(task), {}, []
+    with progress(f"sweep: {task}", len(grid)) as advance:
+        for point in grid:
+            # at temperature 0 the likeliest word is taken, whatever top-p or top-k leave
+            cut = {"top_p": 1.0, "top_k": 0} if point["temperature"] == 0 else {}
+            effective = tuple({**point, **{key: cut[key] for key in cut if key in point}}.items())
+            if effective not in known:
+                scores = score_all(metrics, ask(dict(effective)), settings.seed)
+                known[effective] = {one.name: asdict(one) for one in scores}
+            points.append({**point, "scores": known[effective]})
+            advance(1)
+    return points
+
+
+def _reading(
+    system: Any, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
+) -> tuple[Callable[[dict], Inputs], list[Metric]]:
+    said = gather(system, dataset, settings.n, settings.seed, parts=())
+    pixels = [dataset.read(index, settings.size) for index in range(settings.n)]
+
+    def ask(point: dict) -> Inputs:
+        results = system.report(
+            pixels,
+            seed=settings.seed,
+            temperature=point["temperature"],
+            top_p=point["top_p"],
+            instruction=point["prompt"],
+        )
+        return label_inputs(said.patients, said.references, [one.text for one in results])
+
+    return ask, _named(report_metrics(CHEXPERT_FINDINGS), READING_SCORES)
+
+
+def _drawing(
+    system: Any, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
+) -> tuple[Callable[[dict], Inputs], list[Metric]]:
+    said = gather(system, dataset, settings.n, settings.seed, parts=())
+    network = open_extractor(settings.extractor)
+    real = extract(network, [dataset.read(index, settings.size) for index in range(settings.n)])
+
+    def ask(point: dict) -> Inputs:
+        drawn = flat(system.draw(list(said.requests), seed=settings.seed, **point))
+        images = [one.image for one in drawn]
+        return drawing_inputs(said.patients, said.requests, images, real, network, settings.size, judge)
+
+    return ask, _named(image_metrics(), DRAWING_SCORES)
+
+
+def _pick_best(task: str, points: Sequence[dict]) -> dict:
+    """By the first of the task's scores that every point has."""
+    order = READING_SCORES if task == "reading" else DRAWING_SCORES
+    by = next((name for name in order if all(_value(point, name) is not None for point in points)), None)
+    if by is None:
+        return {"by": None, "best": None}
+    choose = min if by in LOWER_IS_BETTER else max
+    best = choose(points, key=lambda point: _value(point, by))
+    return {"by": by, "best": {name: best[name] for name in AXES[task]}}
+
+
+def _value(point: dict, name: str) -> float | None:
+    return point["scores"].get(name, {}).get("value")
+
+
+def _named(metrics: Iterable[Metric], names: Sequence[str]) -> list[Metric]:
+    by_name = {metric.name: metric for metric in metrics}
+    return [by_name[name] for name in names]
+
+
+def _check_adjustable(system: Any, task: str) -> None:
+    method = getattr(system, "report" if task == "reading" else "draw", None)
+    wanted = ("temperature", "top_p", "instruction") if task == "reading" else AXES["drawing"]
+    known = inspect.signature(method).parameters if method else ()
+    if missing := [name for name in wanted if name not in known]:
+        raise UserError(
+            f"expected a system whose {', '.join(wanted)} can be set for {task}, found one without "
+            f"{', '.join(missing)}; sweep phantom or a model directory"
+        )

@@ -1,0 +1,53 @@
+"""Where a study's findings are on the image that a tokenizer sees: publishers' boxes, phantoms' masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from llmcxr.data import find_frontal
+from llmcxr.data.phantom.truth import finding_salience, masks
+from llmcxr.images import files as images
+
+
+def lesion_regions(dataset: Any, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
+    """(finding, bool mask (size, size)) for every lesion that the dataset knows the place of; none is empty.
+
+    A dataset knows them by `case`, as the phantom, or by `boxes`, as NIH; of another source there are none.
+    """
+    if hasattr(dataset, "case"):
+        case = dataset.case(index)
+        drawn = masks(case, size)
+        named = ((finding.name, drawn[finding.name]) for finding in case.findings)
+        yield from ((name, mask) for name, mask in named if mask.any())
+        return
+    radiograph = find_frontal(dataset[index])
+    boxes = getattr(dataset, "boxes", {}).get(radiograph.image_id, ()) if radiograph else ()
+    if boxes:
+        padding = images.place(images.read_size(radiograph.path), size)
+        for box in boxes:
+            yield box.finding, _fill(box, padding)
+
+
+def _fill(box: Any, padding: images.Padding) -> np.ndarray:
+    """The pixels that a box touches, at least one."""
+    rows, columns = padding.size
+    top, bottom = (padding.top + share * padding.height for share in (box.top, box.bottom))
+    left, right = (padding.left + share * padding.width for share in (box.left, box.right))
+    first_row, first_column = min(int(top), rows - 1), min(int(left), columns - 1)
+    mask = np.zeros(padding.size, bool)
+    mask[
+        first_row : max(int(np.ceil(bottom)), first_row + 1),
+        first_column : max(int(np.ceil(right)), first_column + 1),
+    ] = True
+    return mask
+
+
+def thin_lines(dataset: Any, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
+    """(finding, (size, size) in 0..1) of the lines, tubes and edges of a phantom; none for films, whose lines
+    nobody has drawn.
+    """
+    if hasattr(dataset, "case"):
+        yield from finding_salience(dataset.case(index), size).items()

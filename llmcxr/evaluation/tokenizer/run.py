@@ -1,0 +1,201 @@
+"""The fidelity report of an image tokenizer on a dataset: one pass over the images, batch by batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from llmcxr.common.errors import UserError
+from llmcxr.common.terminal import progress
+from llmcxr.data import Dataset, Rejections
+from llmcxr.evaluation.tokenizer.erasure import erased_findings, means_over_findings, read_probabilities
+from llmcxr.evaluation.tokenizer.pixels import count_scales, line_contrast_kept, ms_ssim, region_psnr
+from llmcxr.evaluation.tokenizer.reconstruction import Batch, reconstruct
+from llmcxr.evaluation.tokenizer.regions import lesion_regions, thin_lines
+from llmcxr.images.statistics import ImageSummary, compare_images, join_statistics, measure_images
+from llmcxr.labeler.states import to_codes
+from llmcxr.metrics.images.features import FeatureExtractor
+from llmcxr.metrics.images.frechet import frechet_distance
+from llmcxr.metrics.images.psnr_ssim import psnr, ssim
+from llmcxr.metrics.intervals import bootstrap
+from llmcxr.metrics.scores import macro
+
+DISCLAIMER = "Research software, not a medical device: high fidelity is no proof that a finding survives."
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """`scores` as JSON has them; `indices` of the studies scored and the PSNR of each, for the sheet."""
+
+    scores: dict[str, Any]
+    indices: list[int]
+    psnr: np.ndarray
+
+
+def evaluate_tokenizer(
+    tokenizer: Any,
+    dataset: Dataset,
+    n: int | None = None,
+    *,
+    classifier: Any = None,
+    extractor: FeatureExtractor | None = None,
+    training_images: ImageSummary | None = None,
+    rejections: Rejections | None = None,
+    seed: int = 0,
+    batch_size: int = 16,
+) -> Fidelity:
+    """Encode and decode the first `n` studies (all for None) and score what comes back.
+
+    `tokenizer` has `encode`, `decode`, `parameters`, `config.image_size` and `config.codebook_size` as
+    `vqgan.VQGAN`. `classifier` (with `predict` as `Classifier`) and `extractor` took part in no loss of it;
+    without them what they would say is None. `training_images` are those of `image_statistics`. Bad images
+    are left out and added to `rejections`, or raised without. Raises UserError where none can be read.
+    """
+    count = len(dataset) if n is None else min(n, len(dataset))
+    work = _Work(tokenizer, dataset, classifier, extractor)
+    with progress("reconstructing", count) as advance:
+        for batch in reconstruct(tokenizer, dataset, range(count), batch_size, rejections):
+            work.add(batch)
+            advance(len(batch.indices))
+    if not work.indices:
+        why = f"; the first: {rejections.entries[0][1]}" if rejections is not None and len(rejections) else ""
+        raise UserError(f"expected images to reconstruct, found none of {count} that can be read{why}")
+    scores = work.scores(seed)
+    scores["site"] = _compare_site(training_images, work.statistics)
+    scores["left_out"] = count - len(work.indices)
+    return Fidelity(scores, work.indices, np.concatenate(work.rows["psnr"]))
+
+
+class _Work:
+    """What is kept of every batch: numbers, no images."""
+
+    def __init__(
+        self, tokenizer: Any, dataset: Dataset, classifier: Any, extractor: FeatureExtractor | None
+    ) -> None:
+        self.tokenizer, self.dataset = tokenizer, dataset
+        self.classifier, self.extractor = classifier, extractor
+        self.size = tokenizer.config.image_size
+        self.counts = np.zeros(tokenizer.config.codebook_size, np.int64)
+        self.indices: list[int] = []
+        self.rows: dict[str, list[np.ndarray]] = defaultdict(list)  # score -> one array per batch
+        self.statistics: list[dict[str, np.ndarray]] = []
+        self.lesions: dict[str, list[float]] = defaultdict(list)  # finding -> dB of each
+        self.lines: dict[str, list[float]] = defaultdict(list)  # finding -> contrast kept of each
+        self.findings: list[str] = []
+
+    def add(self, batch: Batch) -> None:
+        self.indices += batch.indices
+        self.counts += np.bincount(batch.codes.ravel(), minlength=len(self.counts))
+        pair = batch.images, batch.reconstructions
+        self.rows["psnr"].append(psnr(*pair))
+        if self.size > 10:  # the window of SSIM is 11 px
+            self.rows["ssim"].append(ssim(*pair))
+            self.rows["ms_ssim"].append(ms_ssim(*pair))
+        self.statistics.append(measure_images(batch.images))
+        for name, images in zip(("original", "reconstructed"), pair, strict=True):
+            if self.extractor is not None:
+                self.rows[f"features {name}"].append(self.extractor(images))
+            if self.classifier is not None:
+                self.findings, probabilities = read_probabilities(self.classifier, images)
+                self.rows[f"probabilities {name}"].append(probabilities)
+        for index, image, reconstruction in zip(batch.indices, *pair, strict=True):
+            self._add_places(index, image, reconstruction)
+
+    def _add_places(self, index: int, image: np.ndarray, reconstruction: np.ndarray) -> None:
+        for finding, region in lesion_regions(self.dataset, index, self.size):
+            self.lesions[finding].append(region_psnr(image, reconstruction, region))
+        for finding, lines in thin_lines(self.dataset, index, self.size):
+            kept = line_contrast_kept(image, reconstruction, lines)
+            if kept is not None:
+                self.lines[finding].append(kept)
+
+    def scores(self, seed: int) -> dict[str, Any]:
+        joined = {name: np.concatenate(parts) for name, parts in self.rows.items()}
+        studies = [self.dataset[index] for index in self.indices]
+        patients = [study.patient_id for study in studies]
+        result: dict[str, Any] = {"n": len(self.indices), "disclaimer": DISCLAIMER}
+        for name in ("psnr", "ssim", "ms_ssim"):
+            result |= _mean(name, joined.get(name), patients, seed)
+        result["ms_ssim_scales"] = count_scales(self.size)
+        result["frechet"] = self._frechet(joined)
+        result["frechet_features"] = None if self.extractor is None else self.extractor.name
+        result |= code_statistics(self.counts)
+        result["per_finding"] = self._per_finding(joined, studies, patients, seed)
+        result["macro"] = means_over_findings(result["per_finding"])
+        result["lesion_psnr"] = macro(_means(self.lesions))
+        result["line_contrast"] = macro(_means(self.lines))
+        return result
+
+    def _frechet(self, joined: dict[str, np.ndarray]) -> float | None:
+        if self.extractor is None:
+            return None
+        return frechet_distance(joined["features original"], joined["features reconstructed"])
+
+    def _per_finding(
+        self, joined: dict[str, np.ndarray], studies: Sequence[Any], patients: Sequence[str], seed: int
+    ) -> dict[str, dict]:
+        result: dict[str, dict] = {}
+        if self.classifier is not None:
+            labels = to_codes([study.labels for study in studies], self.findings)
+            pair = joined["probabilities original"], joined["probabilities reconstructed"]
+            result = erased_findings(self.findings, labels, *pair, patients, seed)
+        for key, count, values in (
+            ("lesion_psnr", "num_lesions", self.lesions),
+            ("line_contrast", "num_lines", self.lines),
+        ):
+            for finding, mean in _means(values).items():
+                result.setdefault(finding, {})[key] = mean
+                result[finding][count] = len(values[finding])
+        return result
+
+
+def code_statistics(counts: np.ndarray) -> dict[str, float | int]:
+    """counts (K,) of each code -> how many occur, the share of K that this is (`usage`), and the perplexity
+    of their frequencies (K at best).
+    """
+    frequencies = counts[counts > 0] / counts.sum()
+    used = int((counts > 0).sum())
+    return {
+        "codes_used": used,
+        "codebook_size": len(counts),
+        "usage": used / len(counts),
+        "perplexity": float(np.exp(-(frequencies * np.log(frequencies)).sum())),
+    }
+
+
+def _mean(name: str, values: np.ndarray | None, patients: Sequence[str], seed: int) -> dict[str, Any]:
+    if values is None:
+        return {name: None, f"{name}_interval": None}
+    interval = bootstrap(lambda rows: float(values[rows].mean()), patients, seed=seed)
+    return {name: float(values.mean()), f"{name}_interval": interval}
+
+
+def _means(values: dict[str, list[float]]) -> dict[str, float]:
+    return {name: float(np.mean(values[name])) for name in sorted(values)}
+
+
+def _compare_site(training: ImageSummary | None, statistics: Sequence[dict[str, np.ndarray]]) -> dict:
+    """Whether the images are such as the tokenizer was trained on, and what is to be said of it."""
+    if training is None:
+        unknown = (
+            "the tokenizer came without a summary of its training images (training_images.json): whether "
+            "these are alike cannot be judged"
+        )
+        return {"judged": False, "warnings": [unknown], "statistics": []}
+    shifts = compare_images(training, join_statistics(statistics))
+    odd = [
+        f"{shift.statistic} (median {shift.median:.3f}, there {shift.training_median:.3f}; "
+        f"{shift.outside:.0%} outside its range)"
+        for shift in shifts
+        if shift.is_shifted
+    ]
+    difference = (
+        f"these images differ from those of the tokenizer's training in {', '.join(odd)}; do not trust the "
+        "tokenizer on them before looking at the sheet"
+    )
+    warnings = [difference] if odd else []
+    return {"judged": True, "warnings": warnings, "statistics": [asdict(shift) for shift in shifts]}

@@ -1,0 +1,81 @@
+"""Label a report with CheXpert's fourteen findings, by rule and offline. Knows no images and no models.
+
+The findings and their four states are those of Irvin et al., "CheXpert" (AAAI 2019), and so is what counts
+under each, as far as the words published with its labeler say it. The engine is `labeler`, the words are the
+CHEXPERT tables of `labeler_terms`; this file says what they add up to. Where it departs from CheXpert:
+
+- findings and impression are both read, not the impression alone, and indication never is;
+- "The lungs are clear" and "no acute disease" make what they cover ABSENT instead of leaving it
+  NOT_MENTIONED;
+- pulmonary fibrosis is Lung Opacity, not Pleural Other; pleural plaques and thick fissures are Pleural Other;
+- heart failure is Edema but says nothing of the heart's size;
+- "compatible with" asserts, as "consistent with" does; "likely" and "probable" doubt.
+"""
+
+from __future__ import annotations
+
+from llmcxr.labeler import terms as tables
+from llmcxr.labeler.rules import Vocabulary, read_findings, stronger
+from llmcxr.records import Label, Report
+
+CHEXPERT_FINDINGS = (
+    "No Finding",
+    "Enlarged Cardiomediastinum",
+    "Cardiomegaly",
+    "Lung Lesion",
+    "Lung Opacity",
+    "Edema",
+    "Consolidation",
+    "Pneumonia",
+    "Atelectasis",
+    "Pneumothorax",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Fracture",
+    "Support Devices",
+)
+
+# A name of tables.CHEXPERT_TERMS: what it says in CheXpert's words. A name that is not here is an abnormality
+# of no finding (granuloma, scoliosis, emphysema, ...): it only rules out No Finding.
+_FINDINGS_OF = {
+    "cardiomegaly": ("Cardiomegaly",),
+    "cardiomediastinal enlargement": ("Cardiomegaly", "Enlarged Cardiomediastinum"),
+    "mediastinal widening": ("Enlarged Cardiomediastinum",),
+    "heart failure": ("Edema",),
+    "pleural thickening": ("Pleural Other",),
+    "hydropneumothorax": ("Pneumothorax", "Pleural Effusion"),
+    "pleural effusion": ("Pleural Effusion",),
+    "pneumothorax": ("Pneumothorax",),
+    "consolidation": ("Consolidation",),
+    "nodular opacity": ("Lung Lesion", "Lung Opacity"),
+    "nodule": ("Lung Lesion",),
+    "mass": ("Lung Lesion",),
+    "edema": ("Edema",),
+    "atelectasis": ("Atelectasis",),
+    "lung opacity": ("Lung Opacity",),
+    "pneumonia": ("Pneumonia",),
+    "fracture": ("Fracture",),
+    "device": ("Support Devices",),
+}
+VOCABULARY = Vocabulary(
+    tables.CHEXPERT_TERMS, tables.CHEXPERT_GROUPS, tables.CHEXPERT_NORMAL_STATEMENTS, tables.CHEXPERT_CUES
+)
+
+
+def label_chexpert(report: Report | str) -> dict[str, Label]:
+    """The state of each of CHEXPERT_FINDINGS; over several mentions the `stronger` one.
+
+    A text with headings is read as a report. No Finding is PRESENT where nothing abnormal but support devices
+    is present or uncertain, else NOT_MENTIONED; of an empty report nothing is known.
+    """
+    text = f"{report.findings}\n{report.impression}" if isinstance(report, Report) else report
+    labels = dict.fromkeys(CHEXPERT_FINDINGS, Label.NOT_MENTIONED)
+    is_normal = bool(text.strip())
+    for mention in read_findings(text, VOCABULARY):
+        for name in _FINDINGS_OF.get(mention.name, ()):
+            labels[name] = stronger(labels[name], mention.state)
+        if mention.state is not Label.ABSENT and mention.name != "device":
+            is_normal = False
+    if is_normal:
+        labels["No Finding"] = Label.PRESENT
+    return labels

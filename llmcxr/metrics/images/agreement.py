@@ -1,0 +1,120 @@
+"""Do the drawings show what was asked for? AUROC and F1 of an independent classifier against the requests.
+
+The classifier must have taken part in no loss of the judged model, and its own scores on the real images are
+the best that a drawing can be expected to reach: `floor.frame` puts them beside. A finding that a request
+does not mention counts as not asked for; one that it calls uncertain is left out.
+
+N studies, F findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmcxr.labeler.states import CODES
+from llmcxr.metrics.metric import Inputs
+from llmcxr.metrics.scores import detection, macro
+from llmcxr.records import Label
+
+THRESHOLD = 0.5  # of the probability, for F1
+
+
+@dataclass(frozen=True)
+class LabelAgreement:
+    """`measure(wanted, probabilities)` of one finding; for `finding` None the mean over all that have one."""
+
+    name: str
+    measure: Callable[[np.ndarray, np.ndarray], float | None]
+    finding: str | None = None
+    inputs: tuple[str, ...] = ("reference_labels", "drawn_probabilities")
+    resamples: int = 500
+
+    def rows(self, inputs: Inputs) -> np.ndarray:
+        """(N, F, 2): what was wanted (1, 0, NaN for uncertain) and the probability seen. F is 1 for one
+        finding.
+        """
+        rows = wanted_and_seen(inputs.reference_labels, inputs.drawn_probabilities)
+        if self.finding is None:
+            return rows
+        column = list(inputs.findings).index(self.finding)
+        return rows[:, column : column + 1]
+
+    def value(self, rows: np.ndarray) -> float | None:
+        scores = [self.measure(*column.T) for column in rows.transpose(1, 0, 2)]
+        return macro(dict(enumerate(scores)))
+
+
+def agreement_metrics(findings: Sequence[str] = ()) -> list[LabelAgreement]:
+    """AUROC and F1, each as the mean over findings and of each of `findings`."""
+    measures = {"auroc": auroc, "f1": f1}
+    means = [LabelAgreement(f"label {name}", measure) for name, measure in measures.items()]
+    return means + [
+        LabelAgreement(f"label {name}: {finding}", measure, finding)
+        for finding in findings
+        for name, measure in measures.items()
+    ]
+
+
+def agreement_by_finding(labels: np.ndarray, probabilities: np.ndarray, findings: Sequence[str]) -> dict:
+    """Finding -> {auroc, f1, precision, recall, support (asked for), absent, uncertain, note}.
+
+    `note` says why a score is None, and is empty where none is.
+    """
+    rows = wanted_and_seen(labels, probabilities)
+    if rows.shape[1] != len(findings):
+        raise ValueError(f"{rows.shape[1]} columns of labels for {len(findings)} findings")
+    return {name: _describe(*rows[:, column].T) for column, name in enumerate(findings)}
+
+
+def auroc(wanted: np.ndarray, scores: np.ndarray) -> float | None:
+    """Chance that a wanted one scores above another, a tie counting half; None where one class is absent.
+
+    `wanted` (N,) is 1, 0 or NaN (left out).
+    """
+    positive, negative = scores[wanted == 1], scores[wanted == 0]
+    if not len(positive) or not len(negative):
+        return None
+    ordered = np.sort(negative)
+    below, up_to = (np.searchsorted(ordered, positive, side) for side in ("left", "right"))
+    return float((below + up_to).sum() / (2 * len(positive) * len(negative)))
+
+
+def f1(wanted: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """At THRESHOLD; None where the finding is never wanted. `wanted` as for `auroc`."""
+    known = ~np.isnan(wanted)
+    return detection(wanted[known] == 1, probabilities[known] >= THRESHOLD)["f1"]
+
+
+def wanted_and_seen(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Labels of `label_codes.CODES` and probabilities, (N, F) each -> (N, F, 2) of 1, 0 or NaN, and 0..1.
+
+    Raises ValueError for probabilities that are NaN or of another shape.
+    """
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float64)
+    if labels.shape != probabilities.shape:
+        raise ValueError(f"labels {labels.shape} but probabilities {probabilities.shape}")
+    if broken := int(np.isnan(probabilities).any(1).sum()):
+        raise ValueError(f"{broken} of {len(probabilities)} drawings have NaN probabilities")
+    wanted = (labels == CODES[Label.PRESENT]).astype(np.float64)
+    wanted[labels == CODES[Label.UNCERTAIN]] = np.nan
+    return np.stack([wanted, probabilities], axis=-1)
+
+
+def _describe(wanted: np.ndarray, probabilities: np.ndarray) -> dict:
+    known = ~np.isnan(wanted)
+    support, absent = int((wanted == 1).sum()), int((wanted == 0).sum())
+    note = ""
+    if not support:
+        note = "no request asks for it: AUROC, F1 and recall are undefined"
+    elif not absent:
+        note = "every request asks for it: AUROC is undefined"
+    return {
+        "auroc": auroc(wanted, probabilities),
+        **detection(wanted[known] == 1, probabilities[known] >= THRESHOLD),
+        "absent": absent,
+        "uncertain": int((~known).sum()),
+        "note": note,
+    }

@@ -1,0 +1,216 @@
+"""Images to features by a network of one's choice. Every network but this package's own is given by path.
+
+B images of H x W pixels, D features.
+
+    classifier         the hidden layer of the classifier that ships with the package (phantoms only)
+    classifier:DIR     the same of another `Classifier` directory
+    xrv:WEIGHTS        a torchxrayvision DenseNet-121 (Cohen et al. 2022), as it is published; D = 1024
+    inception:WEIGHTS  Inception-v3 of the "FID" literature (Heusel et al. 2017): the TorchScript file of
+                       NVIDIA's StyleGAN or the state dict of torch-fidelity; D = 2048
+    rad-dino:DIR       Rad-DINO (Pérez-García et al. 2025), or any Dinov2 that transformers saved
+
+Distances of different networks do not compare.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from operator import length_hint
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from llmcxr.common.errors import UserError
+from llmcxr.common.terminal import progress
+from llmcxr.data.dataset import Dataset
+from llmcxr.images import files as image_files
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+INCEPTION_DIMENSION = 2048
+
+
+class FeatureExtractor(Protocol):
+    name: str  # as in `open_extractor`: it belongs beside every number made with it
+    dimension: int  # D
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """(B, H, W) float32 in [0, 1], bright = dense -> (B, D) float32."""
+        ...
+
+
+class TorchExtractor:
+    """A function on tensors, (B, 1, H, W) in [0, 1] -> (B, D), as a FeatureExtractor."""
+
+    def __init__(self, name: str, dimension: int, embed: Callable[[Tensor], Tensor], device: str) -> None:
+        self.name = name
+        self.dimension = dimension
+        self._embed = embed
+        self._device = device
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            pixels = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None]
+            features = self._embed(pixels.to(self._device)).float().cpu().numpy()
+        if features.shape != (len(images), self.dimension):
+            raise ValueError(
+                f"{self.name}: expected features {(len(images), self.dimension)}, got {features.shape}"
+            )
+        return features
+
+
+def open_extractor(name: str = "classifier", device: str = "cpu") -> FeatureExtractor:
+    """One of the networks above. Raises UserError for an unknown kind, a path that is not there, or a package
+    that is not installed.
+    """
+    kind, _, place = name.partition(":")
+    if kind not in OPENERS:
+        raise UserError(f"unknown feature extractor {name!r}; choose {', '.join(OPENERS)}, as KIND:PATH")
+    if not place and kind != "classifier":
+        raise UserError(f"the feature extractor {kind} needs the path of its weights: {kind}:PATH")
+    if place and not Path(place).exists():
+        raise UserError(f"{name}: expected weights at {place}, found nothing there")
+    dimension, embed = OPENERS[kind](Path(place) if place else None, device)
+    return TorchExtractor(name, dimension, embed, device)
+
+
+def extract(
+    extractor: FeatureExtractor,
+    images: Dataset | Iterable[np.ndarray],
+    size: int | None = None,
+    batch: int = 64,
+    total: int | None = None,
+) -> np.ndarray:
+    """Features (N, D) float32 of every image in order, with no more than `batch` images in memory.
+
+    `images` is a dataset, read at `size` x `size` pixels, or anything that yields (H, W) float arrays in
+    [0, 1], letterboxed to `size` if given; `total` is for the progress bar where `images` has no length.
+    Raises UserError for images that give NaN features: the network is the user's.
+    """
+    features = []
+    with progress(f"features: {extractor.name.partition(':')[0]}", total or length_hint(images)) as advance:
+        for chunk in _batches(images, size, batch):
+            features.append(extractor(np.stack(chunk)))
+            if broken := np.flatnonzero(~np.isfinite(features[-1]).all(1)).tolist():
+                first = sum(map(len, features[:-1])) + broken[0]
+                raise UserError(
+                    f"{extractor.name}: expected finite features, found {len(broken)} of a batch of "
+                    f"{len(chunk)} images with NaN or infinite features, the first is image {first}; "
+                    "check the network's weights"
+                )
+            advance(len(chunk))
+    if not features:
+        return np.zeros((0, extractor.dimension), np.float32)
+    return np.concatenate(features)
+
+
+def _batches(
+    images: Dataset | Iterable[np.ndarray], size: int | None, batch: int
+) -> Iterator[list[np.ndarray]]:
+    if isinstance(images, Dataset):
+        stream: Iterable[np.ndarray] = (images.read(index, size) for index in range(len(images)))
+    else:
+        stream = (image if size is None else image_files.fit(image, size)[0] for image in images)
+    chunk: list[np.ndarray] = []
+    for image in stream:
+        chunk.append(image)
+        if len(chunk) == batch:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _open_classifier(directory: Path | None, device: str) -> tuple[int, Callable]:
+    from llmcxr.model.classifier import Classifier
+    from llmcxr.model.judges import load_evaluator
+
+    classifier = load_evaluator() if directory is None else Classifier.from_pretrained(directory)
+    classifier = classifier.to(device).eval()
+    return classifier.config.hidden, classifier.embed
+
+
+def _open_xrv(weights: Path, device: str) -> tuple[int, Callable]:
+    from vqgan.foreign.densenet import DIMENSION, DenseNetFeatures
+
+    try:
+        return DIMENSION, DenseNetFeatures.from_weights(weights).to(device).embed
+    except ValueError as error:  # vqgan stands alone and knows no UserError
+        raise UserError(str(error)) from error
+
+
+def _open_inception(weights: Path, device: str) -> tuple[int, Callable]:
+    import torch
+
+    if _is_torchscript(weights):
+        net = torch.jit.load(weights, map_location=device).eval()
+        return INCEPTION_DIMENSION, lambda images: net(_to_bytes(images), return_features=True)
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError as error:
+        raise UserError(
+            f"{weights} is no TorchScript file; to read it as weights of torch-fidelity, which brings "
+            f"torchvision, pip install llmcxr[features] ({error})"
+        ) from error
+    net = FeatureExtractorInceptionV3("inception", ["2048"], str(weights)).to(device).eval()
+    return INCEPTION_DIMENSION, lambda images: net(_to_bytes(images))[0]
+
+
+def _open_rad_dino(directory: Path, device: str) -> tuple[int, Callable]:
+    import torch
+    from transformers import AutoModel
+
+    # read by hand: the image processors of transformers want torchvision
+    file = directory / "preprocessor_config.json"
+    if not file.is_file():
+        raise UserError(f"{directory}: expected {file.name}, which holds the scale of the pixels; found none")
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    mean, spread = (
+        torch.tensor(settings[key], device=device)[:, None, None] for key in ("image_mean", "image_std")
+    )
+    side = settings["crop_size"]["height"]
+    net = AutoModel.from_pretrained(directory, local_files_only=True).to(device).eval()
+
+    def embed(images: Tensor) -> Tensor:
+        pixels = (_resized(images, side).expand(-1, 3, -1, -1) - mean) / spread
+        return net(pixel_values=pixels).last_hidden_state[:, 0]  # the class token
+
+    return net.config.hidden_size, embed
+
+
+OPENERS: dict[str, Callable[[Path | None, str], tuple[int, Callable]]] = {
+    "classifier": _open_classifier,
+    "xrv": _open_xrv,
+    "inception": _open_inception,
+    "rad-dino": _open_rad_dino,
+}
+
+
+def _resized(images: Tensor, side: int) -> Tensor:
+    """(B, 1, H, W) -> (B, 1, side, side), averaging where it shrinks."""
+    import torch.nn.functional as F
+
+    if tuple(images.shape[-2:]) == (side, side):
+        return images
+    return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+
+
+def _to_bytes(images: Tensor) -> Tensor:
+    """(B, 1, H, W) in [0, 1] -> (B, 3, H, W) uint8, as Inception's own resizing wants it."""
+    import torch
+
+    return (images.clamp(0, 1) * 255).round().to(torch.uint8).expand(-1, 3, -1, -1)
+
+
+def _is_torchscript(weights: Path) -> bool:
+    """TorchScript archives hold code; state dicts hold data alone."""
+    if not zipfile.is_zipfile(weights):
+        return False
+    with zipfile.ZipFile(weights) as archive:
+        return any("/code/" in name for name in archive.namelist())

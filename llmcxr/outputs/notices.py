@@ -1,0 +1,7 @@
+"""What is said of everything that the models say or draw."""
+
+DISCLAIMER = "Research software, not a medical device."
+PHANTOM_NOTICE = (
+    "This model was trained on computed phantoms only: what it says of a real radiograph means nothing."
+)
+SYNTHETIC = "Synthetic image drawn by a model; not a radiograph of a patient."

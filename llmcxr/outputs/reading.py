@@ -1,0 +1,93 @@
+"""Films that a user names, and what a model wrote about them, as text and as JSON. Knows no models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from llmcxr.images import files as images
+from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
+from llmcxr.predictor import AnswerResult, ReportResult
+
+
+@dataclass(frozen=True)
+class Film:
+    """An image file that was read: pixels (H, W) float32 in [0, 1], bright = dense."""
+
+    path: Path
+    pixels: np.ndarray
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> Film:
+        """Raises UserError where the file cannot be read."""
+        pixels, header = images.read_with_header(path)
+        return cls(path, pixels, header.warnings)
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the file says of itself that it was drawn."""
+        return any(images.SYNTHETIC_KEY in warning for warning in self.warnings)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A report of a film, or an answer about it, by the model called `model`."""
+
+    film: Film
+    result: ReportResult | AnswerResult
+    model: str
+    is_phantom_trained: bool
+
+    @property
+    def film_warnings(self) -> list[str]:
+        """Of the file and of its pixels, each once: the model looks at the pixels again."""
+        return list(dict.fromkeys([*self.film.warnings, *self.result.warnings]))
+
+    @property
+    def warnings(self) -> list[str]:
+        means_nothing = self.is_phantom_trained and not self.film.is_synthetic
+        notices = [PHANTOM_NOTICE] if means_nothing else []
+        return [*self.film_warnings, *notices]
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The sections of a report that are there, in their order; none for an answer."""
+        if isinstance(self.result, AnswerResult):
+            return {}
+        return {name: text for name, text in asdict(self.result.report).items() if text}
+
+    def to_text(self) -> str:
+        sections = [f"{name.upper()}\n{text}" for name, text in self.sections.items()]
+        return "\n\n".join(sections) or self.result.text
+
+    def to_json(self) -> str:
+        """One line: image, question or sections, text, log_probability, seed, warnings, model, disclaimer."""
+        is_answer = isinstance(self.result, AnswerResult)
+        about = {"question": self.result.question} if is_answer else {"sections": self.sections}
+        reading = {
+            "image": str(self.film.path),
+            **about,
+            "text": self.result.text,
+            "log_probability": self.result.log_probability,
+            "seed": self.result.seed,
+            "warnings": self.warnings,
+            "model": self.model,
+            "disclaimer": DISCLAIMER,
+        }
+        return json.dumps(reading, ensure_ascii=False)
+
+
+def read_all(films: Sequence[Film], cxr, seed: int, temperature: float) -> list[Reading]:
+    """A report of each film, in one batch."""
+    if not films:
+        return []
+    results = cxr.report([film.pixels for film in films], seed=seed, temperature=temperature)
+    return [
+        Reading(film, result, cxr.name, cxr.is_phantom_trained)
+        for film, result in zip(films, results, strict=True)
+    ]

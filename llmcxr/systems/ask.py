@@ -1,0 +1,177 @@
+"""Ask a system about the studies of a dataset, so that all systems can be treated alike. Knows no metric.
+
+The first `n` studies are asked about; their words, requests and questions are those of
+`dataset.texts(index, rng)` with rng from (seed, index), as everywhere in evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from llmcxr.common.errors import UserError
+from llmcxr.data import Dataset, Texts
+from llmcxr.labeler.rules import label
+from llmcxr.labeler.states import to_codes
+from llmcxr.metrics.answers.inputs import QuestionInputs
+from llmcxr.metrics.metric import Inputs
+from llmcxr.predictor import Predictor, ask_in_pieces, flat
+from llmcxr.records import Question, Report
+from llmcxr.systems.prediction_file import Predictions
+
+System = Predictor | Predictions
+
+PARTS = ("reports", "answers", "drawings")
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What one system said of the same studies in one order. A part that was not asked for is None.
+
+    questions, asked_of and answers have one row per question; asked_of is the study's place in `ids`.
+    """
+
+    ids: Sequence[str] = field(repr=False)
+    patients: Sequence[str] = field(repr=False)
+    references: Sequence[str] = field(repr=False)  # the true reports, "" where a study has none
+    requests: Sequence[str] = field(repr=False)  # what the drawings were to show
+    questions: Sequence[Question] = field(repr=False)
+    asked_of: Sequence[int] = field(repr=False)
+    candidates: Sequence[str] | None = field(default=None, repr=False)  # the system's reports
+    answers: Sequence[str] | None = field(default=None, repr=False)
+    drawings: Sequence[np.ndarray] | None = field(default=None, repr=False)  # each (H, W) in [0, 1]
+
+    @property
+    def num_empty_reports(self) -> int | None:
+        return None if self.candidates is None else sum(not text.strip() for text in self.candidates)
+
+    def report_inputs(self, findings: Sequence[str] = ()) -> Inputs:
+        """For metrics of reports: with `findings`, also the labels that the labeler finds on both sides."""
+        said = self.candidates is not None and findings
+        return Inputs(
+            patients=self.patients,
+            references=self.references,
+            candidates=self.candidates,
+            findings=tuple(findings),
+            reference_labels=to_codes(list(map(label, self.references)), findings) if findings else None,
+            candidate_labels=to_codes(list(map(label, self.candidates)), findings) if said else None,
+        )
+
+    def question_inputs(self) -> QuestionInputs:
+        """For question metrics: one row per question."""
+        return QuestionInputs(
+            patients=[self.patients[place] for place in self.asked_of],
+            questions=self.questions,
+            answers=self.answers,
+        )
+
+
+def gather(
+    system: System,
+    dataset: Dataset,
+    n: int,
+    seed: int = 0,
+    *,
+    parts: Sequence[str] = ("reports", "answers"),
+    size: int | None = 128,
+    best_of: int = 1,
+    system_seed: int | None = None,
+    pixels: Sequence[np.ndarray] | None = None,
+) -> Gathered:
+    """Have `system` report, answer or draw (`parts`, of PARTS) for the first `n` studies.
+
+    size: the side in pixels at which images are given; None gives them at their own. 128 is the phantom
+    model's; other people's models want the size that they were made for. `seed` words the studies, and the
+    system writes and draws by `system_seed`, the same for None. `pixels` are the images, where they were read
+    before. Raises UserError where the system has no such part or a file's predictions are not of these
+    studies.
+    """
+    if unknown := set(parts) - set(PARTS):
+        raise ValueError(f"expected parts of {PARTS}, got {', '.join(sorted(unknown))}")
+    if not 1 <= n <= len(dataset):
+        raise UserError(f"expected 1 to {len(dataset)} studies, as the dataset has, found n={n}; correct it")
+    studies = [dataset[index] for index in range(n)]
+    rngs = [np.random.default_rng(np.random.SeedSequence((seed, index))) for index in range(n)]
+    texts = [dataset.texts(index, rng) for index, rng in enumerate(rngs)]
+    asked = [(place, question) for place, words in enumerate(texts) for question in words.questions]
+    ids = [study.study_id for study in studies]
+    asked_of, questions = [place for place, _ in asked], [question for _, question in asked]
+    if isinstance(system, Predictions):
+        said = _look_up(system, ids, asked_of, questions, parts)
+    else:
+        is_shown = "reports" in parts or "answers" in parts
+        if is_shown and pixels is None:
+            pixels = [dataset.read(index, size) for index in range(n)]
+        own_seed = seed if system_seed is None else system_seed
+        said = _ask(system, pixels or [], asked_of, questions, texts, parts, own_seed, best_of)
+    return Gathered(
+        ids=ids,
+        patients=[study.patient_id for study in studies],
+        references=[join_report(words.report) for words in texts],
+        requests=[words.request for words in texts],
+        questions=questions,
+        asked_of=asked_of,
+        **said,
+    )
+
+
+def join_report(report: Report) -> str:
+    """Findings and impression as one text, as models write them."""
+    return f"{report.findings} {report.impression}".strip()
+
+
+def _look_up(
+    predictions: Predictions,
+    ids: Sequence[str],
+    asked_of: Sequence[int],
+    questions: Sequence[Question],
+    parts: Sequence[str],
+) -> dict[str, list]:
+    said: dict[str, list] = {}
+    if "reports" in parts:
+        said["candidates"] = predictions.reports_for(ids)
+    if "answers" in parts:
+        said["answers"] = predictions.answers_for(
+            [ids[place] for place in asked_of], [question.question for question in questions]
+        )
+    if "drawings" in parts:
+        said["drawings"] = predictions.drawings_for(ids)
+    return said
+
+
+def _ask(
+    predictor: Predictor,
+    pixels: Sequence[np.ndarray],
+    asked_of: Sequence[int],
+    questions: Sequence[Question],
+    texts: Sequence[Texts],
+    parts: Sequence[str],
+    seed: int,
+    best_of: int,
+) -> dict[str, list]:
+    said: dict[str, list] = {}
+    if "reports" in parts:
+        said["candidates"] = [
+            result.text
+            for result in ask_in_pieces("reports", lambda piece: predictor.report(piece, seed=seed), pixels)
+        ]
+    if "answers" in parts:
+        said["answers"] = []
+        if questions:
+            given = ask_in_pieces(
+                "answers",
+                predictor.answer,
+                [pixels[place] for place in asked_of],
+                [question.question for question in questions],
+            )
+            said["answers"] = [result.text for result in given]
+    if "drawings" in parts:
+        drawn = ask_in_pieces(
+            "drawings",
+            lambda piece: flat(predictor.draw(piece, seed=seed, best_of=best_of)),
+            [words.request for words in texts],
+        )
+        said["drawings"] = [result.image for result in drawn]
+    return said

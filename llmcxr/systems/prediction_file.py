@@ -1,0 +1,194 @@
+"""A file of predictions as a system: what somebody's model wrote and drew, by study. Knows no model.
+
+A CSV file with a header, or a JSONL file with an object a line. Each row has `id`, a study's, and any of
+`report` (an empty one counts), `question` with `answer`, and `image` (a drawing; a path, taken from the
+file's folder unless absolute). A study may have one report, one drawing and an answer to each question, in
+one row or in several; other columns are ignored. In a CSV an empty report cell is an empty report, save in
+rows with a question or an image, where it is none.
+
+Identifiers may be a hospital's: messages tell rows and counts, never an id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llmcxr.common.errors import UserError
+from llmcxr.data.tables import read_table
+from llmcxr.images import files as images
+
+KEYS = ("report", "answer", "image")  # of which a file needs one
+ROWS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a file predicts. The maps give (text or path, row); rows count from 1, below a CSV's header."""
+
+    path: Path
+    reports: Mapping[str, tuple[str, int]] = field(repr=False)  # by study id
+    answers: Mapping[tuple[str, str], tuple[str, int]] = field(repr=False)  # by study id, question
+    images: Mapping[str, tuple[str, int]] = field(repr=False)  # by study id
+
+    @classmethod
+    def read(cls, path: str | Path) -> Predictions:
+        """Raises UserError for a file that is neither CSV nor JSONL, a row it cannot take, or duplicates."""
+        path = Path(path)
+        if path.suffix.lower() not in (".csv", ".jsonl"):
+            raise UserError(f"{path}: expected a .csv or .jsonl file of predictions; rename or convert it")
+        rows = _read_csv(path) if path.suffix.lower() == ".csv" else _read_jsonl(path)
+        reports, answers, drawings = _Once(), _Once(), _Once()
+        for number, row in enumerate(rows, 1):
+            _add_row(row, number, path, reports, answers, drawings)
+        for what, once in (("report", reports), ("answer to a question", answers), ("image", drawings)):
+            if once.repeated:
+                raise UserError(
+                    f"{path}: expected one {what} per study, found {len(once.repeated)} duplicates "
+                    f"({_show_rows(once.repeated)}); keep one of each"
+                )
+        if not (reports or answers or drawings):
+            raise UserError(f"{path}: expected predictions ({', '.join(KEYS)}), found none; add some")
+        return cls(path, dict(reports), dict(answers), dict(drawings))
+
+    @property
+    def num_empty(self) -> int:
+        """Reports without a word."""
+        return sum(not text for text, _ in self.reports.values())
+
+    def reports_for(self, ids: Sequence[str]) -> list[str]:
+        """The reports of these studies, in their order; UserError where the file's studies are not these."""
+        return self._take(self.reports, ids, "report")
+
+    def answers_for(self, ids: Sequence[str], questions: Sequence[str]) -> list[str]:
+        """The answers to `questions[i]` about study `ids[i]`; UserError as in `reports_for`."""
+        asked = [(name, question.strip()) for name, question in zip(ids, questions, strict=True)]
+        return self._take(self.answers, asked, "answer")
+
+    def drawings_for(self, ids: Sequence[str]) -> list[np.ndarray]:
+        """The drawings of these studies, each (H, W) float32 in [0, 1]; UserError as in `reports_for`."""
+        return [images.read(self.path.parent / name) for name in self._take(self.images, ids, "image")]
+
+    def _take(self, predicted: Mapping[Any, tuple[str, int]], wanted: Sequence, what: str) -> list[str]:
+        places = {key: place for place, key in reversed(list(enumerate(wanted)))}
+        missing = sorted(place for key, place in places.items() if key not in predicted)
+        extra = sorted(row for key, (_, row) in predicted.items() if key not in places)
+        if missing or extra:
+            of_what = "question" if what == "answer" else "study"
+            found = []
+            if missing:
+                found.append(
+                    f"none for {len(missing)} of {len(places)} "
+                    f"(by their order: {of_what} {_join(place + 1 for place in missing)})"
+                )
+            if extra:
+                found.append(f"{len(extra)} for others ({_show_rows(extra)})")
+            raise UserError(
+                f"{self.path}: expected one {what} for every {of_what} that is evaluated and no more, "
+                f"found {' and '.join(found)}; complete the file, or evaluate what it covers"
+            )
+        return [predicted[key][0] for key in wanted]
+
+
+class _Once(dict):
+    """A map whose keys may be set once; `repeated` has the rows that set one again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repeated: list[int] = []
+
+    def add(self, key: Any, text: str, row: int) -> None:
+        if key in self:
+            self.repeated.append(row)
+        else:
+            self[key] = (text, row)
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    rows = read_table(path, ["id"])
+    _check_keys(path, rows[0])
+    return [_drop_blank(row) for row in rows]
+
+
+def _drop_blank(row: dict[str, str]) -> dict[str, str]:
+    """A CSV row without the cells that say nothing: see this file's head."""
+    said = {"id"}
+    if row.get("question"):
+        said |= {"question", "answer"}
+    elif not row.get("image"):
+        said |= {"report"}
+    return {key: text for key, text in row.items() if text or key in said}
+
+
+def _read_jsonl(path: Path) -> list[dict[str, Any]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise UserError(f"{path}: expected a file of predictions, found none; check the path") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: expected JSON lines in UTF-8, found another kind of file") from error
+    rows = []
+    for line in filter(str.strip, lines):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(
+                f"{path}: expected a JSON object in row {len(rows) + 1}, found text that is none; correct it"
+            ) from error
+        if not isinstance(row, dict):
+            raise UserError(
+                f"{path}: expected a JSON object in row {len(rows) + 1}, found a {type(row).__name__}"
+            )
+        rows.append({key: value for key, value in row.items() if value is not None})
+    if not rows:
+        raise UserError(f"{path}: expected at least one JSON object, found an empty file")
+    _check_keys(path, {key for row in rows for key in row})
+    return rows
+
+
+def _check_keys(path: Path, found: Iterable[str]) -> None:
+    found = set(found)
+    if "id" not in found or not found.intersection(KEYS):
+        raise UserError(
+            f"{path}: expected id and at least one of {', '.join(KEYS)}, "
+            f"found {', '.join(sorted(found)) or 'none'}; add or rename them"
+        )
+    if "answer" in found and "question" not in found:
+        raise UserError(f"{path}: expected the question of every answer, found no question; add it")
+
+
+def _add_row(
+    row: Mapping[str, Any], number: int, path: Path, reports: _Once, answers: _Once, drawings: _Once
+) -> None:
+    for key in {"report", "answer", "question", "image"}.intersection(row):
+        if not isinstance(row[key], str):
+            raise UserError(
+                f"{path}: expected text as {key} in row {number}, found {type(row[key]).__name__}"
+            )
+    name = row.get("id")
+    if isinstance(name, bool) or not isinstance(name, str | int) or not str(name).strip():
+        raise UserError(f"{path}: expected the id of a study in row {number}, found none; add it")
+    name = str(name).strip()
+    if ("answer" in row) != ("question" in row):
+        raise UserError(f"{path}: expected question and answer together in row {number}, found one of them")
+    if "report" in row:
+        reports.add(name, row["report"].strip(), number)
+    if "answer" in row:
+        answers.add((name, row["question"].strip()), row["answer"].strip(), number)
+    if "image" in row:
+        drawings.add(name, row["image"], number)
+
+
+def _show_rows(rows: Sequence[int]) -> str:
+    return f"row {_join(rows)}"
+
+
+def _join(numbers: Iterable[int]) -> str:
+    """The first ROWS_SHOWN: "2, 5, 9, ..."."""
+    numbers = list(numbers)
+    return ", ".join(map(str, numbers[:ROWS_SHOWN])) + (", ..." if len(numbers) > ROWS_SHOWN else "")

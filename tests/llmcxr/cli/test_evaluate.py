@@ -1,0 +1,181 @@
+"""The commands that judge: what they print and write, and what a user's mistakes get."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from llmcxr.cli.app import app, main
+from llmcxr.common.errors import UserError
+from llmcxr.images import files as images
+from llmcxr.model.judges import EVALUATOR, FILM_EVALUATOR
+
+PHANTOMS = "phantom:n=4,seed=1,split=test"
+
+
+def test_one_part_prints_a_table_and_writes_everything(tmp_path):
+    out = tmp_path / "card.json"
+    done = CliRunner().invoke(
+        app, ["evaluate", "questions", "phantom", PHANTOMS, "--n", "9", "--json", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "presence accuracy" in done.output
+    card = json.loads(out.read_text())
+    assert card["n"] == 4 and card["dataset"] == PHANTOMS and list(card["parts"]) == ["questions"]
+
+
+def test_a_file_against_itself_is_no_better(tmp_path):
+    from llmcxr.data import open_dataset
+
+    dataset = open_dataset(PHANTOMS)
+    file = tmp_path / "said.csv"
+    rows = [f"{dataset[i].study_id},No pneumothorax seen today." for i in range(4)]
+    file.write_text("\n".join(["id,report", *rows]) + "\n")
+    done = CliRunner().invoke(
+        app, ["evaluate", "compare", str(file), str(file), PHANTOMS, "--resamples", "100"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "| BLEU-1 |" in done.output and "1.000 |" in done.output  # p
+
+
+def test_a_page_that_opens_offline(tmp_path):
+    out = tmp_path / "card.html"
+    done = CliRunner().invoke(
+        app, ["evaluate", "report", "prior:phantom:n=3,seed=5", PHANTOMS, "--n", "4", "--html", str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    page = out.read_text()
+    assert "not a medical device" in page and "<svg" in page
+    assert "http" not in page and "src=" not in page.replace('src="data:', "")
+
+
+def write_reports(path, ids):
+    path.write_text("\n".join(["id,report", *[f"{one},No pneumothorax." for one in ids]]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([0, 1, 2], "none for 1 of 4"),
+        ([0, 1, 2, 3, 9], "1 for others"),
+        ([0, 1, 2, 3, 3], "1 duplicates"),
+    ],
+)
+def test_a_file_that_is_not_of_these_studies_ends_the_program(tmp_path, ids, message, capsys):
+    write_reports(tmp_path / "said.csv", [f"phantom-1-{one}" for one in ids])
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "report", f"file:{tmp_path / 'said.csv'}", PHANTOMS])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert message in said.err and "Traceback" not in said.err and not said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "phantom", "phantom:n=4,seed=0"], "4 have an image"),  # its training data
+        (["report", "phantom", PHANTOMS, "--training", PHANTOMS], "4 have an image"),
+        (["report", "phantom", PHANTOMS, "--seeds", "0,x"], "--seeds: expected whole numbers"),
+        (["report", "phantom", PHANTOMS, "--metric", "green:nowhere"], "nowhere"),
+        (["sweep", "prior:phantom:n=2,seed=5", PHANTOMS, "--task", "reading"], "can be set for reading"),
+        (["sweep", "phantom", PHANTOMS, "--top-p", "most"], "--top-p: expected numbers"),
+        (["privacy", "prior:phantom:n=2,seed=1", PHANTOMS], "2 have an image"),
+        (["privacy", "phantom", PHANTOMS, "--requests", "all"], "training or held-out"),
+        (["report", "nowhere", PHANTOMS], "no directory"),
+        (["report", "file:nowhere.csv", PHANTOMS], "nowhere.csv"),
+        (["labeler", PHANTOMS], "openi:DIR"),
+    ],
+)
+def test_mistakes_are_named(arguments, message):
+    done = CliRunner().invoke(app, ["evaluate", *arguments])
+    assert isinstance(done.exception, UserError) and message in str(done.exception)
+
+
+def test_a_tokenizer_is_judged_on_phantoms(tmp_path):
+    out, sheet = tmp_path / "fidelity.json", tmp_path / "worst.png"
+    rejected = ["--rejected", str(tmp_path / "rejected.jsonl")]
+    given = ["phantom", PHANTOMS, "--json", str(out), "--sheet", str(sheet), *rejected]
+    done = CliRunner().invoke(app, ["evaluate", "tokenizer", *given])
+    assert done.exit_code == 0, done.output
+    scores = json.loads(out.read_text())
+    assert {"psnr", "ssim", "ms_ssim", "frechet", "usage", "perplexity", "per_finding"} <= set(scores)
+    assert scores["n"] == 4 and scores["psnr"] > 15 and 0 < scores["usage"] <= 1
+    assert sheet.is_file() and "| tokenizer |" in done.output and not (tmp_path / "rejected.jsonl").exists()
+
+
+def test_films_are_judged_by_the_classifier_of_films_that_ships(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        images.write_png(tmp_path / f"{number}.png", np.random.default_rng(number).random((64, 64)))
+    (tmp_path / "films.csv").write_text("image,text\n0.png,Clear.\n1.png,Clear.\n")
+    given = ["evaluate", "tokenizer", "phantom", "folder:films.csv", "--json", "out.json"]
+    assert CliRunner().invoke(app, given).exit_code == 0
+    scores = json.loads((tmp_path / "out.json").read_text())
+    assert scores["per_finding"]["pneumonia"]["auroc_original"] is None  # the folder tells no labels
+    assert scores["frechet_features"].endswith("evaluator-films")
+    assert CliRunner().invoke(app, [*given, "--features", "classifier"]).exit_code == 0
+    assert json.loads((tmp_path / "out.json").read_text()) == scores  # not features learnt on phantoms
+
+
+def test_a_classifier_of_films_judges_and_a_teacher_does_not(tmp_path, monkeypatch):
+    from llmcxr.model.classifier import Classifier, ClassifierConfig
+    from llmcxr.model.judges import fingerprint, write_teachers
+    from vqgan import VQGAN, VQGANConfig
+
+    monkeypatch.chdir(tmp_path)
+    tiny = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
+    Classifier(tiny, ("edema", "nodule"), knows_places=False).save_pretrained("judge")
+    VQGAN(VQGANConfig(image_size=64)).save_pretrained("tokenizer")
+    given = ["evaluate", "tokenizer", "tokenizer", PHANTOMS, "--classifier", "judge", "--json", "out.json"]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, done.output
+    scores = json.loads((tmp_path / "out.json").read_text())
+    judged = [name for name, score in scores["per_finding"].items() if "auroc_original" in score]
+    assert judged == ["edema", "nodule"] and scores["frechet_features"] == "classifier:judge"
+    write_teachers("tokenizer", {fingerprint("judge"): "runs/teacher"})
+    for network in (["--classifier", "judge"], ["--features", "classifier:judge"]):
+        done = CliRunner().invoke(app, ["evaluate", "tokenizer", "tokenizer", PHANTOMS, *network])
+        assert isinstance(done.exception, UserError) and "found its teacher" in str(done.exception)
+
+
+@pytest.fixture
+def taught(tmp_path, embedded_model):
+    """The embedded model, as if the classifiers that judge had taught its image tokenizer."""
+    from llmcxr.model.judges import fingerprint, write_teachers
+
+    shutil.copytree(embedded_model, tmp_path / "taught")
+    teachers = {fingerprint(EVALUATOR): "runs/teacher", fingerprint(FILM_EVALUATOR): "runs/films"}
+    write_teachers(tmp_path / "taught" / "image_tokenizer", teachers)
+    return str(tmp_path / "taught")
+
+
+@pytest.mark.parametrize(
+    ("command", "dataset", "extractor"),
+    [
+        ("card", PHANTOMS, "classifier"),
+        ("image", "folder:films.csv", "classifier"),
+        ("image", "folder:films.csv", f"classifier:{FILM_EVALUATOR}"),
+        ("image", PHANTOMS, "xrv:other.pt"),  # the judge
+        ("privacy", PHANTOMS, "classifier"),
+        ("sweep", PHANTOMS, "classifier"),
+    ],
+)
+def test_a_model_is_not_judged_by_its_teacher(taught, command, dataset, extractor, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images.write_png(tmp_path / "a.png", np.zeros((32, 32)))
+    (tmp_path / "films.csv").write_text("image,text\na.png,Clear.\n")
+    done = CliRunner().invoke(app, ["evaluate", command, taught, dataset, "--extractor", extractor])
+    assert isinstance(done.exception, UserError) and "found its teacher" in str(done.exception)
+
+
+def test_a_teacher_does_not_matter_where_no_network_judges(taught):
+    done = CliRunner().invoke(app, ["evaluate", "questions", taught, PHANTOMS, "--n", "1"])
+    assert done.exit_code == 0, done.output
+
+
+def test_a_tokenizer_that_is_none_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["evaluate", "tokenizer", "nowhere", PHANTOMS])
+    assert isinstance(done.exception, UserError) and "nowhere" in str(done.exception)

@@ -1,0 +1,267 @@
+"""Images of files -> codes by image id: bad files left out, the first coding of the image as it is, and the
+same store whatever interrupted its making and however many processes made it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pydicom
+import pytest
+import torch
+from PIL import Image
+
+from llmcxr.codes import encode as encoding
+from llmcxr.codes.encode import EncodingConfig, encode_dataset
+from llmcxr.codes.store import CodeStore, Ranks
+from llmcxr.common.errors import UserError
+from llmcxr.images import dicom
+from llmcxr.images import files as images
+from vqgan import VQGAN, VQGANConfig
+
+
+@pytest.fixture
+def tokenizer():
+    torch.manual_seed(0)
+    config = VQGANConfig(
+        image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8
+    )
+    return VQGAN(config).eval()
+
+
+def write_table(folder, names):
+    rows = "".join(f"{name},Clear lungs.\n" for name in names)
+    (folder / "films.csv").write_text("image,text\n" + rows)
+    return f"folder:{folder / 'films.csv'}"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four films, of which the third is no picture."""
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        images.write_png(tmp_path / f"film{i}.png", rng.random((40, 50)))
+    (tmp_path / "film2.png").write_bytes(b"not a picture")
+    return write_table(tmp_path, [f"film{i}.png" for i in range(4)])
+
+
+@pytest.fixture
+def long_folder(tmp_path):
+    rng = np.random.default_rng(1)
+    for i in range(90):
+        images.write_png(tmp_path / f"film{i:02}.png", rng.random((32, 32)))
+    (tmp_path / "film40.png").write_bytes(b"not a picture")
+    return write_table(tmp_path, [f"film{i:02}.png" for i in range(90)])
+
+
+def is_same(store, other):
+    rows = range(len(other))
+    same_codes = store.read(rows).tolist() == other.read(rows).tolist()
+    return store.image_ids == other.image_ids and same_codes and store.rejected == other.rejected
+
+
+def test_a_folder_of_films_becomes_codes(folder, tokenizer, tmp_path):
+    store = encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(codings=3))
+    assert len(store) == 3 and store.metadata.augmentations == 3
+    lines = (tmp_path / "codes" / "rejected.jsonl").read_text().splitlines()
+    assert len(lines) == 1 and "film2.png" in json.loads(lines[0])["reason"]
+    pixels = images.fit(images.read(tmp_path / "film0.png"), 32)[0]
+    codes = tokenizer.encode(torch.from_numpy(pixels)[None, None])[0].numpy()
+    assert (store[store.image_ids[0]][0] == codes).all()
+    again = encode_dataset(folder, tokenizer, tmp_path / "codes2", tmp_path, EncodingConfig(codings=3))
+    assert is_same(again, store)
+
+
+def test_one_coding_is_of_the_image_as_it_is(folder, tokenizer, tmp_path):
+    store = encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
+    assert len(store) == 3 and store.metadata.augmentations == 1
+
+
+def test_phantoms_have_codings_too(tokenizer, tmp_path):
+    store = encode_dataset("phantom:n=3,seed=4", tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(2))
+    assert store.image_ids == [f"phantom-4-{i}" for i in range(3)]
+    codes = store.read(range(3))
+    assert codes.shape == (3, 2, 4, 2) and (codes[:, 0] != codes[:, 1]).any()
+
+
+def test_an_interrupted_encoding_reads_only_what_is_missing(long_folder, tokenizer, tmp_path, monkeypatch):
+    whole = encode_dataset(long_folder, tokenizer, tmp_path / "whole", tmp_path, EncodingConfig(2))
+    read_file, read = encoding._read_file, []
+
+    def stop_at(dataset, index, size):
+        read.append(index)
+        if index == 70 and len(read) < 90:
+            raise KeyboardInterrupt
+        return read_file(dataset, index, size)
+
+    monkeypatch.setattr(encoding, "_read_file", stop_at)
+    with pytest.raises(KeyboardInterrupt):
+        encode_dataset(long_folder, tokenizer, tmp_path / "cut", tmp_path, EncodingConfig(2), workers=1)
+    assert not (tmp_path / "cut").exists()
+    monkeypatch.setattr(encoding, "_read_file", lambda *given: read.append(given[1]) or read_file(*given))
+    read.clear()
+    store = encode_dataset(long_folder, tokenizer, tmp_path / "cut", tmp_path, EncodingConfig(2))
+    assert sorted(read) == list(range(64, 90))  # two batches of 32 were done
+    assert is_same(store, whole)
+
+
+KILLED = """
+import os, signal, sys
+from llmcxr.codes import encode as encoding
+from vqgan import VQGAN
+batches = encoding._batches
+def killed(*given):
+    for number, batch in enumerate(batches(*given)):
+        if number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield batch
+encoding._batches = killed
+encoding.encode_dataset(sys.argv[1], VQGAN.from_pretrained(sys.argv[2]), sys.argv[3], sys.argv[3])
+"""
+
+
+def test_a_killed_encoding_goes_on(long_folder, tokenizer, tmp_path, repository):
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    given = [long_folder, str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
+    done = subprocess.run([sys.executable, "-c", KILLED, *given], cwd=repository, capture_output=True)
+    assert done.returncode == -9, done.stderr.decode()
+    assert not (tmp_path / "codes").exists() and (tmp_path / "codes.partial").exists()
+    store = encode_dataset(long_folder, tokenizer, tmp_path / "codes", tmp_path)
+    assert is_same(store, encode_dataset(long_folder, tokenizer, tmp_path / "whole", tmp_path))
+    assert not (tmp_path / "codes.partial").exists()
+
+
+def test_two_processes_make_the_store_of_one(long_folder, tokenizer, tmp_path):
+    whole = encode_dataset(long_folder, tokenizer, tmp_path / "whole", tmp_path, EncodingConfig(2))
+    barrier = threading.Barrier(2)
+    threads = [
+        threading.Thread(
+            target=encode_dataset,
+            args=(long_folder, tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(2)),
+            kwargs={"ranks": Ranks(index, 2, barrier.wait)},
+        )
+        for index in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert is_same(CodeStore.open(tmp_path / "codes"), whole)
+
+
+@pytest.mark.slow
+def test_processes_that_are_started_together_share_the_work(long_folder, tokenizer, tmp_path, repository):
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    # what accelerate starts several processes with; its own --cpu --num_processes 2 starts one
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    encode = ["-m", "llmcxr", "encode", long_folder, str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
+    done = subprocess.run(
+        [*launch, *encode, "--device", "cpu"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    whole = encode_dataset(long_folder, tokenizer, tmp_path / "whole", tmp_path)
+    assert is_same(CodeStore.open(tmp_path / "codes"), whole), done.stderr
+
+
+def test_another_tokenizer_is_an_error_that_names_both(folder, tokenizer, tmp_path):
+    encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
+    other = VQGAN(tokenizer.config).eval()
+    with pytest.raises(UserError) as caught:
+        encode_dataset(folder, other, tmp_path / "codes", tmp_path)
+    assert tokenizer.fingerprint[:12] in str(caught.value) and other.fingerprint[:12] in str(caught.value)
+
+
+def test_where_no_film_can_be_read_the_reason_is_said_and_nothing_is_left(folder, tokenizer, tmp_path):
+    folder = write_table(tmp_path, ["film2.png"])
+    with pytest.raises(UserError, match=r"none that can be read among 1; .*film2\.png"):
+        encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
+    assert not list(tmp_path.glob("codes*"))
+
+
+# -- odd files: each gets the codes of the picture that it holds ---------------------------------------------
+
+RAMP = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
+RAMP[20:40, 20:30] = 0.9
+
+
+def to_levels(most, dtype):
+    return np.rint(RAMP * most).astype(dtype)
+
+
+def write_rgba(path):
+    grey = to_levels(255, np.uint8)
+    Image.fromarray(np.dstack([grey, grey, grey, np.full_like(grey, 255)]), "RGBA").save(path)
+
+
+ODD_FILES = {
+    "12-bit": lambda path: Image.fromarray(to_levels(4095, np.uint16)).save(path),
+    "16-bit": lambda path: Image.fromarray(to_levels(65535, np.uint16)).save(path),
+    "RGB": lambda path: Image.fromarray(to_levels(255, np.uint8)).convert("RGB").save(path),
+    "RGBA": write_rgba,
+    "50 px": lambda path: Image.fromarray(to_levels(255, np.uint8)).resize((50, 50)).save(path),
+    "8000 px": lambda path: Image.fromarray(to_levels(255, np.uint8)).resize((8000, 8000), 0).save(path),
+}
+
+
+class Pixels:
+    """A tokenizer whose codes are the fitted picture's grey levels, 4 x 4 pixels a cell."""
+
+    config = type("Config", (), {"image_size": 32, "grid": (8, 8), "codebook_size": 256})
+    fingerprint = "levels"
+
+    def parameters(self):
+        return iter([torch.zeros(1)])
+
+    def encode(self, pixels):
+        return (torch.nn.functional.avg_pool2d(pixels, 4)[:, 0] * 255).round().long()
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_odd_files_give_the_codes_of_their_picture(kind, tmp_path):
+    ODD_FILES[kind](tmp_path / "odd.png")
+    store = encode_dataset(write_table(tmp_path, ["odd.png"]), Pixels(), tmp_path / "codes", tmp_path)
+    expected = Pixels().encode(torch.from_numpy(images.fit(RAMP, 32)[0])[None, None])[0].numpy()
+    assert np.abs(store.read([0])[0, 0] - expected).max() <= (6 if kind == "50 px" else 1)
+
+
+def test_bright_is_dense_whatever_the_photometric_interpretation(tmp_path):
+    for name, pixels in (("MONOCHROME1", 1 - RAMP), ("MONOCHROME2", RAMP)):
+        file = tmp_path / "films" / f"{name}.dcm"
+        file.parent.mkdir(exist_ok=True)
+        dicom.write_synthetic(file, pixels, {"seed": 0})
+        header = pydicom.dcmread(file)
+        header.PhotometricInterpretation = name
+        header.StudyInstanceUID = f"1.2.{len(name)}{name[-1]}"
+        header.save_as(file)
+    header.StudyInstanceUID = "1.2.3"
+    header.save_as(tmp_path / "films" / "cut.dcm")
+    (tmp_path / "films" / "cut.dcm").write_bytes((tmp_path / "films" / "cut.dcm").read_bytes()[:2000])
+    store = encode_dataset(f"dicom:{tmp_path / 'films'}", Pixels(), tmp_path / "codes", tmp_path)
+    first, second = store.read([0, 1])[:, 0]
+    assert np.abs(first - second).max() <= 1
+    assert (first[0, 1:] > first[0, :-1]).all()  # the ramp rises to the right
+    assert len(store.rejected) == 1 and "cut.dcm" in store.rejected[0].reason
+
+
+def test_an_all_black_film_is_coded_and_a_truncated_one_left_out(folder, tmp_path):
+    images.write_png(tmp_path / "black.png", np.zeros((40, 40)))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "film0.png").read_bytes()[:900])
+    table = write_table(tmp_path, ["black.png", "cut.png"])
+    store = encode_dataset(table, Pixels(), tmp_path / "codes", tmp_path)
+    assert store.image_ids == ["black.png"] and not store.read([0]).any()
+    assert "cut.png" in store.rejected[0].reason and "cut short or damaged" in store.rejected[0].reason
+
+
+def test_repeated_image_ids_are_said_before_anything_is_encoded(folder, tokenizer, tmp_path):
+    (tmp_path / "twice.csv").write_text(
+        "image,text,patient_id\nfilm0.png,Clear.,a\nfilm1.png,Clear.,a\nfilm0.png,Clear.,b\n"
+    )
+    with pytest.raises(UserError, match="found 1 repeated among 3; leave each image in the dataset once"):
+        encode_dataset(f"folder:{tmp_path / 'twice.csv'}", tokenizer, tmp_path / "codes", tmp_path)
+    assert not (tmp_path / "codes").exists() and not (tmp_path / "codes.partial").exists()

@@ -1,0 +1,51 @@
+"""Work goes on past a bad input, and lists it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+
+import pytest
+
+from llmcxr.common.errors import UserError
+from llmcxr.common.rejections import Rejections
+
+
+def test_bad_inputs_are_listed_and_counted(tmp_path, caplog):
+    path = tmp_path / "run" / "rejected.jsonl"
+    done = []
+    with caplog.at_level(logging.WARNING), Rejections(path) as rejections:
+        for name in ("a", "b", "c"):
+            with rejections.skip(name):
+                if name == "b":
+                    raise UserError("b: expected é, found e")
+                done.append(name)
+    assert done == ["a", "c"] and len(rejections) == 1
+    assert json.loads(path.read_text()) == {"name": "b", "reason": "b: expected é, found e"}
+    assert "left out 1 " in caplog.text and "rejected.jsonl" in caplog.text
+
+
+def test_an_interruption_still_writes_the_list_and_a_bug_is_no_rejection(tmp_path):
+    path = tmp_path / "rejected.jsonl"
+    with pytest.raises(KeyError), Rejections(path) as rejections:
+        rejections.add("a", "bad")
+        with rejections.skip("b"):
+            raise KeyError
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_a_clean_run_leaves_no_list_of_an_earlier_one(tmp_path, caplog):
+    path = tmp_path / "rejected.jsonl"
+    path.write_text("old")
+    with Rejections(path):
+        pass
+    assert not path.exists() and caplog.text == ""
+
+
+def test_a_name_that_is_no_text_is_listed_too(tmp_path):
+    path = tmp_path / "rejected.jsonl"
+    name = os.fsdecode(b"f\xe4.png")
+    with Rejections(path) as rejections:
+        rejections.add(name, f"{name}: damaged")
+    assert json.loads(path.read_text()) == {"name": name, "reason": f"{name}: damaged"}

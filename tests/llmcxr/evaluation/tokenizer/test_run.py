@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from llmcxr.common.errors import UserError
+from llmcxr.data import Rejections, open_dataset
+from llmcxr.data.phantom import PhantomDataset
+from llmcxr.evaluation.tokenizer import evaluate_tokenizer
+from llmcxr.evaluation.tokenizer.run import code_statistics
+from llmcxr.images import files as images
+from llmcxr.images.statistics import summarise_images
+from tests.llmcxr.evaluation.fakes import KnowingEvaluator, NumberedPhantoms
+from tests.llmcxr.evaluation.tokenizer.tokenizers import Passing
+
+
+def test_code_statistics_by_hand():
+    assert code_statistics(np.array([5, 5, 5, 5, 0, 0, 0, 0])) == {
+        "codes_used": 4,
+        "codebook_size": 8,
+        "usage": 0.5,
+        "perplexity": pytest.approx(4),
+    }
+
+
+def test_a_perfect_tokenizer_loses_nothing():
+    phantoms = NumberedPhantoms(40)
+    result = evaluate_tokenizer(Passing(16), phantoms, classifier=KnowingEvaluator(phantoms), batch_size=7)
+    scores = result.scores
+    assert (scores["n"], scores["psnr"], scores["ssim"], scores["ms_ssim"]) == (40, 100, 1, pytest.approx(1))
+    assert (scores["codes_used"], scores["usage"], scores["perplexity"]) == (2, 0.5, pytest.approx(2))
+    assert scores["macro"]["survival"] == 1 and scores["macro"]["auroc_change"] == 0
+    assert scores["lesion_psnr"] == 100
+    assert scores["frechet"] is None
+    assert result.indices == list(range(40)) and (result.psnr == 100).all()
+
+
+def test_what_is_lost_shows():
+    phantoms = NumberedPhantoms(40)
+    lossy = Passing(16, gain=0.0)  # every picture becomes phantom 0
+    scores = evaluate_tokenizer(lossy, phantoms, classifier=KnowingEvaluator(phantoms)).scores
+    assert scores["macro"]["survival"] < 0.5 and scores["macro"]["auroc_change"] < 0
+    assert scores["psnr"] < 100
+
+
+def means(images):
+    """A feature extractor of two numbers."""
+    return np.stack([images.mean((1, 2)), images.std((1, 2))], axis=1)
+
+
+means.name, means.dimension = "means", 2
+
+
+def test_half_the_contrast_is_half_the_lines_and_a_frechet_distance():
+    phantoms = PhantomDataset(12, 5)
+    whole = evaluate_tokenizer(Passing(64), phantoms, extractor=means).scores
+    half = evaluate_tokenizer(Passing(64, gain=0.5), phantoms, extractor=means).scores
+    assert whole["line_contrast"] == pytest.approx(1) and half["line_contrast"] == pytest.approx(0.5)
+    assert whole["frechet"] == pytest.approx(0, abs=1e-6) and half["frechet"] > 0.01
+    assert half["frechet_features"] == "means"
+    assert half["psnr_interval"][0] <= half["psnr"] <= half["psnr_interval"][1]
+    assert half["per_finding"]["pneumothorax"]["num_lines"] >= 1
+    assert half["per_finding"]["pneumothorax"]["lesion_psnr"] < 30
+    assert "auroc_original" not in half["per_finding"]["pneumothorax"]  # there was no judge
+
+
+def test_images_unlike_those_of_the_training_are_warned_of():
+    phantoms = PhantomDataset(12, 5)
+    pictures = phantoms.read_many(range(12), 32)
+    alike = evaluate_tokenizer(Passing(32), phantoms, training_images=summarise_images([pictures], 32))
+    assert alike.scores["site"]["judged"] and not alike.scores["site"]["warnings"]
+    darker = summarise_images([pictures * 0.3], 32)
+    warnings = evaluate_tokenizer(Passing(32), phantoms, training_images=darker).scores["site"]["warnings"]
+    assert len(warnings) == 1 and "brightness (median 0.6" in warnings[0]
+    assert "100% outside its range" in warnings[0]
+    site = evaluate_tokenizer(Passing(32), phantoms).scores["site"]
+    assert not site["judged"] and "cannot be judged" in site["warnings"][0]
+
+
+@pytest.fixture
+def films(tmp_path):
+    rng = np.random.default_rng(0)
+    images.write_png(tmp_path / "black.png", np.zeros((40, 40)))
+    images.write_png(tmp_path / "film.png", rng.random((300, 200)))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "film.png").read_bytes()[:900])
+    (tmp_path / "films.csv").write_text("image,text\nblack.png,a\ncut.png,b\nfilm.png,c\n")
+    return f"folder:{tmp_path / 'films.csv'}"
+
+
+def test_bad_films_are_left_out_and_black_ones_give_numbers(films):
+    rejections = Rejections()
+    result = evaluate_tokenizer(Passing(32), open_dataset(films), rejections=rejections)
+    assert result.indices == [0, 2] and result.scores["left_out"] == 1
+    assert "cut.png" in rejections.entries[0][1]
+    assert result.scores["psnr"] == 100 and result.scores["ms_ssim"] == pytest.approx(1)
+    with pytest.raises(UserError, match=r"cut\.png"):
+        evaluate_tokenizer(Passing(32), open_dataset(films))
+
+
+def test_where_nothing_can_be_read_the_reason_is_said(films, tmp_path):
+    (tmp_path / "films.csv").write_text("image,text\ncut.png,b\n")
+    with pytest.raises(UserError, match=r"none of 1 that can be read; the first: .*cut\.png"):
+        evaluate_tokenizer(Passing(32), open_dataset(films), rejections=Rejections())

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from llmcxr.metrics.metric import Inputs, score
+from llmcxr.metrics.reports.meteor import METEOR, align, meteor
+from llmcxr.metrics.reports.tokens import tokenize
+from tests.llmcxr.metrics.reports.words import make_inputs
+
+
+class EmptyWordNet:
+    def synsets(self, word):
+        return []
+
+
+def test_worked_by_hand():
+    reference, candidate = ["small", "left", "effusion", "is", "seen"], ["left", "effusions", "seen"]
+    assert sorted(align(reference, candidate)) == [(0, 1), (1, 2), (2, 4)]
+    # precision 1, recall 3/5, two chunks of three words
+    mean = 0.6 / (0.9 * 1 + 0.1 * 0.6)
+    assert meteor(reference, candidate) == pytest.approx(mean * (1 - 0.5 * (2 / 3) ** 3))
+    assert meteor(["clear"], ["clear"]) == 0.5  # a single word is a break of its own
+    assert meteor([], ["a"]) == meteor(["a"], []) == meteor([], []) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_nltk_without_wordnet(seed):
+    from nltk.translate.meteor_score import meteor_score
+
+    inputs = make_inputs(seed=seed)
+    theirs = [
+        meteor_score([tokenize(reference)], tokenize(candidate), wordnet=EmptyWordNet())
+        for reference, candidate in zip(inputs.references, inputs.candidates, strict=True)
+    ]
+    assert np.allclose(METEOR.rows(inputs), theirs)
+    assert score(METEOR, inputs).value == pytest.approx(np.mean(theirs))
+
+
+def test_the_mean_of_no_reports_is_undefined():
+    assert score(METEOR, Inputs([], [], [])).value is None

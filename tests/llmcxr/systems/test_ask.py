@@ -1,0 +1,56 @@
+import json
+
+import numpy as np
+import pytest
+
+from llmcxr.common.errors import UserError
+from llmcxr.metrics.answers.kinds import score_kinds
+from llmcxr.systems import Predictions, gather
+from tests.llmcxr.evaluation.fakes import ConstantPredictor, NumberedPhantoms, PerfectPredictor, number_of
+
+N = 6
+DATASET = NumberedPhantoms(N)
+
+
+def write_predictions(path, gathered):
+    rows = [{"id": i, "report": text} for i, text in zip(gathered.ids, gathered.candidates, strict=True)]
+    for place, question, answer in zip(gathered.asked_of, gathered.questions, gathered.answers, strict=True):
+        rows.append({"id": gathered.ids[place], "question": question.question, "answer": answer})
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def test_a_predictor_and_the_file_of_what_it_said_give_the_same(tmp_path):
+    said = gather(PerfectPredictor(DATASET), DATASET, N)
+    filed = gather(Predictions.read(write_predictions(tmp_path / "p.jsonl", said)), DATASET, N)
+    assert filed == said
+    assert said.ids == [str(i) for i in range(N)] and said.patients[2] == "patient 2"
+    assert len(said.answers) == len(said.questions) == len(said.asked_of) > N
+    assert all(one.value == 1 for one in score_kinds(said.question_inputs()))
+
+
+def test_inputs_for_metrics_of_reports():
+    said = gather(PerfectPredictor(DATASET), DATASET, N, parts=["reports"])
+    inputs = said.report_inputs(("cardiomegaly", "nodule"))
+    truth = [[DATASET.case(i).find(name) is not None for name in inputs.findings] for i in range(N)]
+    assert np.array_equal(inputs.candidate_labels == 1, truth)
+    assert np.array_equal(inputs.reference_labels == 1, truth)
+    assert said.answers is None and said.num_empty_reports == 0
+
+
+def test_drawings_are_of_the_requests():
+    requests = gather(ConstantPredictor(), DATASET, N, parts=[]).requests
+    drawn = gather(PerfectPredictor(DATASET, requests), DATASET, N, parts=["drawings"])
+    assert [number_of(image) for image in drawn.drawings] == list(range(N))
+    assert drawn.candidates is None
+
+
+@pytest.mark.parametrize("n", [0, N + 1])
+def test_as_many_studies_as_there_are(n):
+    with pytest.raises(UserError, match=f"1 to {N} studies"):
+        gather(ConstantPredictor(), DATASET, n)
+
+
+def test_unknown_parts():
+    with pytest.raises(ValueError, match="poems"):
+        gather(ConstantPredictor(), DATASET, N, parts=["poems"])

@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pytest
+
+from llmcxr.common.errors import UserError
+from llmcxr.images import files as images
+from llmcxr.systems.prediction_file import Predictions
+
+IDS = ["secret-1", "secret-2", "secret-3"]
+
+
+def write(folder, text, name="p.csv"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_reports_come_in_the_order_asked_and_an_empty_one_is_kept_and_counted(tmp_path):
+    text = 'id,report\nsecret-2,"Clear, no effusion."\nsecret-1,\nsecret-3,Large heart.\n'
+    predictions = Predictions.read(write(tmp_path, text))
+    assert predictions.reports_for(IDS) == ["", "Clear, no effusion.", "Large heart."]
+    assert predictions.num_empty == 1
+
+
+def test_jsonl_with_reports_and_answers_in_any_rows(tmp_path):
+    rows = [
+        {"id": 1, "report": "Clear.", "question": "Effusion?", "answer": "No."},
+        {"id": "1", "question": "View?", "answer": "PA.", "report": None},
+        {"id": "2", "report": ""},
+        {"id": "2", "question": "Effusion?", "answer": ""},
+    ]
+    predictions = Predictions.read(write(tmp_path, "\n\n".join(map(json.dumps, rows)), "p.jsonl"))
+    assert predictions.reports_for(["1", "2"]) == ["Clear.", ""]
+    asked = ["1", "2", "1"], ["View?", " Effusion? ", "Effusion?"]
+    assert predictions.answers_for(*asked) == ["PA.", "", "No."]
+
+
+def test_csv_rows_with_a_question_have_no_empty_report(tmp_path):
+    text = "id,report,question,answer\na,Clear.,,\na,,Effusion?,No.\na,,View?,\n"
+    predictions = Predictions.read(write(tmp_path, text))
+    assert predictions.reports_for(["a"]) == ["Clear."]
+    assert predictions.answers_for(["a", "a"], ["View?", "Effusion?"]) == ["", "No."]
+
+
+def test_drawings_are_read_beside_the_file(tmp_path):
+    picture = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (20, 1))
+    images.write_png(tmp_path / "drawn" / "a.png", picture)
+    drawn = Predictions.read(write(tmp_path, "id,image\na,drawn/a.png\n")).drawings_for(["a"])
+    assert drawn[0].shape == (20, 16) and np.allclose(drawn[0], picture, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("secret-1,x\nsecret-2,x\n", "none for 1 of 3 (by their order: study 3)"),
+        ("secret-1,x\nsecret-2,x\nsecret-3,x\nsecret-4,x\nsecret-5,x\n", "2 for others (row 4, 5)"),
+        ("secret-9,x\n", "none for 3 of 3 (by their order: study 1, 2, 3) and 1 for others (row 1)"),
+        ("secret-1,x\nsecret-1,y\nsecret-2,x\nsecret-3,x\nsecret-1,z\n", "found 2 duplicates (row 2, 5)"),
+    ],
+)
+def test_ids_that_are_not_those_evaluated_are_counted_and_not_shown(tmp_path, body, says):
+    path = write(tmp_path, "id,report\n" + body)
+    with pytest.raises(UserError) as error:
+        Predictions.read(path).reports_for(IDS)
+    assert says in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_at_most_three_rows_are_shown(tmp_path):
+    path = write(tmp_path, "id,report\n" + "a,x\n" * 9)
+    with pytest.raises(UserError, match=r"8 duplicates \(row 2, 3, 4, \.\.\.\)"):
+        Predictions.read(path)
+
+
+def test_missing_and_extra_answers_are_told_as_questions(tmp_path):
+    predictions = Predictions.read(write(tmp_path, "id,question,answer\na,View?,PA.\na,Effusion?,No.\n"))
+    with pytest.raises(UserError, match=r"question 2\) and 1 for others \(row 2\)"):
+        predictions.answers_for(["a", "b"], ["View?", "View?"])
+    with pytest.raises(UserError, match="one report for every study"):
+        predictions.reports_for(["a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("p.txt", "id,report\na,x\n", "a .csv or .jsonl file"),
+        ("p.csv", "report\nx\n", "expected the column id"),
+        ("p.csv", "id,text\na,x\n", "at least one of report, answer, image"),
+        ("p.csv", "id,answer\na,Yes.\n", "found no question"),
+        ("p.csv", "id,report\n", "at least one row"),
+        ("p.csv", "id,report\n,x\n", "the id of a study in row 1"),
+        ("p.csv", "id,image\na,\n", "found none"),
+        ("p.jsonl", "", "an empty file"),
+        ("p.jsonl", '{"id": "a", "report": "x"}\n{"id": ', "in row 2, found text that is none"),
+        ("p.jsonl", "[1]", "found a list"),
+        ("p.jsonl", '{"id": "a", "report": 3}', "text as report in row 1, found int"),
+        ("p.jsonl", '{"id": true, "report": "x"}', "the id of a study in row 1"),
+        ("p.jsonl", '{"id": "a", "question": "x?", "answer": null, "report": "x"}', "question and answer"),
+        ("p.jsonl", '{"report": "x"}', "expected id and at least one of"),
+    ],
+)
+def test_bad_files(tmp_path, name, text, says):
+    with pytest.raises(UserError) as error:
+        Predictions.read(write(tmp_path, text, name))
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.jsonl"])
+def test_no_file(tmp_path, name):
+    with pytest.raises(UserError, match="check the path"):
+        Predictions.read(tmp_path / name)
+
+
+def test_bytes_that_are_no_text(tmp_path):
+    (tmp_path / "p.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="UTF-8"):
+        Predictions.read(tmp_path / "p.jsonl")
