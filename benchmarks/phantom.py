@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from llmcxr import images
 from llmcxr.data import open_dataset
 from llmcxr.data.phantom import render, sample_case
-from llmcxr.images import files as images
 
 NUM_IMAGES, NUM_REPEATS = 64, 3
 NUM_COLUMNS, SHEET_SIZE = 8, 256  # pictures in a row of the sheet, px a side

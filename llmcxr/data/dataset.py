@@ -8,9 +8,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
-from llmcxr.images import files as images
 from llmcxr.records import SPLITS, LesionBox, Question, Radiograph, Report, Study
 from llmcxr.reports import clean
 

@@ -22,10 +22,10 @@ import numpy as np
 import torch
 
 import llmcxr
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.decoding import engine
 from llmcxr.decoding.sampling import Sampling, check_seed
-from llmcxr.images import files as images
 from llmcxr.model.directory import Bundle, load, save
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
 from llmcxr.prompts import DRAW, REPORT, SUMMARY

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from llmcxr import images as image_files
 from llmcxr.data.phantom.case import FINDINGS
-from llmcxr.images import files as image_files
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS, label_chexpert
 from llmcxr.labeler.rules import label
 from llmcxr.labeler.states import to_codes

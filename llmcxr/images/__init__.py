@@ -1,0 +1,29 @@
+"""Radiographs as pixels: files <-> (H, W) float32 in [0, 1], bright = dense. Knows no models.
+
+from llmcxr import images
+
+pixels, header = images.read_with_header("film.dcm")
+fitted, padding = images.fit(pixels, 256)
+"""
+
+from llmcxr.images.fitting import Padding, fit, place
+from llmcxr.images.header import ImageHeader
+from llmcxr.images.reading import from_array, from_pil, is_colour, read, read_size, read_with_header
+from llmcxr.images.writing import SYNTHETIC_KEY, to_picture, to_png, write_png
+
+__all__ = [
+    "SYNTHETIC_KEY",
+    "ImageHeader",
+    "Padding",
+    "fit",
+    "from_array",
+    "from_pil",
+    "is_colour",
+    "place",
+    "read",
+    "read_size",
+    "read_with_header",
+    "to_picture",
+    "to_png",
+    "write_png",
+]

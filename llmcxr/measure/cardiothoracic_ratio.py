@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcxr.images.files import fit
+from llmcxr.images import fit
 
 SIZE = 128
 LUNG_ROWS = 34  # rows above the diaphragm in which borders are sought

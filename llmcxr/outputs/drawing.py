@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable
 from llmcxr.images import dicom
-from llmcxr.images import files as images
 from llmcxr.outputs.notices import SYNTHETIC
 from llmcxr.predictor import DrawResult
 

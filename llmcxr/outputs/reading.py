@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llmcxr.images import files as images
+from llmcxr import images
 from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
 from llmcxr.predictor import AnswerResult, ReportResult
 

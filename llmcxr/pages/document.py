@@ -16,8 +16,7 @@ from html import escape
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from llmcxr.images.files import SYNTHETIC_KEY
-from llmcxr.images.pillow import to_picture
+from llmcxr.images import SYNTHETIC_KEY, to_picture
 from llmcxr.outputs.notices import DISCLAIMER, SYNTHETIC
 from llmcxr.pages.tables import markdown, number
 

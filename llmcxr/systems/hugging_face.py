@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from llmcxr.common.errors import UserError
-from llmcxr.images.pillow import to_picture
+from llmcxr.images import to_picture
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
 from llmcxr.reports import parse_sections
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from llmcxr.common.errors import UserError
-from llmcxr.images.pillow import to_png
+from llmcxr.images import to_png
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult, TextResult
 from llmcxr.reports import parse_sections
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data.tables import read_table
-from llmcxr.images import files as images
 
 KEYS = ("report", "answer", "image")  # of which a file needs one
 ROWS_SHOWN = 3

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data.dataset import Texts
 from llmcxr.data.phantom.case import FINDINGS, VARIATION, PhantomCase
 from llmcxr.data.phantom.projection import render
 from llmcxr.data.phantom.sampling import sample_case
 from llmcxr.data.phantom.truth import layout, salience
-from llmcxr.images import files as images
 from llmcxr.records import SPLITS, Label, Radiograph, Study
 
 OWN_SIZE = 512  # px: the side of a phantom read without a size

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from llmcxr import images
 from llmcxr.common.files import replacing
 from llmcxr.evaluation.demo.records import Check, Drawing
-from llmcxr.images import pillow as pictures
 
 # all in pixels
 IMAGE = 256
@@ -54,7 +54,7 @@ def build_sheet(drawings: Sequence[Drawing]) -> Image.Image:
 
 def to_picture(image: np.ndarray, size: int) -> Image.Image:
     """(H, W) float in [0, 1] -> grey picture with its longer side `size` px."""
-    picture = pictures.to_picture(image)
+    picture = images.to_picture(image)
     scale = size / max(picture.size)
     return picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BICUBIC)
 

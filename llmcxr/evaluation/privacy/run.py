@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from llmcxr import images as image_files
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, open_dataset
 from llmcxr.data.phantom import PhantomDataset
 from llmcxr.evaluation.leakage import check_one_split, check_splits
 from llmcxr.evaluation.privacy.measures import ImageSet, Likelihoods, membership, privacy_card
-from llmcxr.images import files as image_files
 from llmcxr.metrics.images.features import FeatureExtractor, extract, open_extractor
 from llmcxr.pages.document import Picture, Sheet
 from llmcxr.predictor import flat

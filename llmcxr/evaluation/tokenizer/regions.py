@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from llmcxr import images
 from llmcxr.data import find_frontal
 from llmcxr.data.phantom.truth import finding_salience, masks
-from llmcxr.images import files as images
 
 
 def lesion_regions(dataset: Any, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:

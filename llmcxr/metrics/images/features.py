@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from llmcxr import images as image_files
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import progress
 from llmcxr.data.dataset import Dataset
-from llmcxr.images import files as image_files
 
 if TYPE_CHECKING:
     from torch import Tensor

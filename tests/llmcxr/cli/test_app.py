@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from llmcxr import images
 from llmcxr.cli import app as cli
 from llmcxr.common.errors import UserError
-from llmcxr.images import files as images
 from llmcxr.model.judges import EVALUATOR, fingerprint
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
 from llmcxr.records import Report

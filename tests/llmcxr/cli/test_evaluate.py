@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from llmcxr import images
 from llmcxr.cli.app import app, main
 from llmcxr.common.errors import UserError
-from llmcxr.images import files as images
 from llmcxr.model.judges import EVALUATOR, FILM_EVALUATOR
 
 PHANTOMS = "phantom:n=4,seed=1,split=test"

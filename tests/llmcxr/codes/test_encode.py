@@ -14,12 +14,12 @@ import pytest
 import torch
 from PIL import Image
 
+from llmcxr import images
 from llmcxr.codes import encode as encoding
 from llmcxr.codes.encode import EncodingConfig, encode_dataset
 from llmcxr.codes.store import CodeStore, Ranks
 from llmcxr.common.errors import UserError
 from llmcxr.images import dicom
-from llmcxr.images import files as images
 from vqgan import VQGAN, VQGANConfig
 
 

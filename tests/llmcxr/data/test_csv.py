@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
-from llmcxr.images import files as images
 
 RNG = np.random.default_rng(0)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, StudyDataset, find_frontal
 from llmcxr.data.dataset import keep_split
-from llmcxr.images import files as images
 from llmcxr.records import Radiograph, Report, Study
 
 RNG = np.random.default_rng(0)

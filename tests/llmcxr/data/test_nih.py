@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
 from llmcxr.data.nih import read_boxes
-from llmcxr.images import files as images
 from llmcxr.records import Label, LesionBox
 
 HEADER = (

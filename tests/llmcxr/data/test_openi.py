@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
 from llmcxr.data.openi import FINDINGS, _parse_tags
-from llmcxr.images import files as images
 from llmcxr.records import Label
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmcxr.images import files as images
+from llmcxr import images
 from llmcxr.images.checks import GRID, _draw_lungs, warn_unlike_chest
 
 

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
-from llmcxr.images import files as images
 from llmcxr.systems.prediction_file import Predictions
 
 IDS = ["secret-1", "secret-2", "secret-3"]

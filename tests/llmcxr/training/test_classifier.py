@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from llmcxr import images
 from llmcxr.common.config import load
 from llmcxr.common.errors import UserError
-from llmcxr.images import files as images
 from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.training.augmentation import AugmentationConfig
 from llmcxr.training.classifier import ClassifierRun, _Trainer, run

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmcxr import images
 from llmcxr.data.phantom import indices, masks, points, render, salience, sample_case
 from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
 from llmcxr.data.phantom.findings import DRAW
-from llmcxr.images import files as images
 
 SIDED = ("pleural effusion", "pneumothorax", "consolidation", "nodule", "atelectasis", "pacemaker")
 PLAIN = PhantomCase(0, 4, (), 0.44, "M", 50, "PA")

@@ -1,9 +1,9 @@
 import numpy as np
 
+from llmcxr import images
 from llmcxr.data import StudyDataset
 from llmcxr.data.phantom import PhantomDataset
 from llmcxr.evaluation.tokenizer.regions import lesion_regions, thin_lines
-from llmcxr.images import files as images
 from llmcxr.records import LesionBox, Radiograph, Study
 
 

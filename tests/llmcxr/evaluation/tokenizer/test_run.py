@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import Rejections, open_dataset
 from llmcxr.data.phantom import PhantomDataset
 from llmcxr.evaluation.tokenizer import evaluate_tokenizer
 from llmcxr.evaluation.tokenizer.run import code_statistics
-from llmcxr.images import files as images
 from llmcxr.images.statistics import summarise_images
 from tests.llmcxr.evaluation.fakes import KnowingEvaluator, NumberedPhantoms
 from tests.llmcxr.evaluation.tokenizer.tokenizers import Passing

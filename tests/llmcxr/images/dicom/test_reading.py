@@ -12,9 +12,9 @@ import pytest
 from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.images import dicom
-from llmcxr.images import files as images
 
 # file of pydicom's: (H, W), decodable by pydicom and pillow alone
 READABLE = {

@@ -6,9 +6,9 @@ import numpy as np
 import pydicom
 import pytest
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.images import dicom
-from llmcxr.images import files as images
 
 IMAGE = np.random.default_rng(0).random((65, 63), dtype=np.float32)
 DESCRIPTION = {"text": "Großer Erguss 右", "model": "phantom"}

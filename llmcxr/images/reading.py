@@ -1,38 +1,22 @@
-"""Read, fit and write radiographs: files <-> (H, W) float32 in [0, 1], bright = dense. Knows no models.
-
-H, W are a picture's own rows and columns; a fitted picture has the size that a model wants.
-"""
+"""Read radiographs: files -> (H, W) float32 in [0, 1], bright = dense. Knows no models."""
 
 from __future__ import annotations
 
 import os
 import warnings as python_warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from llmcxr.common.errors import UserError
-from llmcxr.common.files import replacing
 from llmcxr.images import dicom
 from llmcxr.images.checks import warn_unlike_chest
 from llmcxr.images.header import ImageHeader, measure_colour, to_luminance
-
-__all__ = [
-    "ImageHeader",
-    "Padding",
-    "fit",
-    "from_pil",
-    "place",
-    "read",
-    "read_size",
-    "read_with_header",
-    "unfit",
-    "write_png",
-]
+from llmcxr.images.writing import SYNTHETIC_KEY
 
 SMALLEST_SIDE = 16  # below this there is nothing to see
 FORMATS = (
@@ -46,24 +30,6 @@ FORMATS = (
     "GIF",
 )  # none that starts a program
 EXPECTED = "expected a PNG, JPEG or DICOM radiograph"
-SYNTHETIC_KEY = "synthetic"  # the PNG text chunk that marks a drawn image
-
-
-@dataclass(frozen=True)
-class Padding:
-    """How `fit` placed a picture: enough to take a fitted picture, or a point on it, back to its own size."""
-
-    own_size: tuple[int, int]  # rows, columns of the picture before fitting
-    size: tuple[int, int]  # rows, columns after fitting
-    top: int
-    left: int
-    height: int  # rows and columns of the fitted picture that hold picture, the rest is 0
-    width: int
-
-    @property
-    def content(self) -> tuple[slice, slice]:
-        """The part of the fitted picture that holds picture: `fitted[padding.content]`."""
-        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
@@ -235,77 +201,3 @@ def _scale_floats(values: np.ndarray) -> tuple[np.ndarray, list[str]]:
     return (values - low) / max(high - low, 1e-12), [
         "floating-point values outside 0 to 1: scaled by their range"
     ]
-
-
-def fit(image: np.ndarray, size: int | tuple[int, int]) -> tuple[np.ndarray, Padding]:
-    """Letterbox a picture (H, W) to `size` (a side, or rows and columns): aspect kept, centred, 0 around it.
-
-    Shrinking averages exactly over each new pixel's area (antialiased); enlarging is bilinear. Returns
-    float32 and the Padding that `unfit` needs. Raises ValueError for a size below 1 or pixels not (H, W).
-    """
-    if image.ndim != 2 or 0 in image.shape:
-        raise ValueError(f"expected pixels of shape (H, W), got {image.shape}")
-    padding = place(image.shape, size)
-    fitted = np.zeros(padding.size, dtype=np.float32)
-    fitted[padding.content] = _resize(image, padding.height, padding.width)
-    return fitted, padding
-
-
-def place(own_size: tuple[int, int], size: int | tuple[int, int]) -> Padding:
-    """Where `fit` puts a picture of `own_size` rows and columns, without its pixels."""
-    rows, columns = (size, size) if isinstance(size, int | np.integer) else size
-    if rows < 1 or columns < 1:
-        raise ValueError(f"expected a size of at least 1 x 1, got {rows} x {columns}")
-    own_rows, own_columns = own_size
-    scale = min(rows / own_rows, columns / own_columns)
-    height = min(rows, max(1, round(own_rows * scale)))
-    width = min(columns, max(1, round(own_columns * scale)))
-    return Padding(
-        (own_rows, own_columns), (rows, columns), (rows - height) // 2, (columns - width) // 2, height, width
-    )
-
-
-def unfit(fitted: np.ndarray, padding: Padding) -> np.ndarray:
-    """Undo `fit`: cut the padding off and resize to the picture's own (H, W). Returns float32."""
-    if fitted.shape != padding.size:
-        raise ValueError(f"expected a fitted picture of shape {padding.size}, got {fitted.shape}")
-    return _resize(fitted[padding.content], *padding.own_size)
-
-
-def _resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    image = np.asarray(image, dtype=np.float32)
-    shrunk = _average_rows(image, min(rows, image.shape[0]))
-    shrunk = _average_rows(shrunk.T, min(columns, image.shape[1])).T
-    if shrunk.shape == (rows, columns):
-        return np.ascontiguousarray(shrunk)
-    picture = Image.fromarray(np.ascontiguousarray(shrunk))
-    return np.asarray(picture.resize((columns, rows), Image.Resampling.BILINEAR), dtype=np.float32)
-
-
-def _average_rows(image: np.ndarray, rows: int) -> np.ndarray:
-    """(H, W) -> (rows, W), rows <= H: the mean over each new row's exact share of the old ones."""
-    own_rows = image.shape[0]
-    if rows == own_rows:
-        return image
-    if own_rows % rows == 0:
-        return image.reshape(rows, own_rows // rows, -1).mean(axis=1, dtype=np.float32)
-    edges = np.arange(rows + 1) * (own_rows / rows)
-    first = np.minimum(edges.astype(int), own_rows - 1)  # the old row that each edge cuts
-    cut_off = (edges - first).astype(np.float32)[:, None]  # and the part of it before the edge
-    cut_off[-1] = 0  # the last edge cuts none
-    sums = np.add.reduceat(image, first[:-1], axis=0)
-    sums += cut_off[1:] * image[first[1:]] - cut_off[:-1] * image[first[:-1]]
-    return sums * np.float32(rows / own_rows)
-
-
-def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Mapping[str, str] | None = None) -> Path:
-    """Write a picture (H, W) in [0, 1] as 8-bit grey PNG with `metadata` text chunks, whole or not at all."""
-    if image.ndim != 2 or not np.isfinite(image).all():
-        raise ValueError(f"expected finite pixels of shape (H, W), got shape {image.shape}")
-    chunks = PngImagePlugin.PngInfo()
-    for key, value in (metadata or {}).items():
-        chunks.add_text(str(key), str(value))
-    with replacing(path) as beside:
-        values = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-        Image.fromarray(values).save(beside, format="PNG", pnginfo=chunks)
-    return Path(path)
