@@ -16,6 +16,7 @@ from llmcxr.common.files import replacing
 from llmcxr.data import Dataset
 from llmcxr.evaluation.tokenizer.reconstruction import reconstruct
 from llmcxr.evaluation.tokenizer.regions import lesion_regions
+from llmcxr.images import to_picture
 
 COLUMNS = 6  # cases a group
 GAP, CAPTION, HEADER, FOOTER = 8, 20, 34, 30  # px
@@ -94,7 +95,7 @@ def _draw_group(
     for column in range(len(images)):
         left = GAP + column * (cell + GAP)
         for row, image in enumerate((images[column], decoded[column], differences[column])):
-            picture = images.to_picture(image).resize((cell, cell), Image.Resampling.BICUBIC)
+            picture = to_picture(image).resize((cell, cell), Image.Resampling.BICUBIC)
             sheet.paste(picture, (left, top + HEADER + row * (cell + GAP)))
         for box in boxes[column]:
             x0, y0, x1, y1 = (scale * edge for edge in box)
