@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from llmcxr.cli.options import JsonFileOption
 from llmcxr.common.files import check_writable
 
 
-def add_commands(app: typer.Typer) -> None:
-    app.command("encode")(encode_command)
-
-
 def encode_command(
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write everything to this file.")
-    ] = None,
+    json_file: JsonFileOption = None,
     images: Annotated[int, typer.Option(min=1, help="In a batch of taming's encoder.")] = 4,
     repeats: Annotated[int, typer.Option(min=1, help="How often each way is timed, in turn.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,

@@ -9,6 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmcxr.cli.options import (
+    DatasetArgument,
+    DeviceOption,
+    ExtractorOption,
+    GridOption,
+    HtmlOption,
+    JsonFileOption,
+    JsonOption,
+    MetricOption,
+    ModelArgument,
+    ModelOption,
+    NumOption,
+    RejectedOption,
+    SeedOption,
+    SeedsOption,
+    SizeOption,
+    SystemArgument,
+    TokenizerArgument,
+    TrainingOption,
+    load_model,
+)
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, replacing
@@ -20,67 +41,61 @@ if TYPE_CHECKING:
     from llmcxr.pages.document import Block, Sheet
     from llmcxr.systems import System
 
-SystemArgument = Annotated[
-    str,
-    typer.Argument(
-        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, openai:URL,model=NAME, "
-        "prior:DATASET (what its words say most often, without looking).",
-        metavar="SYSTEM",
-    ),
-]
-DatasetArgument = Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")]
-NumOption = Annotated[int, typer.Option(min=1, help="The first so many studies.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Of wording, drawing and resampling.")]
-SizeOption = Annotated[int, typer.Option(min=16, help="Side in pixels at which images are shown.")]
-ExtractorOption = Annotated[
-    str, typer.Option(help="Of image features: classifier, or KIND:PATH with kind xrv, inception, rad-dino.")
-]
-JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write everything to this file.")]
-HtmlOption = Annotated[
-    Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
-]
-SeedsOption = Annotated[
-    str,
-    typer.Option(
-        "--seeds",
-        "--seed",
-        help="With commas between: each writes and draws anew; the first also words and resamples.",
-    ),
-]
-TrainingOption = Annotated[
-    str, typer.Option(help="The system's training data, KIND:PATH,split=train, or unknown.")
-]
-MetricOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metric",
-        help="Of reports, by paths of weights; repeatable: chexbert:FILE,bert=DIR; radgraph:DIR; "
-        "ratescore:DIR,synonyms=DIR; green:DIR; bertscore:DIR,layer=N,baseline=FILE; "
-        "radcliq:RADGRAPH_DIR,distilroberta=DIR,baseline=FILE,chexbert=FILE,bert=DIR.",
-    ),
-]
-GridOption = Annotated[str, typer.Option(help="Numbers with commas between.")]
-DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto'.")]
+PARTS = {  # of the card: what each is for
+    "report": "Score written reports: words, and findings under both published conventions.",
+    "questions": "Score answers by the kind of question.",
+    "image": "Score drawings against real images, with floor and ceiling.",
+    "audit": "Blank, swap and cover the images: do the scores fall?",
+    "evidence": "Does the model's own evidence find the wrong sentences of its reports?",
+    "cycle": "Draw, read the drawing, and see whether the findings come back.",
+}
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Give `app` the commands of this file: one for the whole card and one for each part of it."""
-    app.command("card")(_card_command(None, "Run every part that the inputs allow."))
-    about = {
-        "report": "Score written reports: words, and findings under both published conventions.",
-        "questions": "Score answers by the kind of question.",
-        "image": "Score drawings against real images, with floor and ceiling.",
-        "audit": "Blank, swap and cover the images: do the scores fall?",
-        "evidence": "Does the model's own evidence find the wrong sentences of its reports?",
-        "cycle": "Draw, read the drawing, and see whether the findings come back.",
-    }
-    for part, text in about.items():
-        app.command(part)(_card_command(part, text))
-    app.command("privacy")(privacy_command)
-    app.command("sweep")(sweep_command)
-    app.command("labeler")(labeler_command)
-    app.command("compare")(compare_command)
-    app.command("tokenizer")(tokenizer_command)
+def phantom_command(
+    model: ModelArgument,
+    n: Annotated[int, typer.Option(min=1, help="How many held-out phantoms.")] = 500,
+    seed: SeedOption = 0,
+    best_of: Annotated[list[int], typer.Option(min=1, help="Draw the best of so many; repeatable.")] = (1, 4),
+    as_json: JsonOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Score reading, drawing and answering on phantoms that no training saw.
+
+    The judges are a classifier that took part in no loss, and geometry from the pixels.
+
+    \b
+    Example:
+      llmcxr evaluate phantom runs/lm-phantom/model --n 64 --best-of 1 --json > scores.json
+    """
+    from llmcxr.evaluation.phantom.run import evaluate_phantom, phantom_tables
+
+    cxr = load_model(model, device)
+    scores = evaluate_phantom(cxr, n, seed, tuple(best_of), announce=lambda stage: say(f"{stage} ..."))
+    print(json.dumps(scores, indent=2) if as_json else phantom_tables(scores))
+
+
+def demo_command(
+    out: Annotated[Path, typer.Option(help="The folder to write.")] = Path("runs/demo"),
+    seed: SeedOption = 0,
+    n: Annotated[int, typer.Option(min=1, help="How many held-out phantoms to score on.")] = 64,
+    model: ModelOption = "phantom",
+    device: DeviceOption = "auto",
+) -> None:
+    """Draw eight prompts, read phantoms, answer questions, score both ways, and write a page of it.
+
+    \b
+    Example:
+      llmcxr demo --out runs/demo
+    """
+    from llmcxr.evaluation.demo.run import run_demo
+
+    check_writable(out / "summary.json")
+    summary = run_demo(out, seed, n, load_model(model, device), announce=say)
+    say(f"reading F1 macro {summary['reading_f1']['macro']} on {n} held-out phantoms")
+    say(f"drawing agreement macro {summary['drawing_agreement']['macro']}")
+    say("The results (the picture, the page, the numbers):")
+    for name in ("demo.png", "index.html", "summary.json"):
+        print(out / name)
 
 
 def _card_command(part: str | None, about: str):
@@ -129,6 +144,7 @@ def _card_command(part: str | None, about: str):
     example = (
         f"llmcxr evaluate {part or 'card'} phantom phantom:n=64,seed=1,split=test --n 64 --json card.json"
     )
+    command.__name__ = part or "card"
     command.__doc__ = f"{about}\n\n\b\nExample:\n  {example}\n"
     return command
 
@@ -263,12 +279,7 @@ def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) 
 
 
 def tokenizer_command(
-    tokenizer: Annotated[
-        str,
-        typer.Argument(
-            help="An image tokenizer or model directory, or 'cxr' or 'phantom'.", metavar="TOKENIZER"
-        ),
-    ],
+    tokenizer: TokenizerArgument,
     dataset: DatasetArgument,
     n: Annotated[int | None, typer.Option(min=1, help="The first so many studies; all if not given.")] = None,
     seed: SeedOption = 0,
@@ -287,9 +298,7 @@ def tokenizer_command(
     sheet: Annotated[
         Path | None, typer.Option(help="Draw the worst cases to this PNG; without it beside the JSON.")
     ] = None,
-    rejected: Annotated[Path, typer.Option(help="Images that cannot be read are listed here.")] = Path(
-        "rejected.jsonl"
-    ),
+    rejected: RejectedOption = Path("rejected.jsonl"),
     device: DeviceOption = "auto",
 ) -> None:
     """How much of a radiograph an image tokenizer keeps, and what it erases.
@@ -447,3 +456,15 @@ def _write(path: Path | None, result: dict) -> None:
     if path is not None:
         with replacing(path) as beside:
             beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+COMMANDS = (
+    phantom_command,
+    _card_command(None, "Run every part that the inputs allow."),
+    *(_card_command(part, about) for part, about in PARTS.items()),
+    privacy_command,
+    sweep_command,
+    labeler_command,
+    compare_command,
+    tokenizer_command,
+)

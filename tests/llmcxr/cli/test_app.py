@@ -16,6 +16,7 @@ from PIL import Image
 
 from llmcxr import images
 from llmcxr.cli import app as cli
+from llmcxr.cli.train import RUN_KINDS
 from llmcxr.common.errors import UserError
 from llmcxr.model.judges import EVALUATOR, fingerprint
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
@@ -284,7 +285,7 @@ def run_toy(config: ToyRun) -> Path:
 
 @pytest.fixture
 def toy_config(monkeypatch, house) -> Path:
-    monkeypatch.setitem(cli.RUN_KINDS, "toy", (__name__, "ToyRun"))
+    monkeypatch.setitem(RUN_KINDS, "toy", (__name__, "ToyRun"))
     monkeypatch.setattr(sys.modules[__name__], "run", run_toy)
     (house / "toy.yaml").write_text("kind: toy\nsteps: 5\n")
     return Path("toy.yaml")
@@ -371,7 +372,7 @@ def test_a_model_is_not_judged_by_its_teacher(run, monkeypatch, arguments):
 # -- help
 
 
-COMMANDS = ["image", "report", "answer", "train", "curves", "encode", "export", "info", "demo"]
+COMMANDS = ["draw", "report", "answer", "train", "curves", "encode", "export", "info", "demo"]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "evaluate phantom", "evaluate tokenizer", "bench encode"])

@@ -1,0 +1,85 @@
+"""The options that several commands share, each written once. Knows no command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmcxr.common.device import choose_device
+
+if TYPE_CHECKING:
+    from llmcxr import CXR
+
+# -- the model, the system and the data ----------------------------------------------------------------------
+
+ModelOption = Annotated[str, typer.Option(help="A model directory, or 'phantom', the embedded model.")]
+ModelArgument = Annotated[str, typer.Argument(help="A model directory, or 'phantom'.", metavar="MODEL")]
+TokenizerArgument = Annotated[
+    str,
+    typer.Argument(help="An image tokenizer or model directory, or 'cxr' or 'phantom'.", metavar="TOKENIZER"),
+]
+SystemArgument = Annotated[
+    str,
+    typer.Argument(
+        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, openai:URL,model=NAME, "
+        "prior:DATASET (what its words say most often, without looking).",
+        metavar="SYSTEM",
+    ),
+]
+DatasetArgument = Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")]
+TrainingOption = Annotated[
+    str, typer.Option(help="The system's training data, KIND:PATH,split=train, or unknown.")
+]
+NumOption = Annotated[int, typer.Option(min=1, help="The first so many studies.")]
+SizeOption = Annotated[int, typer.Option(min=16, help="Side in pixels at which images are shown.")]
+DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto': cuda where there is one.")]
+
+# -- chance --------------------------------------------------------------------------------------------------
+
+SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+SeedsOption = Annotated[
+    str,
+    typer.Option(
+        "--seeds",
+        "--seed",
+        help="With commas between: each writes and draws anew; the first also words and resamples.",
+    ),
+]
+WordingOption = Annotated[float, typer.Option(min=0, help="0 writes the likeliest wording.")]
+GridOption = Annotated[str, typer.Option(help="Numbers with commas between.")]
+
+# -- who judges ----------------------------------------------------------------------------------------------
+
+ExtractorOption = Annotated[
+    str, typer.Option(help="Of image features: classifier, or KIND:PATH with kind xrv, inception, rad-dino.")
+]
+MetricOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        help="Of reports, by paths of weights; repeatable: chexbert:FILE,bert=DIR; radgraph:DIR; "
+        "ratescore:DIR,synonyms=DIR; green:DIR; bertscore:DIR,layer=N,baseline=FILE; "
+        "radcliq:RADGRAPH_DIR,distilroberta=DIR,baseline=FILE,chexbert=FILE,bert=DIR.",
+    ),
+]
+
+# -- what is written -----------------------------------------------------------------------------------------
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")]
+JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write everything to this file.")]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
+]
+RejectedOption = Annotated[Path, typer.Option(help="Images that cannot be read are listed here.")]
+
+
+def load_model(model: str, device: str) -> CXR:
+    """The model that --model and --device name."""
+    from transformers.utils import logging as transformers_logging
+
+    from llmcxr import CXR
+
+    transformers_logging.disable_progress_bar()
+    return CXR.from_pretrained(model, device=choose_device(device))

@@ -1,0 +1,230 @@
+"""The commands that use a model: draw, report, answer, info, export. Parses, calls, prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llmcxr.cli.options import (
+    DeviceOption,
+    JsonOption,
+    ModelArgument,
+    ModelOption,
+    SeedOption,
+    WordingOption,
+    load_model,
+)
+from llmcxr.common.errors import UserError
+from llmcxr.common.files import check_writable
+from llmcxr.common.terminal import progress, say
+
+if TYPE_CHECKING:
+    from llmcxr import CXR
+    from llmcxr.common.rejections import Rejections
+    from llmcxr.outputs.reading import Film, Reading
+
+BATCH = 16  # images worked on between two steps of a progress bar
+
+
+def draw_command(
+    text: Annotated[str, typer.Argument(help="What the radiograph shows.", metavar="TEXT")],
+    n: Annotated[int, typer.Option(min=1, help="How many to draw, with seeds SEED, SEED+1, ...")] = 1,
+    seed: SeedOption = 0,
+    out: Annotated[Path, typer.Option(help="A .png or .dcm file to write.")] = Path("drawn.png"),
+    best_of: Annotated[
+        int, typer.Option(min=1, help="Draw this many for each, keep the one whose reading fits best.")
+    ] = 1,
+    guidance: Annotated[float, typer.Option(min=0, help="How closely to follow the text; 1 is plain.")] = 2.0,
+    side_guidance: Annotated[
+        float, typer.Option(min=0, help="How strongly to keep left and right apart; 0 is off.")
+    ] = 1.0,
+    temperature: Annotated[float, typer.Option(min=0, help="0 draws the likeliest, more varies.")] = 0.8,
+    top_k: Annotated[int, typer.Option(min=0, help="Choose among this many codes; 0 is all.")] = 0,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among this much probability.")] = 1.0,
+    model: ModelOption = "phantom",
+    device: DeviceOption = "auto",
+) -> None:
+    """Draw the radiograph that a sentence describes.
+
+    With --n 4 --out drawn.png, the four are drawn-1.png to drawn-4.png, and drawn.png shows them in a row.
+    Every PNG says that it is synthetic and carries its recipe; so does a .dcm, a Secondary Capture.
+
+    \b
+    Examples:
+      llmcxr draw "Large right pleural effusion with cardiomegaly." --n 4 --seed 0 --out drawn.png
+      llmcxr draw "Nodule in the left upper zone." --best-of 4 --out nodule.dcm
+    """
+    from llmcxr.outputs import drawing as drawings
+    from llmcxr.outputs import notices
+
+    drawings.check_output(out)
+    cxr = load_model(model, device)
+    settings = {"guidance": guidance, "side_guidance": side_guidance, "temperature": temperature}
+    settings |= {"top_k": top_k, "top_p": top_p}
+    drawn = []
+    with progress("drawing", n) as advance:
+        for start, count in _pieces(n, max(1, BATCH // best_of)):
+            drawn += cxr.draw([text], n=count, seed=seed + start, best_of=best_of, **settings)
+            advance(count)
+    for path in drawings.write(out, drawn):
+        print(path)
+    say(notices.SYNTHETIC)
+
+
+def report_command(
+    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG or DICOM files.", metavar="IMAGE...")],
+    as_json: JsonOption = False,
+    seed: SeedOption = 0,
+    temperature: WordingOption = 0.0,
+    rejected: Annotated[
+        Path, typer.Option(help="Of many images, those that cannot be read are listed here.")
+    ] = Path("rejected.jsonl"),
+    model: ModelOption = "phantom",
+    device: DeviceOption = "auto",
+) -> None:
+    """Write the report of each radiograph.
+
+    Of many images, those that cannot be read are left out, listed with the reason in rejected.jsonl, and
+    counted at the end; the exit code is then 1, or 2 where none could be read. --json: an object a line.
+
+    \b
+    Examples:
+      llmcxr report film.png
+      llmcxr report archive/*.dcm --json > reports.jsonl
+    """
+    from llmcxr.common.rejections import Rejections
+    from llmcxr.outputs.reading import read_all
+
+    if len(images) == 1:
+        films = _open_films(images, None)
+        cxr = _load_reader(model, device)
+        _print_reading(read_all(films, cxr, seed, temperature)[0], as_json)
+        return
+    check_writable(rejected)
+    cxr = _load_reader(model, device)
+    with Rejections(rejected) as rejections, progress("reading", len(images)) as advance:
+        for start, count in _pieces(len(images), BATCH):
+            films = _open_films(images[start : start + count], rejections)
+            for reading in read_all(films, cxr, seed, temperature):
+                _print_reading(reading, as_json, heading=True)
+            advance(count)
+    if len(rejections):
+        say(f"{len(images) - len(rejections)} of {len(images)} images were read")
+        raise typer.Exit(2 if len(rejections) == len(images) else 1)
+
+
+def answer_command(
+    image: Annotated[Path, typer.Argument(help="A PNG, JPEG or DICOM file.", metavar="IMAGE")],
+    question: Annotated[str, typer.Argument(help="A question about it.", metavar="QUESTION")],
+    as_json: JsonOption = False,
+    seed: SeedOption = 0,
+    temperature: WordingOption = 0.0,
+    model: ModelOption = "phantom",
+    device: DeviceOption = "auto",
+) -> None:
+    """Answer a question about a radiograph.
+
+    \b
+    Examples:
+      llmcxr answer film.png "Is there a pneumothorax?"
+      llmcxr answer film.png "What is the cardiothoracic ratio?" --json
+    """
+    from llmcxr.outputs.reading import Reading
+
+    film = _open_films([image], None)[0]
+    cxr = _load_reader(model, device)
+    result = cxr.answer(film.pixels, question, seed=seed, temperature=temperature)
+    _print_reading(Reading(film, result, cxr.name, cxr.is_phantom_trained), as_json)
+
+
+def export_command(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Argument(help="The folder to write.", metavar="OUT")],
+) -> None:
+    """Write a model as a plain Hugging Face directory, which transformers loads without this package.
+
+    \b
+    Example:
+      llmcxr export phantom exported
+    """
+    print(load_model(model, "cpu").save_pretrained(out))
+
+
+def info_command(model: ModelArgument = "phantom", as_json: JsonOption = False) -> None:
+    """Say what a model is: its grid, its size, where it came from.
+
+    \b
+    Example:
+      llmcxr info phantom
+    """
+    from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
+
+    cxr = load_model(model, "cpu")
+    vocabulary, image_tokenizer = cxr.model.vocabulary, cxr.image_tokenizer
+    facts = {
+        "model": cxr.name,
+        "disclaimer": DISCLAIMER,
+        "notice": PHANTOM_NOTICE if cxr.is_phantom_trained else "",
+        "image_size": image_tokenizer.config.image_size,
+        "grid": list(vocabulary.grid),
+        "codebook_size": vocabulary.codebook_size,
+        "words": vocabulary.size,
+        "language_model_parameters": _num_parameters(cxr.model),
+        "image_tokenizer_parameters": _num_parameters(image_tokenizer),
+        "image_tokenizer_fingerprint": image_tokenizer.fingerprint,
+        "provenance": cxr.provenance,
+    }
+    if as_json:
+        print(json.dumps(facts, indent=2))
+        return
+    for name, value in facts.items():
+        print(f"{name.replace('_', ' ')}: {value}")
+
+
+def _open_films(paths: Sequence[Path], rejections: Rejections | None) -> list[Film]:
+    """Those that can be read. Without `rejections`, the first that cannot raises its UserError."""
+    from llmcxr.outputs.reading import Film
+
+    films = []
+    for path in paths:
+        try:
+            films.append(Film.open(path))
+        except UserError as error:
+            if rejections is None:
+                raise
+            rejections.add(str(path), str(error))
+            say(f"left out: {error}")
+    return films
+
+
+def _print_reading(reading: Reading, as_json: bool, heading: bool = False) -> None:
+    if as_json:
+        print(reading.to_json(), flush=True)
+        return
+    for warning in reading.film_warnings:
+        say(f"{reading.film.path}: {warning}")
+    title = f"== {reading.film.path}\n" if heading else ""
+    print(f"{title}{reading.to_text()}" + ("\n" if heading else ""), flush=True)
+
+
+def _load_reader(model: str, device: str) -> CXR:
+    """A model that is about to speak of films, introduced."""
+    from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
+
+    cxr = load_model(model, device)
+    say(f"{DISCLAIMER} {PHANTOM_NOTICE}" if cxr.is_phantom_trained else DISCLAIMER)
+    return cxr
+
+
+def _num_parameters(module: Any) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _pieces(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """(start, count) of consecutive pieces of `total`."""
+    for start in range(0, total, size):
+        yield start, min(size, total - start)
