@@ -1,9 +1,8 @@
-"""What a small model is told beside its words: which findings each cell of an image holds.
+"""Training-only auxiliary loss. Two linear probes predict how much of each cell each finding covers: one
+before the cell's code is generated, one after it is read. Without it the side of a nodule (less than 1 of
+about 200 nats) is not learnt. Not saved.
 
-The likelihood of an image hardly says it: of some two hundred nats, on which side a nodule begins is less
-than one. Linear maps from hidden states are trained to give each finding's cover of a cell: before the cell
-is drawn, from the request and what is drawn so far, and after it is read. They are trained beside the model
-and kept in no model directory; what stays is that the hidden states know where things belong.
+Legend: B batch, L sequence, D width of the language model, F findings, n selected tokens.
 """
 
 from __future__ import annotations
@@ -11,38 +10,43 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-RARE = 1e-4  # a base rate below it counts as it
-READ_FROM = -2  # the states that the heads see: one layer is left to make use of what they know
+RARE = 1e-4  # lower base rates are raised to it, so that no entropy is zero
+READ_FROM = -2  # the hidden states that the probes see: one layer is left to use what they know
 
 
-class LayoutHeads(nn.Module):
-    """base_rates (F,): the mean cover of a cell by each finding. width: of the hidden states."""
+class FindingMapHeads(nn.Module):
+    """Two linear probes from hidden states of `width` to the findings of a cell, (..., D) -> (..., F).
+
+    base_rates (F,): the mean share of a cell that each finding covers.
+    """
 
     def __init__(self, width: int, base_rates: Tensor) -> None:
         super().__init__()
         self.drawn, self.read = (nn.Linear(width, len(base_rates)) for _ in range(2))
         rates = base_rates.float().clamp(RARE, 1 - RARE)
-        self.register_buffer("entropies", F.binary_cross_entropy(rates, rates, reduction="none"))
+        self.register_buffer("entropies", F.binary_cross_entropy(rates, rates, reduction="none"))  # (F,)
 
     def losses(
-        self, hidden: Tensor, is_image: Tensor, is_response: Tensor, layout: Tensor
-    ) -> dict[str, Tensor]:
-        """Sums over cells and their counts: drawn_layout, num_drawn, read_layout, num_read.
+        self, hidden: Tensor, is_image: Tensor, is_response: Tensor, finding_map: Tensor
+    ) -> dict[str, tuple[Tensor, Tensor]]:
+        """Sum over cells and number of cells of drawn_finding_map and read_finding_map.
 
-        hidden (B, L, D); is_image, is_response (B, L) bool, image words and those that are the response;
-        layout (B, L, F) in 0..1, the cover of the cell of each image word. A head that knows the base rates
-        alone has 1 a cell, one that knows more has less: each finding's cross-entropy counts by its share of
-        its own entropy, so that a nodule, in one cell of two hundred, weighs as much as the heart.
+        hidden (B, L, D); is_image, is_response (B, L) bool, image tokens and tokens of the response;
+        finding_map (B, L, F) in 0..1, the share of each image token's cell that each finding covers.
+        Each finding's cross-entropy is divided by the entropy of its base rate: predicting the base rate
+        scores 1, and rare findings weigh as much as common ones.
         """
-        drawn, read = (is_image & is_response)[:, 1:], is_image & ~is_response
+        drawn, read = (is_image & is_response)[:, 1:], is_image & ~is_response  # (B, L-1), (B, L)
         return {
-            "drawn_layout": self._loss(self.drawn, hidden[:, :-1][drawn], layout[:, 1:][drawn]),
-            "num_drawn": drawn.sum(),
-            "read_layout": self._loss(self.read, hidden[read], layout[read]),
-            "num_read": read.sum(),
+            "drawn_finding_map": (
+                self._loss(self.drawn, hidden[:, :-1][drawn], finding_map[:, 1:][drawn]),
+                drawn.sum(),
+            ),
+            "read_finding_map": (self._loss(self.read, hidden[read], finding_map[read]), read.sum()),
         }
 
-    def _loss(self, head: nn.Linear, hidden: Tensor, layout: Tensor) -> Tensor:
-        scores = head(F.rms_norm(hidden, hidden.shape[-1:])).float()
-        nll = F.binary_cross_entropy_with_logits(scores, layout, reduction="none")
+    def _loss(self, head: nn.Linear, hidden: Tensor, covered: Tensor) -> Tensor:
+        """hidden (n, D), covered (n, F) -> (), summed over cells, mean over findings."""
+        scores = head(F.rms_norm(hidden, hidden.shape[-1:])).float()  # (n, F)
+        nll = F.binary_cross_entropy_with_logits(scores, covered, reduction="none")
         return (nll.sum(0) / self.entropies).mean()

@@ -120,7 +120,9 @@ class UnifiedModel(nn.Module):
             kwargs |= {_cache_argument(type(self.decoder)): cache, "use_cache": True}
         return self.decoder(inputs_embeds=self.embed(input_ids, is_hidden), **kwargs).last_hidden_state
 
-    def layers(self, input_ids: Tensor, is_hidden: Tensor | None = None, **kwargs) -> tuple[Tensor, ...]:
+    def all_hidden_states(
+        self, input_ids: Tensor, is_hidden: Tensor | None = None, **kwargs
+    ) -> tuple[Tensor, ...]:
         """Hidden states (B, L, D) before the first layer and behind each; the last are those of `hidden`."""
         embeds = self.embed(input_ids, is_hidden)
         return self.decoder(inputs_embeds=embeds, output_hidden_states=True, **kwargs).hidden_states
@@ -137,12 +139,12 @@ class UnifiedModel(nn.Module):
         """
         return (self.image_head or self.image_table).logits(hidden, cells)
 
-    def losses(self, hidden: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Summed cross-entropy of responses, apart for image and text words, each over its own words only.
+    def losses(self, hidden: Tensor, labels: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Cross-entropy of responses (nats), summed over image tokens and over text tokens apart.
 
-        hidden (B, L, D) as `hidden` gives them. labels (B, L) are aligned with the words, IGNORE_INDEX where
-        no loss is taken (as in Hugging Face). The first words of a sequence have nothing before them and take
-        no loss. Returns sums and counts: image_nll, num_image, text_nll, num_text.
+        hidden (B, L, D) as `hidden` gives them. labels (B, L) are aligned with the tokens, IGNORE_INDEX where
+        no loss is taken (as in Hugging Face). The first token of a sequence has nothing before it and takes
+        no loss. Returns the sum and the number of tokens of image_nll and of text_nll.
         """
         targets = labels[:, 1:]
         is_image = targets >= self.vocabulary.image_token_offset
@@ -153,12 +155,7 @@ class UnifiedModel(nn.Module):
         text_nll = nn.functional.cross_entropy(
             self.text_logits(hidden[is_text]).float(), targets[is_text], reduction="sum"
         )
-        return {
-            "image_nll": image_nll,
-            "num_image": is_image.sum(),
-            "text_nll": text_nll,
-            "num_text": is_text.sum(),
-        }
+        return {"image_nll": (image_nll, is_image.sum()), "text_nll": (text_nll, is_text.sum())}
 
     def _image_nll(self, hidden: Tensor, words: Tensor, nth: Tensor) -> Tensor:
         codes = words % self.vocabulary.codebook_size

@@ -9,7 +9,7 @@ Salimans 2022).
 
 What a request decides of an image, a side or a zone, is some nats of the hundreds that the image has. So that
 it counts, codes already drawn are hidden from some drawings, which then must look at the request; and an
-example may carry its `layout`, from which the model is told where things are (llmcxr.model.finding_maps).
+example may carry its `finding_map`, from which the model learns where things are (llmcxr.model.finding_maps).
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class ExampleConfig:
 class Example:
     """A prefix that all turns see, and the turns. A prefix may be empty.
 
-    `hidden` are the places of the first turn's response whose code is not shown to what follows. `layout`
-    (cells, findings) is how much of each cell of its image each finding covers.
+    `hidden` are the places of the first turn's response whose code is not shown to what follows.
+    `finding_map` (cells, findings) is how much of each cell of its image each finding covers.
     """
 
     prefix: list[int]
     turns: list[Turn]
     hidden: tuple[int, ...] = ()
-    layout: np.ndarray | None = None
+    finding_map: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.prefix) + sum(len(prompt) + len(response) for prompt, response in self.turns)
@@ -113,7 +113,8 @@ def shorten(example: Example, longest: int) -> Example:
 
 def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> dict[str, Tensor]:
     """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L); where any
-    code is hidden is_hidden (B, L) bool; where the first has one layout (B, L, findings), at image words.
+    code is hidden is_hidden (B, L) bool; where the first has one finding_map (B, L, findings), at image
+    words.
 
     A turn's positions go on from the prefix, and it may look at the prefix and at itself only, so a turn is
     computed as if it stood alone. Of an image response the codes take a loss; its fences are decided by the
@@ -147,18 +148,18 @@ def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> 
     }
     if is_hidden.any():
         batch["is_hidden"] = is_hidden
-    if examples[0].layout is not None:
-        batch["layout"] = _layouts(examples, input_ids >= first_image_word)
+    if examples[0].finding_map is not None:
+        batch["finding_map"] = _finding_maps(examples, input_ids >= first_image_word)
     return batch
 
 
-def _layouts(examples: Sequence[Example], is_image: Tensor) -> Tensor:
-    """(B, L, findings): at an example's image words, which may be one image several times, its layout."""
-    layouts = torch.zeros(*is_image.shape, examples[0].layout.shape[1])
+def _finding_maps(examples: Sequence[Example], is_image: Tensor) -> Tensor:
+    """(B, L, findings): at an example's image words, which may be one image several times, its map."""
+    maps = torch.zeros(*is_image.shape, examples[0].finding_map.shape[1])
     for row, example in enumerate(examples):
-        times = int(is_image[row].sum()) // len(example.layout)
-        layouts[row, is_image[row]] = torch.from_numpy(example.layout).float().repeat(times, 1)
-    return layouts
+        times = int(is_image[row].sum()) // len(example.finding_map)
+        maps[row, is_image[row]] = torch.from_numpy(example.finding_map).float().repeat(times, 1)
+    return maps
 
 
 def _targets(response: list[int], first_image_word: int) -> list[int]:

@@ -26,19 +26,21 @@ from transformers import (
 )
 
 from llmcxr.codes.encode import encode_dataset, find_ranks
+from llmcxr.codes.store import CodeStore
 from llmcxr.common import config as run_config
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, telling_write_failures
 from llmcxr.data import Dataset, open_dataset
 from llmcxr.images.statistics import read_summary
 from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
-from llmcxr.model.finding_maps import LayoutHeads
+from llmcxr.model.finding_maps import FindingMapHeads
 from llmcxr.model.growth import deepen
 from llmcxr.model.judges import read_teachers
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.prompts.vocabulary import add_image_words, train_text_tokenizer
 from llmcxr.reports import to_text
+from llmcxr.training.examples import ExampleConfig
 from llmcxr.training.lm_config import LMRun, LMTrainingConfig
 from llmcxr.training.response_loss import ResponseLoss
 from llmcxr.training.step_examples import StepExamples
@@ -78,13 +80,12 @@ def run(config: LMRun) -> Path:
         config.validation, image_tokenizer, directory.path / "codes-validation", config.cache_dir
     )
     model, encoder = _build_model(config, dataset, image_tokenizer)
-    examples = StepExamples(dataset, store, encoder, config)
-    as_predicted = replace(
-        config,
-        dataset=config.validation,
-        examples=replace(config.examples, hiding_share=0.0, reading_share=1.0),
+    num_items = config.training.steps * config.training.batch_size
+    examples = _step_examples(config, config.dataset, dataset, store, encoder, config.examples, num_items)
+    as_predicted = replace(config.examples, hiding_share=0.0, reading_share=1.0)
+    held_out = _step_examples(
+        config, config.validation, validation, validation_store, encoder, as_predicted, len(validation)
     )
-    held_out = StepExamples(validation, validation_store, encoder, as_predicted, num_items=len(validation))
     trainer = _LMTrainer(config, model, examples, directory, held_out)
     if trainer.is_world_process_zero():
         directory.forget_after(_step_of(checkpoints[-1]) if checkpoints else 0)
@@ -106,6 +107,27 @@ def run(config: LMRun) -> Path:
         save(bundle, directory.path / "model")
     ranks.wait()  # none returns before the model is there
     return directory.path / "model"
+
+
+def _step_examples(
+    config: LMRun,
+    name: str,
+    dataset: Dataset,
+    store: CodeStore,
+    encoder: Encoder,
+    examples: ExampleConfig,
+    num_items: int,
+) -> StepExamples:
+    layout = config.layout
+    if layout.is_wanted and not hasattr(dataset, "layout"):
+        raise UserError(
+            f"layout.drawn={layout.drawn} and layout.read={layout.read} need a dataset that knows where "
+            f"findings are, as phantom: does; {name} does not, so leave both 0"
+        )
+    try:
+        return StepExamples(dataset, store, encoder, examples, config.seed, num_items, layout.is_wanted)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
 
 
 class _LMTrainer(Trainer):
@@ -138,7 +160,7 @@ class _LMTrainer(Trainer):
         )
         self.run_config, self.directory = config, directory
         super().__init__(
-            model=ResponseLoss(model, config, _layout_heads(config, model, examples)),
+            model=ResponseLoss(model, _terms(config), _finding_map_heads(config, model, examples)),
             args=arguments,
             train_dataset=examples,
             data_collator=examples.collate,
@@ -153,8 +175,9 @@ class _LMTrainer(Trainer):
         return torch.utils.data.SequentialSampler(self.train_dataset)  # StepExamples shuffles by itself
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        outputs = model(**inputs)
-        return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+        sums = model(**inputs)
+        loss = self.unwrapped.mean(sums)
+        return (loss, sums) if return_outputs else loss
 
     def create_optimizer(self, *args, **kwargs):
         """AdamW that decays matrices and not embeddings, norms or biases; or Muon for the matrices."""
@@ -162,7 +185,7 @@ class _LMTrainer(Trainer):
         matrices, rest = [], []
         for name, parameter in self.model.named_parameters():
             is_matrix = parameter.ndim > 1 and not any(
-                word in name for word in ("embed", "image_table", "image_head", "layout_heads")
+                word in name for word in ("embed", "image_table", "image_head", "heads.")
             )
             (matrices if is_matrix else rest).append(parameter)
         betas = tuple(training.betas)
@@ -234,7 +257,7 @@ class _Curve(TrainerCallback):
 @torch.no_grad()
 def validate(model: ResponseLoss, held_out: StepExamples, batch_size: int = 16) -> dict[str, float]:
     """Mean negative log-likelihood (nats) per image word and per response text word on held-out studies."""
-    sums: dict[str, float] = {}
+    sums = {name: np.zeros(2) for name in model.terms}
     was_training = model.training
     model.eval()
     device = next(model.parameters()).device
@@ -242,17 +265,26 @@ def validate(model: ResponseLoss, held_out: StepExamples, batch_size: int = 16) 
         items = [held_out[i] for i in range(start, min(start + batch_size, len(held_out)))]
         batch = held_out.collate(items)
         batch = {name: {k: v.to(device) for k, v in part.items()} for name, part in batch.items()}
-        for name, value in model(**batch).items():
-            sums[name] = sums.get(name, 0.0) + float(value)
+        for name, (total, count) in model(**batch).items():
+            sums[name] += float(total), float(count)
     model.train(was_training)
-    means = ((name, count) for _, name, count in model.terms if sums.get(count))
-    return {name: sums[name] / sums[count] for name, count in means}
+    return {name: total / count for name, (total, count) in sums.items() if count}
 
 
-def _layout_heads(config: LMRun, model: UnifiedModel, examples: StepExamples) -> LayoutHeads | None:
+def _terms(config: LMRun) -> dict[str, float]:
+    """The weight of each term of the loss."""
+    return {
+        "image_nll": config.training.image_weight,
+        "text_nll": config.training.text_weight,
+        "drawn_finding_map": config.layout.drawn,
+        "read_finding_map": config.layout.read,
+    }
+
+
+def _finding_map_heads(config: LMRun, model: UnifiedModel, examples: StepExamples) -> FindingMapHeads | None:
     if not config.layout.is_wanted:
         return None
-    return LayoutHeads(model.decoder.config.hidden_size, examples.base_rates())
+    return FindingMapHeads(model.decoder.config.hidden_size, examples.base_rates())
 
 
 def _whole_checkpoints(directory: Path) -> list[Path]:

@@ -1,44 +1,54 @@
-"""What a step of training the language model makes smaller. Knows no datasets."""
+"""The loss that training a language model makes smaller: weighted means over tokens and over cells. Knows no
+datasets and no settings of a run.
+
+Legend: B batch, L sequence, D width of the language model, F findings.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from llmcxr.model.finding_maps import READ_FROM, LayoutHeads
+from llmcxr.model.finding_maps import READ_FROM, FindingMapHeads
 from llmcxr.model.unified import IGNORE_INDEX, UnifiedModel
-from llmcxr.training.lm_config import LMRun
+
+Sums = dict[str, tuple[Tensor, Tensor]]  # term -> (sum of its losses, number of tokens or cells summed over)
 
 
 class ResponseLoss(nn.Module):
-    """What the Trainer trains: the weighted mean losses of both directions, and of where findings are."""
+    """`terms` is the weight of each term's mean; `heads`, where given, add those of where findings are.
 
-    def __init__(self, model: UnifiedModel, config: LMRun, layout_heads: LayoutHeads | None) -> None:
+    Calling it gives sums and counts, so that `mean` can be taken over batches that are accumulated.
+    """
+
+    def __init__(
+        self, model: UnifiedModel, terms: Mapping[str, float], heads: FindingMapHeads | None = None
+    ) -> None:
         super().__init__()
-        self.model, self.layout_heads = model, layout_heads
-        self.terms = (
-            (config.training.image_weight, "image_nll", "num_image"),
-            (config.training.text_weight, "text_nll", "num_text"),
-            (config.layout.drawn, "drawn_layout", "num_drawn"),
-            (config.layout.read, "read_layout", "num_read"),
-        )
+        self.model, self.terms, self.heads = model, dict(terms), heads
 
-    def forward(self, **directions: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss, and the sums and counts that it is the weighted mean of."""
-        sums = {name: torch.tensor(0.0) for _, *names in self.terms for name in names}
+    def forward(self, **directions: dict[str, Tensor]) -> Sums:
+        """The sum and the count of every term over the batches of all directions, as `collate` makes them."""
+        nothing = torch.zeros((), device=self.model.device)
+        sums = dict.fromkeys(self.terms, (nothing, nothing))
         for batch in directions.values():
-            for name, value in self._losses(**batch).items():
-                sums[name] = sums[name].to(value.device) + value
-        loss = sum(weight * sums[name] / sums[count].clamp(min=1) for weight, name, count in self.terms)
-        return {"loss": loss, **sums}
+            for name, (total, count) in self._losses(**batch).items():
+                sums[name] = (sums[name][0] + total, sums[name][1] + count)
+        return sums
+
+    def mean(self, sums: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
+        """The loss: each term's sum by its count, weighted. A term that counted nothing adds nothing."""
+        return sum(weight * sums[name][0] / sums[name][1].clamp(min=1) for name, weight in self.terms.items())
 
     def _losses(
-        self, input_ids: Tensor, labels: Tensor, layout: Tensor | None = None, **kwargs: Tensor
-    ) -> dict[str, Tensor]:
-        states = self.model.layers(input_ids, **kwargs)
+        self, input_ids: Tensor, labels: Tensor, finding_map: Tensor | None = None, **kwargs: Tensor
+    ) -> Sums:
+        states = self.model.all_hidden_states(input_ids, **kwargs)  # num_layers + 1 of (B, L, D)
         losses = self.model.losses(states[-1], labels)
-        if layout is not None:
-            is_image = input_ids >= self.model.vocabulary.image_token_offset
-            is_response = labels != IGNORE_INDEX
-            losses |= self.layout_heads.losses(states[READ_FROM], is_image, is_response, layout)
+        if finding_map is not None:  # (B, L, F)
+            is_image = input_ids >= self.model.vocabulary.image_token_offset  # (B, L)
+            is_response = labels != IGNORE_INDEX  # (B, L)
+            losses |= self.heads.losses(states[READ_FROM], is_image, is_response, finding_map)
         return losses

@@ -16,65 +16,65 @@ from llmcxr.data import Dataset, find_frontal
 from llmcxr.prompts import Encoder
 from llmcxr.training.examples import (
     Example,
+    ExampleConfig,
     collate,
     drawing_example,
     reading_example,
     shorten,
 )
-from llmcxr.training.lm_config import LMRun
 
 RATED_STUDIES = 256  # that tell how often findings cover a cell
 logger = logging.getLogger(__name__)
 
 
 class StepExamples(TorchDataset):
-    """Item k is the k-th study of the run in both directions, worded by (seed, k)."""
+    """Item k of `num_items` is the k-th study of the run in both directions, worded by (seed, k)."""
 
     def __init__(
         self,
         dataset: Dataset,
         store: CodeStore,
         encoder: Encoder,
-        config: LMRun,
-        num_items: int | None = None,
+        config: ExampleConfig,
+        seed: int,
+        num_items: int,
+        with_finding_maps: bool = False,
     ) -> None:
+        """Raises UserError where `store` holds no study of `dataset`.
+
+        with_finding_maps: examples say which findings each cell of their image holds.
+        """
         self.dataset, self.store, self.encoder, self.config = dataset, store, encoder, config
+        self.seed, self.num_items, self.with_finding_maps = seed, num_items, with_finding_maps
         image_ids = enumerate(_image_id(dataset, index) for index in range(len(dataset)))
         self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
         if not self.studies:
-            raise UserError(f"{config.dataset}: no study has an image that could be encoded")
-        if config.layout.is_wanted and not hasattr(dataset, "layout"):
-            raise UserError(
-                f"layout.drawn={config.layout.drawn} and layout.read={config.layout.read} need a dataset "
-                f"that knows where findings are, as phantom: does; {config.dataset} does not, so leave both 0"
-            )
-        self.num_items = num_items or config.training.steps * config.training.batch_size
-        self.has_told = False
+            raise UserError("no study has an image that could be encoded")
+        self.has_warned = False
 
     def __len__(self) -> int:
         return self.num_items
 
     def __getitem__(self, item: int) -> dict[str, Example]:
-        rng = np.random.default_rng(np.random.SeedSequence((self.config.seed, item)))
+        rng = np.random.default_rng(np.random.SeedSequence((self.seed, item)))
         index, image_id = self.studies[self._shuffled(item)]
         augmentations = self.store[image_id]
         codes = augmentations[int(rng.integers(len(augmentations)))]
         texts = self.dataset.texts(index, rng)
-        settings = self.config.examples
         examples = {
-            "drawing": drawing_example(self.encoder, codes, texts, rng, settings),
-            "reading": reading_example(self.encoder, codes, texts, rng, settings),
+            "drawing": drawing_example(self.encoder, codes, texts, rng, self.config),
+            "reading": reading_example(self.encoder, codes, texts, rng, self.config),
         }
-        if self.config.layout.is_wanted:
-            layout = _flat_layout(self.dataset, index, codes.shape)
-            examples = {name: replace(one, layout=layout) for name, one in examples.items()}
-        if rng.random() >= settings.reading_share:
+        if self.with_finding_maps:
+            finding_map = _flat_finding_map(self.dataset, index, codes.shape)
+            examples = {name: replace(one, finding_map=finding_map) for name, one in examples.items()}
+        if rng.random() >= self.config.reading_share:
             del examples["reading"]
-        longest = settings.max_length
+        longest = self.config.max_length
         asked = {name: one for name, one in examples.items() if one.turns}
         shortened = {name: shorten(one, longest) for name, one in asked.items()}
         examples = {name: one for name, one in shortened.items() if one.turns}
-        self._tell_once_if(len(examples) < len(asked))
+        self._warn_once_if(len(examples) < len(asked))
         return examples
 
     def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
@@ -85,7 +85,7 @@ class StepExamples(TorchDataset):
             for name in ("drawing", "reading")
         }
         batch = {name: collate(examples, offset, pad_id) for name, examples in named.items() if examples}
-        longest = self.config.examples.max_length
+        longest = self.config.max_length
         if not batch:
             raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")
         return batch
@@ -93,28 +93,28 @@ class StepExamples(TorchDataset):
     def base_rates(self) -> Tensor:
         """How much of a cell each finding covers on average over the first studies, (findings,)."""
         grid = self.encoder.vocabulary.grid
-        first = [_flat_layout(self.dataset, index, grid) for index, _ in self.studies[:RATED_STUDIES]]
+        first = [_flat_finding_map(self.dataset, index, grid) for index, _ in self.studies[:RATED_STUDIES]]
         return torch.from_numpy(np.mean(first, axis=(0, 1)))
 
-    def _tell_once_if(self, is_any_too_long: bool) -> None:
-        if is_any_too_long and not self.has_told:
-            self.has_told = True
-            limit = self.config.examples.max_length
+    def _warn_once_if(self, is_any_too_long: bool) -> None:
+        if is_any_too_long and not self.has_warned:
+            self.has_warned = True
+            limit = self.config.max_length
             logger.warning("examples of more than max_length=%d words are left out of the training", limit)
 
     def _shuffled(self, item: int) -> int:
         epoch, place = divmod(item, len(self.studies))
         if getattr(self, "_epoch", None) != epoch:
             self._epoch = epoch
-            order = np.random.default_rng(np.random.SeedSequence((self.config.seed, epoch, 1)))
+            order = np.random.default_rng(np.random.SeedSequence((self.seed, epoch, 1)))
             self._order = order.permutation(len(self.studies))
         return int(self._order[place])
 
 
-def _flat_layout(dataset: Dataset, index: int, grid: tuple[int, int]) -> np.ndarray:
+def _flat_finding_map(dataset: Dataset, index: int, grid: tuple[int, int]) -> np.ndarray:
     """(findings, rows, columns) of the dataset -> (cells, findings)."""
-    layout = dataset.layout(index, grid)
-    return layout.reshape(len(layout), -1).T
+    finding_map = dataset.layout(index, grid)
+    return finding_map.reshape(len(finding_map), -1).T
 
 
 def _image_id(dataset: Dataset, index: int) -> str:

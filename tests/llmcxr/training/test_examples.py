@@ -87,10 +87,10 @@ def test_turns_are_computed_as_if_each_stood_alone(codes, template):
             labels = torch.tensor([[IGNORE_INDEX] * len(before) + targets])
             hidden = bundle.model.hidden(ids)  # plain causal attention, plain positions
             alone = bundle.model.losses(hidden, labels)
-            text_nll, image_nll = text_nll + alone["text_nll"], image_nll + alone["image_nll"]
-    torch.testing.assert_close(together["text_nll"], text_nll, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(together["image_nll"], image_nll, rtol=1e-4, atol=1e-4)
-    assert int(together["num_image"]) == bundle.model.vocabulary.num_cells
+            text_nll, image_nll = text_nll + alone["text_nll"][0], image_nll + alone["image_nll"][0]
+    torch.testing.assert_close(together["text_nll"][0], text_nll, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(together["image_nll"][0], image_nll, rtol=1e-4, atol=1e-4)
+    assert int(together["image_nll"][1]) == bundle.model.vocabulary.num_cells
 
 
 @torch.no_grad()
@@ -123,22 +123,22 @@ def test_hidden_codes_are_still_to_be_drawn(bundle, codes):
 
 
 @pytest.mark.parametrize("template", ["compact", "alpaca"])
-def test_a_layout_lies_at_the_image_words_of_every_turn(template):
+def test_a_finding_map_lies_at_the_image_words_of_every_turn(template):
     bundle = tiny_bundle(template=template)
     vocabulary = bundle.model.vocabulary
     codes = np.zeros(vocabulary.grid, dtype=int)
-    layout = np.arange(vocabulary.num_cells * 3, dtype=np.float32).reshape(-1, 3)
+    finding_map = np.arange(vocabulary.num_cells * 3, dtype=np.float32).reshape(-1, 3)
     rng = np.random.default_rng(0)
-    drawing = replace(drawing_example(bundle.encoder, codes, TEXTS, rng, ALWAYS), layout=layout)
-    reading = replace(reading_example(bundle.encoder, codes, TEXTS, rng, ALWAYS), layout=layout)
+    drawing = replace(drawing_example(bundle.encoder, codes, TEXTS, rng, ALWAYS), finding_map=finding_map)
+    reading = replace(reading_example(bundle.encoder, codes, TEXTS, rng, ALWAYS), finding_map=finding_map)
     batch = batch_of(bundle, drawing, reading)
     times = [1, 1 if template == "compact" else len(reading.turns)]
     for row, (ids, count) in enumerate(zip(batch["input_ids"], times, strict=True)):
         is_image = ids >= vocabulary.image_token_offset
         assert is_image.sum() == count * vocabulary.num_cells
-        np.testing.assert_array_equal(batch["layout"][row][is_image], np.tile(layout, (count, 1)))
-        assert not batch["layout"][row][~is_image].any()
-    assert "layout" not in batch_of(bundle, replace(drawing, layout=None))
+        np.testing.assert_array_equal(batch["finding_map"][row][is_image], np.tile(finding_map, (count, 1)))
+        assert not batch["finding_map"][row][~is_image].any()
+    assert "finding_map" not in batch_of(bundle, replace(drawing, finding_map=None))
 
 
 def test_an_example_too_long_loses_its_last_turns():

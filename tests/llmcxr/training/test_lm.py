@@ -132,8 +132,8 @@ def test_a_run_is_told_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
     assert losses(tmp_path / "cut") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
     lines = [json.loads(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()]
     last = [line for line in lines if line["kind"] == "validation"][-1]
-    assert last["drawn_layout"] > 0 and last["read_layout"] > 0
-    assert not any("layout" in name for name in load(model_dir).model.state_dict())
+    assert last["drawn_finding_map"] > 0 and last["read_finding_map"] > 0
+    assert not any("heads." in name for name in load(model_dir).model.state_dict())
 
 
 def test_layouts_need_a_dataset_that_knows_them_and_images_as_they_are(tokenizer_dir, tmp_path):
