@@ -125,7 +125,7 @@ def _card_command(part: str | None, about: str):
         album: list[Sheet] = []
         judged = open_system(system, device)
         if part in (None, "image"):  # no other part has a judge or features
-            _refuse_teachers(judged, extractor, dataset)
+            _refuse_loss_networks(judged, extractor, dataset)
         card = evaluate_card(
             judged,
             studies,
@@ -187,7 +187,7 @@ def privacy_command(
     _check_files(json_file, html_file)
     settings = PrivacySettings(n, num_training, requests, seed, size, extractor)
     held_out, judged = open_dataset(dataset), open_system(system, device)
-    _refuse_teachers(judged, extractor)
+    _refuse_loss_networks(judged, extractor)
     name, trained_on = open_training(training, judged)
     other = open_system(reference, device) if reference else None
     album: list[Sheet] = []
@@ -250,7 +250,7 @@ def sweep_command(
     )
     judged = open_system(system, device)
     if "drawing" in settings.tasks:
-        _refuse_teachers(judged, extractor, dataset)
+        _refuse_loss_networks(judged, extractor, dataset)
     result = sweep(judged, studies, settings, _open_judge(dataset))
     result = {"system": system, "dataset": dataset, **result}
     maps = Plot("Heat maps", draw_sweep(result, out).read_bytes())
@@ -319,7 +319,7 @@ def tokenizer_command(
     from llmcxr.metrics.images.features import open_extractor
     from llmcxr.model.classifier import Classifier
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
-    from llmcxr.model.judges import EVALUATOR, FILM_EVALUATOR, read_teachers, refuse_teachers
+    from llmcxr.model.judges import EVALUATOR, FILM_EVALUATOR, read_loss_networks, refuse_loss_networks
     from llmcxr.pages.tables import erasure_table, fidelity_line
 
     if sheet is None and json_file is not None:
@@ -328,7 +328,7 @@ def tokenizer_command(
     judge = classifier or (EVALUATOR if dataset.startswith("phantom:") else FILM_EVALUATOR)
     extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
     directory = find_image_tokenizer(tokenizer)
-    refuse_teachers(read_teachers(directory), (judge, extractor_name.partition(":")[2]))
+    refuse_loss_networks(read_loss_networks(directory), (judge, extractor_name.partition(":")[2]))
     device, studies = choose_device(device), open_dataset(dataset)
     model = load_image_tokenizer(tokenizer).to(device)
     extractor = open_extractor(extractor_name)
@@ -415,16 +415,16 @@ def _open_judge(dataset: str) -> Classifier | None:
     return load_evaluator() if dataset.startswith("phantom:") else None
 
 
-def _refuse_teachers(system: System, extractor: str, dataset: str = "") -> None:
-    """Raises UserError where the network of `extractor`, or the judge of drawings on `dataset`, taught the
-    image tokenizer of `system`.
+def _refuse_loss_networks(system: System, extractor: str, dataset: str = "") -> None:
+    """Raises UserError where the network of `extractor`, or the judge of drawings on `dataset`, is a loss
+    network of the image tokenizer of `system`.
     """
-    from llmcxr.model.judges import EVALUATOR, refuse_teachers
+    from llmcxr.model.judges import EVALUATOR, refuse_loss_networks
 
     judges = [extractor.partition(":")[2] or EVALUATOR]
     if dataset.startswith("phantom:"):
         judges.append(EVALUATOR)
-    refuse_teachers(getattr(system, "teachers", {}), judges)
+    refuse_loss_networks(getattr(system, "loss_networks", {}), judges)
 
 
 def _check_files(*paths: Path | None) -> None:

@@ -18,6 +18,10 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 
 NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
+# kind of run: {dotted key as older files have it: the key of today}. The one place that knows old names.
+OLD_KEYS: dict[str, dict[str, str]] = {
+    "tokenizer": {"teacher": "loss_network"},
+}
 
 
 def load(
@@ -35,6 +39,9 @@ def load(
     settings = _read_yaml(path)
     settings.update(_kind_override(overrides))
     schema = _schema(settings, path, kinds)
+    old_keys = OLD_KEYS.get(settings["kind"], {})
+    _rename_keys(settings, old_keys)
+    overrides = [_rename_override(override, old_keys) for override in overrides]
     if "kind" not in typing.get_type_hints(schema):
         del settings["kind"]
         overrides = [override for override in overrides if not override.startswith("kind=")]
@@ -93,6 +100,28 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _neighbours(path: Path) -> str:
     names = sorted(other.name for other in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
     return f"; {path.parent} has {', '.join(names)}" if names else ""
+
+
+def _rename_keys(settings: dict[str, Any], names: Mapping[str, str]) -> None:
+    """Move what stands under an old dotted key to the new one, in place; a new key that is there stays."""
+    for old, new in names.items():
+        *groups, last = old.split(".")
+        holder: Any = settings
+        for group in groups:
+            holder = holder.get(group) if isinstance(holder, dict) else None
+        if not isinstance(holder, dict) or last not in holder:
+            continue
+        value = holder.pop(last)
+        *groups, last = new.split(".")
+        holder = settings
+        for group in groups:
+            holder = holder.setdefault(group, {})
+        holder.setdefault(last, value)
+
+
+def _rename_override(override: str, names: Mapping[str, str]) -> str:
+    key, equals, value = override.partition("=")
+    return f"{names.get(key, key)}{equals}{value}"
 
 
 def _kind_override(overrides: Sequence[str]) -> dict[str, str]:

@@ -66,9 +66,9 @@ class CXR:
         return self._bundle.provenance
 
     @property
-    def teachers(self) -> dict[str, str]:
+    def loss_networks(self) -> dict[str, str]:
         """Fingerprint -> name of the networks that may not judge this model, see llmcxr.model.judges."""
-        return self._bundle.teachers
+        return self._bundle.loss_networks
 
     @property
     def is_phantom_trained(self) -> bool:

@@ -1,8 +1,8 @@
 """A small convolutional network that says which findings a radiograph shows; of phantoms also where, and how
 large the heart is.
 
-It is no part of the language model. One trained instance may be the frozen teacher of a tokenizer's feature
-and clinical losses; another, trained apart, judges drawings (`llmcxr/pretrained/evaluator`) and
+It is no part of the language model. One trained instance may be the frozen loss network of a tokenizer's
+feature and clinical losses; another, trained apart, judges drawings (`llmcxr/pretrained/evaluator`) and
 reconstructions. Trained on phantoms it knows phantoms: on a patient's radiograph its output means nothing.
 
 Shapes: B images, C channels, H = W any; outputs are of the image resampled to `image_size`. F findings.

@@ -30,7 +30,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, telling_write_failures
 from llmcxr.images.statistics import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
-from llmcxr.model.judges import read_teachers, write_teachers
+from llmcxr.model.judges import read_loss_networks, write_loss_networks
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import TEMPLATES, Encoder
 from llmcxr.prompts.vocabulary import ImageVocabulary
@@ -60,7 +60,7 @@ class Bundle:
         default_factory=dict
     )  # data, command, seed, figures; shown by `llmcxr info`
     training_images: ImageSummary | None = None  # of the image tokenizer; None where none was kept
-    teachers: dict[str, str] = field(default_factory=dict)  # of the image tokenizer
+    loss_networks: dict[str, str] = field(default_factory=dict)  # of the image tokenizer
 
     def to(self, device: str | torch.device) -> Bundle:
         self.model.to(device)
@@ -83,7 +83,7 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
         bundle.image_tokenizer.save_pretrained(partial / "image_tokenizer")
         if bundle.training_images is not None:
             write_summary(partial / "image_tokenizer", bundle.training_images)
-        write_teachers(partial / "image_tokenizer", bundle.teachers)
+        write_loss_networks(partial / "image_tokenizer", bundle.loss_networks)
         card = _card(bundle, _weights_sha256(partial), _settings_sha256(partial))
         (partial / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
     return directory
@@ -117,7 +117,12 @@ def load(directory: str | Path) -> Bundle:
     encoder = Encoder(tokenizer, vocabulary, TEMPLATES[card["template"]])
     made_by = directory / "image_tokenizer"
     return Bundle(
-        model, encoder, image_tokenizer, card["provenance"], read_summary(made_by), read_teachers(made_by)
+        model,
+        encoder,
+        image_tokenizer,
+        card["provenance"],
+        read_summary(made_by),
+        read_loss_networks(made_by),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which networks a tokenizer's losses compared features of, kept beside it: none of them may judge it.
+"""Keep beside a tokenizer which networks' features its losses compared: none of them may judge it.
 
 A network is recognised by its weights, whatever its directory is called. Knows no models.
 """
@@ -16,7 +16,8 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 from llmcxr.model.classifier import Classifier
 
-FILE = "teachers.json"
+FILE = "loss_networks.json"
+OLD_FILE = "teachers.json"  # as tokenizers of version 0.1 have it
 EVALUATOR = Path(str(files("llmcxr") / "pretrained" / "evaluator"))
 FILM_EVALUATOR = EVALUATOR.with_name("evaluator-films")  # judges what tokenizers keep of films
 
@@ -31,38 +32,39 @@ def fingerprint(network: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_teachers(directory: str | Path, teachers: Mapping[str, str]) -> None:
-    """`teachers`, fingerprint -> name, beside the weights of a tokenizer. None are no file."""
-    if teachers:
+def write_loss_networks(directory: str | Path, networks: Mapping[str, str]) -> None:
+    """Write `networks`, fingerprint -> name, beside a tokenizer's weights; none, no file."""
+    if networks:
         with replacing(Path(directory) / FILE) as beside:
-            beside.write_text(json.dumps(dict(teachers), indent=2) + "\n", encoding="utf-8")
+            beside.write_text(json.dumps(dict(networks), indent=2) + "\n", encoding="utf-8")
 
 
-def read_teachers(directory: str | Path) -> dict[str, str]:
+def read_loss_networks(directory: str | Path) -> dict[str, str]:
     """Fingerprint -> name; {} where the tokenizer had none. Raises UserError for a file that is another's."""
-    file = Path(directory) / FILE
-    if not file.is_file():
+    file = next((file for name in (FILE, OLD_FILE) if (file := Path(directory) / name).is_file()), None)
+    if file is None:
         return {}
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise UserError(f"{file}: expected the teachers of a tokenizer, found {error}") from error
+        raise UserError(f"{file}: expected the loss networks of a tokenizer, found {error}") from error
 
 
-def refuse_teachers(teachers: Mapping[str, str], judges: Iterable[str | Path]) -> None:
-    """Raises UserError where one of `judges`, paths of weights, is among a tokenizer's `teachers`."""
+def refuse_loss_networks(networks: Mapping[str, str], judges: Iterable[str | Path]) -> None:
+    """Raises UserError where one of `judges`, paths of weights, is among a tokenizer's loss `networks`."""
     for judge in judges:
-        if (name := teachers.get(fingerprint(judge))) is not None:
+        if (name := networks.get(fingerprint(judge))) is not None:
             raise UserError(
-                f"{judge}: expected a judge that took part in no loss of the tokenizer, found its teacher "
-                f"({name}); train another with another seed, such as configs/classifier, and give that"
+                f"{judge}: expected a judge that took part in no loss of the tokenizer, found one of its "
+                f"loss networks ({name}); train another with another seed, such as configs/classifier, and "
+                "give that"
             )
 
 
 def load_evaluator(judged: Any = None) -> Classifier:
     """The classifier that ships with the package and took part in no loss.
 
-    Raises UserError where it taught the image tokenizer of `judged`, anything that may have `teachers`.
+    Raises UserError where it is a loss network of the image tokenizer of `judged`, a `System`.
     """
-    refuse_teachers(getattr(judged, "teachers", {}), [EVALUATOR])
+    refuse_loss_networks(getattr(judged, "loss_networks", {}), [EVALUATOR])
     return Classifier.from_pretrained(EVALUATOR)

@@ -1,4 +1,4 @@
-"""Train a classifier, a tokenizer's teacher or its judge, on the findings that a dataset's studies have.
+"""Train a classifier, a tokenizer's loss network or its judge, on the findings that a dataset's studies have.
 
 Images come from the image cache. Truth is `dataset.case(i)` where the dataset knows its cases, as the phantom
 does (finding, side, zone, heart size), else the labels of the studies (findings alone). Resumable:

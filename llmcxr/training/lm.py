@@ -35,7 +35,7 @@ from llmcxr.images.statistics import read_summary
 from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.finding_maps import FindingMapHeads
 from llmcxr.model.growth import deepen
-from llmcxr.model.judges import read_teachers
+from llmcxr.model.judges import read_loss_networks
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
 from llmcxr.prompts.vocabulary import add_image_words, train_text_tokenizer
@@ -99,7 +99,7 @@ def run(config: LMRun) -> Path:
         image_tokenizer,
         provenance,
         read_summary(made_by),
-        read_teachers(made_by),
+        read_loss_networks(made_by),
     )
     if ranks.index == 0:
         if not config.model.base:

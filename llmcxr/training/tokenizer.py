@@ -21,7 +21,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
 from llmcxr.data import Rejections, open_dataset
 from llmcxr.images.statistics import ImageSummary, summarise_images, write_summary
-from llmcxr.model.judges import fingerprint, read_teachers, write_teachers
+from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
 from vqgan.foreign.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
 from vqgan.training.run_directory import ResumeError
@@ -44,7 +44,7 @@ class TokenizerRun:
     # Whose features training.losses.feature and .clinical compare, "" = none: a classifier directory
     # (configs/classifier), or xrv:FILE with the weights of a torchxrayvision DenseNet-121. It is remembered
     # beside the tokenizer and refused as its judge.
-    teacher: str = ""
+    loss_network: str = ""
     seed: int = 0
     threads: int = 0  # 0 leaves the choice to torch
     device: str = "auto"  # or "cpu"
@@ -52,11 +52,11 @@ class TokenizerRun:
 
     def __post_init__(self) -> None:
         losses = self.training.losses
-        if bool(self.teacher) != losses.needs_features:
+        if bool(self.loss_network) != losses.needs_features:
             raise UserError(
-                f"teacher {self.teacher!r}, training.losses.feature {losses.feature} and "
-                f"training.losses.clinical {losses.clinical} do not fit: either loss needs a teacher, and a "
-                "teacher serves nothing else"
+                f"loss_network {self.loss_network!r}, training.losses.feature {losses.feature} and "
+                f"training.losses.clinical {losses.clinical} do not fit: either loss needs a loss_network, "
+                "and a loss_network serves nothing else"
             )
 
 
@@ -90,7 +90,7 @@ def run(config: TokenizerRun) -> Path:
         check_run(config.training, config.run_dir, config.seed)  # before images are read, which can take long
     except (ResumeError, SetupError) as error:
         raise UserError(str(error)) from error
-    feature_network, teachers = _load_teacher(config.teacher), _list_teachers(config)
+    feature_network, loss_networks = _load_loss_network(config.loss_network), _list_loss_networks(config)
     _warn_of_shared_patients(config)
     rejections = Rejections(Path(config.run_dir) / "rejected.jsonl")
     datasets = [_open_images(config, name, rejections) for name in (config.dataset, config.validation)]
@@ -100,7 +100,7 @@ def run(config: TokenizerRun) -> Path:
 
     def describe(directory: Path) -> None:  # at every save, so that a killed run's tokenizer has both too
         write_summary(directory, summary)
-        write_teachers(directory, teachers)
+        write_loss_networks(directory, loss_networks)
 
     advice = "free some space, and the same command goes on from the last checkpoint"
     try:
@@ -150,15 +150,17 @@ def _open_images(config: TokenizerRun, name: str, rejections: Rejections) -> Cac
     return CachedImages(images, list_rejected(images, name, rejections))
 
 
-def _list_teachers(config: TokenizerRun) -> dict[str, str]:
+def _list_loss_networks(config: TokenizerRun) -> dict[str, str]:
     """This run's, and those of the tokenizer that it began with."""
-    begun = read_teachers(config.training.start_from) if config.training.start_from else {}
+    begun = read_loss_networks(config.training.start_from) if config.training.start_from else {}
     return begun | (
-        {fingerprint(config.teacher.removeprefix("xrv:")): config.teacher} if config.teacher else {}
+        {fingerprint(config.loss_network.removeprefix("xrv:")): config.loss_network}
+        if config.loss_network
+        else {}
     )
 
 
-def _load_teacher(name: str) -> FeatureNetwork | None:
+def _load_loss_network(name: str) -> FeatureNetwork | None:
     if not name:
         return None
     kind, _, file = name.partition(":")
@@ -169,4 +171,4 @@ def _load_teacher(name: str) -> FeatureNetwork | None:
     try:
         return DenseNetFeatures.from_weights(file)
     except ValueError as error:
-        raise UserError(f"teacher {name!r}: {error}") from error
+        raise UserError(f"loss_network {name!r}: {error}") from error

@@ -53,7 +53,7 @@ def run_demo(
     """Write demo.png, index.html and summary.json into `out_dir`; returns the summary.
 
     `predictor` defaults to the embedded model. `announce` is told each stage as it begins. Raises UserError
-    where the evaluator taught the predictor's image tokenizer.
+    where the evaluator is a loss network of the predictor's image tokenizer.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ def evaluate_phantom(
     Keys: "reading", "drawing" (one result per entry of `best_of`), "answers", "evaluator" (the judge on the
     same phantoms' true images), "tokenizer" (where the predictor has an `image_tokenizer`), "seconds" per
     stage. `announce` is told each stage as it begins. Raises UserError where the evaluator that ships would
-    judge a model that it taught.
+    judge a model of whose image tokenizer it was a loss network.
     """
     dataset, evaluator = open_held_out(n), evaluator or load_evaluator(predictor)
     stages: dict[str, Callable[[], dict]] = {

@@ -361,11 +361,11 @@ def test_evaluate_prints_tables_or_json(run, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments", [("demo", "--n", "2"), ("evaluate", "phantom", "phantom", "--n", "2")])
-def test_a_model_is_not_judged_by_its_teacher(run, monkeypatch, arguments):
-    taught = {fingerprint(EVALUATOR): "runs/teacher"}
-    monkeypatch.setattr(FakeCXR, "teachers", taught, raising=False)
+def test_a_model_is_not_judged_by_its_loss_network(run, monkeypatch, arguments):
+    taught = {fingerprint(EVALUATOR): "runs/loss_network"}
+    monkeypatch.setattr(FakeCXR, "loss_networks", taught, raising=False)
     code, out, err = run(*arguments)
-    assert (code, out) == (2, "") and "found its teacher (runs/teacher)" in err
+    assert (code, out) == (2, "") and "found one of its loss networks (runs/loss_network)" in err
     assert FakeCXR.calls == []
 
 

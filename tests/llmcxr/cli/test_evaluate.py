@@ -119,9 +119,9 @@ def test_films_are_judged_by_the_classifier_of_films_that_ships(tmp_path, monkey
     assert json.loads((tmp_path / "out.json").read_text()) == scores  # not features learnt on phantoms
 
 
-def test_a_classifier_of_films_judges_and_a_teacher_does_not(tmp_path, monkeypatch):
+def test_a_classifier_of_films_judges_and_a_loss_network_does_not(tmp_path, monkeypatch):
     from llmcxr.model.classifier import Classifier, ClassifierConfig
-    from llmcxr.model.judges import fingerprint, write_teachers
+    from llmcxr.model.judges import fingerprint, write_loss_networks
     from vqgan import VQGAN, VQGANConfig
 
     monkeypatch.chdir(tmp_path)
@@ -134,20 +134,22 @@ def test_a_classifier_of_films_judges_and_a_teacher_does_not(tmp_path, monkeypat
     scores = json.loads((tmp_path / "out.json").read_text())
     judged = [name for name, score in scores["per_finding"].items() if "auroc_original" in score]
     assert judged == ["edema", "nodule"] and scores["frechet_features"] == "classifier:judge"
-    write_teachers("tokenizer", {fingerprint("judge"): "runs/teacher"})
+    write_loss_networks("tokenizer", {fingerprint("judge"): "runs/loss_network"})
     for network in (["--classifier", "judge"], ["--features", "classifier:judge"]):
         done = CliRunner().invoke(app, ["evaluate", "tokenizer", "tokenizer", PHANTOMS, *network])
-        assert isinstance(done.exception, UserError) and "found its teacher" in str(done.exception)
+        assert isinstance(done.exception, UserError) and "found one of its loss networks" in str(
+            done.exception
+        )
 
 
 @pytest.fixture
 def taught(tmp_path, embedded_model):
     """The embedded model, as if the classifiers that judge had taught its image tokenizer."""
-    from llmcxr.model.judges import fingerprint, write_teachers
+    from llmcxr.model.judges import fingerprint, write_loss_networks
 
     shutil.copytree(embedded_model, tmp_path / "taught")
-    teachers = {fingerprint(EVALUATOR): "runs/teacher", fingerprint(FILM_EVALUATOR): "runs/films"}
-    write_teachers(tmp_path / "taught" / "image_tokenizer", teachers)
+    networks = {fingerprint(EVALUATOR): "runs/loss_network", fingerprint(FILM_EVALUATOR): "runs/films"}
+    write_loss_networks(tmp_path / "taught" / "image_tokenizer", networks)
     return str(tmp_path / "taught")
 
 
@@ -162,15 +164,17 @@ def taught(tmp_path, embedded_model):
         ("sweep", PHANTOMS, "classifier"),
     ],
 )
-def test_a_model_is_not_judged_by_its_teacher(taught, command, dataset, extractor, tmp_path, monkeypatch):
+def test_a_model_is_not_judged_by_its_loss_network(
+    taught, command, dataset, extractor, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     images.write_png(tmp_path / "a.png", np.zeros((32, 32)))
     (tmp_path / "films.csv").write_text("image,text\na.png,Clear.\n")
     done = CliRunner().invoke(app, ["evaluate", command, taught, dataset, "--extractor", extractor])
-    assert isinstance(done.exception, UserError) and "found its teacher" in str(done.exception)
+    assert isinstance(done.exception, UserError) and "found one of its loss networks" in str(done.exception)
 
 
-def test_a_teacher_does_not_matter_where_no_network_judges(taught):
+def test_a_loss_network_does_not_matter_where_no_network_judges(taught):
     done = CliRunner().invoke(app, ["evaluate", "questions", taught, PHANTOMS, "--n", "1"])
     assert done.exit_code == 0, done.output
 

@@ -82,6 +82,15 @@ def test_optional_group_can_be_given(write):
     assert loaded.teacher == Model(width=8)
 
 
+def test_keys_of_older_files_are_read_under_their_names_of_today(write, monkeypatch):
+    old = {"depth": "model.num_layers", "model.size": "model.width", "absent": "seed"}
+    monkeypatch.setitem(config.OLD_KEYS, "toy", old)
+    path = write("kind: toy\nrun_dir: a\ndepth: 2\nmodel: {size: 16}\n")
+    assert config.load(path, kinds=KINDS).model == Model(num_layers=2, width=16)
+    assert config.load(path, ["model.size=8"], kinds=KINDS).model.width == 8
+    assert config.load(write("kind: lazy\nrun_dir: a\n"), kinds=KINDS).model == Model()
+
+
 def test_a_dataclass_without_kind_is_loaded_too(write):
     assert config.load(write("kind: model\nwidth: 8\n"), kinds={"model": Model}) == Model(width=8)
 

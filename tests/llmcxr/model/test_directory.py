@@ -55,9 +55,9 @@ def test_plain_transformers_loads_the_export_of_either_form(tmp_path, compact):
 
 def test_an_export_keeps_who_taught_the_image_tokenizer(tmp_path):
     bundle = tiny_bundle()
-    bundle.teachers = {"0af3": "runs/teacher"}
+    bundle.loss_networks = {"0af3": "runs/loss_network"}
     first = load(save(bundle, tmp_path / "first"))
-    assert first.teachers == load(save(first, tmp_path / "second")).teachers == bundle.teachers
+    assert first.loss_networks == load(save(first, tmp_path / "second")).loss_networks == bundle.loss_networks
 
 
 def test_an_export_keeps_what_the_training_images_looked_like(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from llmcxr.common.errors import UserError
-from llmcxr.model.judges import fingerprint, read_teachers, refuse_teachers, write_teachers
+from llmcxr.model.judges import fingerprint, read_loss_networks, refuse_loss_networks, write_loss_networks
 
 
 @pytest.fixture
@@ -21,20 +21,27 @@ def test_weights_are_recognised_wherever_they_lie(networks):
     assert fingerprint(networks / "nowhere") == fingerprint(networks) == ""
 
 
-def test_a_teacher_does_not_judge(networks):
-    write_teachers(networks, {fingerprint(networks / "first"): "runs/teacher"})
-    refuse_teachers(read_teachers(networks), [networks / "second", networks / "nowhere"])
-    with pytest.raises(UserError, match=r"copy\.pt: expected a judge .*\(runs/teacher\)"):
-        refuse_teachers(read_teachers(networks), [networks / "second", networks / "copy.pt"])
+def test_a_loss_network_does_not_judge(networks):
+    write_loss_networks(networks, {fingerprint(networks / "first"): "runs/loss_network"})
+    refuse_loss_networks(read_loss_networks(networks), [networks / "second", networks / "nowhere"])
+    with pytest.raises(UserError, match=r"copy\.pt: expected a judge .*\(runs/loss_network\)"):
+        refuse_loss_networks(read_loss_networks(networks), [networks / "second", networks / "copy.pt"])
 
 
-def test_without_teachers_there_is_no_file_and_anyone_judges(networks):
-    write_teachers(networks, {})
-    assert not (networks / "teachers.json").exists() and read_teachers(networks) == {}
-    refuse_teachers({}, [networks / "first"])
+def test_the_file_of_older_tokenizers_is_read(networks):
+    (networks / "teachers.json").write_text('{"0af3": "runs/old"}')
+    assert read_loss_networks(networks) == {"0af3": "runs/old"}
+    write_loss_networks(networks, {"1bc2": "runs/new"})
+    assert read_loss_networks(networks) == {"1bc2": "runs/new"}
+
+
+def test_without_loss_networks_there_is_no_file_and_anyone_judges(networks):
+    write_loss_networks(networks, {})
+    assert not (networks / "loss_networks.json").exists() and read_loss_networks(networks) == {}
+    refuse_loss_networks({}, [networks / "first"])
 
 
 def test_another_file_of_that_name_is_said(networks):
-    (networks / "teachers.json").write_text("[1]")
-    with pytest.raises(UserError, match="expected the teachers of a tokenizer"):
-        read_teachers(networks)
+    (networks / "loss_networks.json").write_text("[1]")
+    with pytest.raises(UserError, match="expected the loss networks of a tokenizer"):
+        read_loss_networks(networks)

@@ -11,7 +11,7 @@ from PIL import Image
 from llmcxr.common.config import load
 from llmcxr.common.errors import UserError
 from llmcxr.images.statistics import read_summary
-from llmcxr.model.judges import read_teachers, refuse_teachers
+from llmcxr.model.judges import read_loss_networks, refuse_loss_networks
 from llmcxr.training.tokenizer import CachedImages, TokenizerRun, run
 from vqgan import VQGAN, VQGANConfig
 from vqgan.losses import LossConfig
@@ -119,36 +119,44 @@ def test_a_dataset_of_no_readable_film_is_an_error_before_the_run(films: Path) -
     assert not Path(config.run_dir).exists()
 
 
-def test_a_feature_loss_and_its_teacher_go_together(films: Path) -> None:
+def test_a_feature_loss_and_its_loss_network_go_together(films: Path) -> None:
     for losses in (LossConfig(feature=1), LossConfig(clinical=100)):
-        with pytest.raises(UserError, match="needs a teacher"):
+        with pytest.raises(UserError, match="needs a loss_network"):
             run_of(films, training=TrainingConfig(losses=losses))
     with pytest.raises(UserError, match="serves nothing else"):
-        run_of(films, teacher="runs/teacher/classifier")
+        run_of(films, loss_network="runs/loss_network/classifier")
 
 
-def test_a_classifier_of_any_size_is_a_teacher_of_both_losses(films: Path) -> None:
+def test_the_key_of_older_configurations_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "old.yaml"
+    file.write_text("kind: tokenizer\nteacher: runs/old/classifier\ntraining: {losses: {feature: 1.0}}\n")
+    assert load(file, kinds={"tokenizer": TokenizerRun}).loss_network == "runs/old/classifier"
+
+
+def test_a_classifier_of_any_size_is_a_loss_network_of_both_losses(films: Path) -> None:
     from llmcxr.model.classifier import Classifier, ClassifierConfig
 
-    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "teacher")
+    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "net")
     losses = LossConfig(feature=0.1, clinical=100.0)
     training = TrainingConfig(model=TINY, losses=losses, steps=1, batch_size=2, log_every=1)
-    config = run_of(films, teacher=str(films.parent / "teacher"), training=training)
+    config = run_of(films, loss_network=str(films.parent / "net"), training=training)
     run(config)
     first = json.loads((Path(config.run_dir) / "metrics.jsonl").read_text().splitlines()[0])
     assert first["feature"] > 0 and first["clinical"] > 0
     taught = Path(config.run_dir) / "model"
-    with pytest.raises(UserError, match="found its teacher"):
-        refuse_teachers(read_teachers(taught), [films.parent / "teacher"])
+    with pytest.raises(UserError, match="found one of its loss networks"):
+        refuse_loss_networks(read_loss_networks(taught), [films.parent / "net"])
     again = replace(training, losses=LossConfig(), start_from=str(taught))
     run(run_of(films, run_dir=str(films.parent / "again"), training=again))
-    assert read_teachers(films.parent / "again" / "model") == read_teachers(taught)
+    assert read_loss_networks(films.parent / "again" / "model") == read_loss_networks(taught)
 
 
-def test_a_tokenizer_of_a_killed_run_has_its_teachers_and_training_images(films: Path, monkeypatch) -> None:
+def test_a_tokenizer_of_a_killed_run_has_its_loss_networks_and_training_images(
+    films: Path, monkeypatch
+) -> None:
     from llmcxr.model.classifier import Classifier, ClassifierConfig
 
-    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "teacher")
+    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "net")
     training = TrainingConfig(
         model=TINY,
         losses=LossConfig(clinical=0.1),
@@ -157,7 +165,7 @@ def test_a_tokenizer_of_a_killed_run_has_its_teachers_and_training_images(films:
         checkpoint_every=1,
         validate_every=1,
     )
-    config = run_of(films, teacher=str(films.parent / "teacher"), training=training)
+    config = run_of(films, loss_network=str(films.parent / "net"), training=training)
 
     def kill(*_: object) -> None:
         raise KeyboardInterrupt
@@ -166,7 +174,7 @@ def test_a_tokenizer_of_a_killed_run_has_its_teachers_and_training_images(films:
     with pytest.raises(KeyboardInterrupt):
         run(config)
     for name in ("model", "best"):
-        assert list(read_teachers(Path(config.run_dir) / name).values()) == [config.teacher]
+        assert list(read_loss_networks(Path(config.run_dir) / name).values()) == [config.loss_network]
         assert read_summary(Path(config.run_dir) / name).num_images == 9
 
 
@@ -192,10 +200,10 @@ def test_a_missing_file_is_a_users_error(films: Path) -> None:
         run(run_of(films, training=TrainingConfig(model=TINY, losses=losses)))
 
 
-def test_wrong_weights_of_a_teacher_are_said_with_the_file(films: Path) -> None:
+def test_wrong_weights_of_a_loss_network_are_said_with_the_file(films: Path) -> None:
     torch.save({"features.conv0.weight": torch.zeros(1)}, films.parent / "wrong.pt")
     training = TrainingConfig(model=TINY, losses=LossConfig(clinical=100.0))
-    config = run_of(films, teacher=f"xrv:{films.parent / 'wrong.pt'}", training=training)
+    config = run_of(films, loss_network=f"xrv:{films.parent / 'wrong.pt'}", training=training)
     with pytest.raises(UserError, match=r"wrong.pt: expected the weights of a torchxrayvision DenseNet-121"):
         run(config)
 

@@ -62,7 +62,7 @@ class Blobs(Dataset):
         return {"image": self.images[index], "weight": (self.images[index] > 0.8).float()}
 
 
-class Teacher(torch.nn.Module):
+class LossNetwork(torch.nn.Module):
     """A feature network with weights, which takes images of its own precision only."""
 
     def __init__(self) -> None:
@@ -180,7 +180,7 @@ def test_every_quantizer_can_be_trained_in_bfloat16(tmp_path: Path, settings: di
         steps=2,
         mixed_precision="bf16",
     )
-    result = train_blobs(tmp_path, config, feature_network=Teacher())
+    result = train_blobs(tmp_path, config, feature_network=LossNetwork())
     lines = metrics_of(tmp_path)
     assert all(
         math.isfinite(value) for line in lines for value in line.values() if not isinstance(value, str)
