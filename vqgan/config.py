@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from vqgan.errors import UserError
 from vqgan.foreign.taming.networks import TamingConfig
 from vqgan.layers import NetworkShape, Stride
 from vqgan.quantizers.simvq import SimVQConfig
@@ -45,7 +46,7 @@ FIRST_CHOICE = {"architecture": "cxr", "quantizer": "fsq"}  # all there was once
 class VQGANConfig:
     """Images of `image_size` px square in cells of `cell_height` x `cell_width` pixels, one code per cell.
 
-    Raises ValueError naming both sides where two settings cannot stand together, and where one is set that
+    Raises UserError naming both sides where two settings cannot stand together, and where one is set that
     the chosen architecture or quantizer does not use.
     """
 
@@ -71,7 +72,7 @@ class VQGANConfig:
         object.__setattr__(self, "levels", tuple(self.levels))
         for choice, options in CHOICES.items():
             if getattr(self, choice) not in options:
-                raise ValueError(
+                raise UserError(
                     f"{choice} must be one of {', '.join(options)}, got {getattr(self, choice)!r}"
                 )
         self._refuse_unused()
@@ -79,7 +80,7 @@ class VQGANConfig:
         for name in ("cell_height", "cell_width"):
             cell = getattr(self, name)
             if cell < 1 or self.image_size % cell:
-                raise ValueError(f"{name} {cell} does not divide image_size {self.image_size}")
+                raise UserError(f"{name} {cell} does not divide image_size {self.image_size}")
         if self.architecture == "cxr":
             self._check_cxr()
         else:
@@ -90,7 +91,7 @@ class VQGANConfig:
         for each in fields(self):
             default = each.default_factory() if callable(each.default_factory) else each.default
             if each.name not in used and getattr(self, each.name) != default:
-                raise ValueError(
+                raise UserError(
                     f"{each.name} is set, but architecture {self.architecture} with quantizer "
                     f"{self.quantizer} does not use it; it uses {', '.join(used)}"
                 )
@@ -98,19 +99,19 @@ class VQGANConfig:
     def _check_at_least_1(self, *names: str) -> None:
         for name in names:
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     def _check_cxr(self) -> None:
         self._check_at_least_1("patch", "grid_blocks", "refine_channels", "num_heads")
         for name in ("cell_height", "cell_width"):
             ratio = getattr(self, name) / self.patch
             if ratio < 1 or not math.log2(ratio).is_integer():
-                raise ValueError(
+                raise UserError(
                     f"{name} {getattr(self, name)} must be patch {self.patch} times a power of two"
                 )
         for name in ("stem_channels", "grid_channels"):
             if getattr(self, name) < 8 or getattr(self, name) % 8:
-                raise ValueError(f"{name} must be a multiple of 8, got {getattr(self, name)}")
+                raise UserError(f"{name} must be a multiple of 8, got {getattr(self, name)}")
 
     def _used(self) -> list[str]:
         return _names_used(self.architecture, self.quantizer)
@@ -122,13 +123,11 @@ class VQGANConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> VQGANConfig:
-        """The inverse of `to_dict`. Raises ValueError where a setting is missing or unknown."""
+        """The inverse of `to_dict`. Raises UserError where a setting is missing or unknown."""
         chosen = {name: values.get(name, first) for name, first in FIRST_CHOICE.items()}
         for choice, options in CHOICES.items():
             if chosen[choice] not in options:
-                raise ValueError(
-                    f"expected {choice} to be one of {sorted(options)}, found {chosen[choice]!r}"
-                )
+                raise UserError(f"expected {choice} to be one of {sorted(options)}, found {chosen[choice]!r}")
         _check_keys("config keys", _names_used(**chosen), chosen | dict(values))
         built = dict(values)
         for each in fields(cls):
@@ -206,4 +205,4 @@ def _names_used(architecture: str, quantizer: str) -> list[str]:
 
 def _check_keys(what: str, expected: list[str], found: Mapping[str, Any]) -> None:
     if set(found) != set(expected):
-        raise ValueError(f"expected {what} {sorted(expected)}, found {sorted(found)}")
+        raise UserError(f"expected {what} {sorted(expected)}, found {sorted(found)}")

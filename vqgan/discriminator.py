@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqgan.errors import UserError
+
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
@@ -28,7 +30,7 @@ class DiscriminatorConfig:
     def __post_init__(self) -> None:
         for name in ("num_layers", "scales"):
             if getattr(self, name) < 1:
-                raise ValueError(f"discriminator.{name} must be at least 1, got {getattr(self, name)}")
+                raise UserError(f"discriminator.{name} must be at least 1, got {getattr(self, name)}")
 
 
 class PatchDiscriminator(nn.Module):

@@ -14,6 +14,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqgan.errors import UserError
+
 Stride = tuple[int, int]  # rows, columns
 
 
@@ -61,7 +63,7 @@ class GridAttention(nn.Module):
     def __init__(self, channels: int, grid: tuple[int, int], num_heads: int) -> None:
         super().__init__()
         if channels % num_heads:
-            raise ValueError(f"{channels} channels cannot be split over {num_heads} attention heads")
+            raise UserError(f"{channels} channels cannot be split over {num_heads} attention heads")
         self.num_heads = num_heads
         self.norm = _norm(channels)
         self.position = nn.Parameter(0.02 * torch.randn(1, channels, *grid))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqgan.errors import UserError
 from vqgan.foreign.lpips import LPIPS
 
 
@@ -39,7 +40,7 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         if bool(self.lpips) != bool(self.lpips_vgg and self.lpips_heads):
-            raise ValueError(
+            raise UserError(
                 f"losses.lpips is {self.lpips}, with lpips_vgg {self.lpips_vgg!r} and lpips_heads "
                 f"{self.lpips_heads!r}: the loss needs both files, and they serve nothing else"
             )
@@ -140,7 +141,7 @@ def differences(images: Tensor) -> tuple[Tensor, Tensor]:
 
 def check_feature_network(config: LossConfig, network: FeatureNetwork | None) -> None:
     if config.needs_features and network is None:
-        raise ValueError(
+        raise UserError(
             f"losses.feature is {config.feature} and losses.clinical is {config.clinical} but no feature "
             "network was given"
         )

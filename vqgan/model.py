@@ -116,7 +116,7 @@ class VQGAN(nn.Module):
     def from_pretrained(cls, directory: str | Path) -> VQGAN:
         """A directory, or the name of a tokenizer that ships with the package (`vqgan.shipped`: "cxr").
 
-        Raises ValueError, naming the file, where one is missing, altered or of another shape.
+        Raises UserError, naming the file, where one is missing, altered or of another shape.
         """
         directory = find_directory(directory)
         config, weights = storage.read_directory(directory, VQGANConfig)

@@ -18,6 +18,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from vqgan.errors import UserError
+
 FORMAT = "vqgan-1"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -55,7 +57,7 @@ def write_directory(directory: Path, config: StoredConfig, weights: Mapping[str,
 def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
     """The config and the weights, checked against the fingerprint."""
     if directory.is_file():
-        raise ValueError(
+        raise UserError(
             f"{directory}: expected an image tokenizer directory, found a file; make one of a "
             "taming-transformers or LLM-CXR checkpoint: "
             "python -m vqgan.foreign.convert from-taming CKPT YAML OUT"
@@ -63,7 +65,7 @@ def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config,
     config_file, weights_file = directory / CONFIG_FILE, directory / WEIGHTS_FILE
     for file in (config_file, weights_file):
         if not file.is_file():
-            raise ValueError(
+            raise UserError(
                 f"{directory} is no image tokenizer directory: expected a file {file.name}, found none"
             )
     description = _read_description(config_file)
@@ -71,12 +73,12 @@ def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config,
     try:
         weights = load_file(weights_file)
     except SafetensorError as error:
-        raise ValueError(
+        raise UserError(
             f"{weights_file}: expected safetensors weights, found a damaged file ({error})"
         ) from error
     found = fingerprint(config, weights)
     if found != description["fingerprint"]:
-        raise ValueError(
+        raise UserError(
             f"{directory}: {CONFIG_FILE} expects config and weights with the fingerprint "
             f"{description['fingerprint'][:12]}, found {found[:12]} in {CONFIG_FILE} and {WEIGHTS_FILE}: "
             "one of them was altered or comes from another tokenizer"
@@ -90,7 +92,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], directory: Pat
     found = {name: tuple(weight.shape) for name, weight in weights.items()}
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
-            raise ValueError(
+            raise UserError(
                 f"{directory / WEIGHTS_FILE}: weight {name!r}: expected {expected.get(name, 'none')}, "
                 f"found {found.get(name, 'none')}"
             )
@@ -122,18 +124,18 @@ def _read_description(file: Path) -> dict[str, Any]:
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file}: expected JSON, found {error}") from error
+        raise UserError(f"{file}: expected JSON, found {error}") from error
     found = description.get("format") if isinstance(description, dict) else None
     if found != FORMAT:
-        raise ValueError(f"{file}: expected format {FORMAT!r}, found {found!r}")
+        raise UserError(f"{file}: expected format {FORMAT!r}, found {found!r}")
     for key in ("fingerprint", "config"):
         if key not in description:
-            raise ValueError(f"{file}: expected a key {key!r}, found {sorted(description)}")
+            raise UserError(f"{file}: expected a key {key!r}, found {sorted(description)}")
     return description
 
 
 def _build_config(file: Path, values: dict[str, Any], config_class: type[Config]) -> Config:
     try:
         return config_class.from_dict(values)
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error

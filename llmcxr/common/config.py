@@ -1,7 +1,7 @@
 """Read and write the settings of a run: YAML and key=value overrides into a checked dataclass, and back.
 
 Knows nothing of what the settings mean: the caller says which dataclass belongs to which `kind`, and what
-values may stand together is checked by the dataclasses (`__post_init__` raising ValueError or UserError).
+values may stand together is checked by the dataclasses (`__post_init__` raising ValueError).
 """
 
 from __future__ import annotations
@@ -151,13 +151,13 @@ def _build(schema: type, settings: dict[str, Any], overrides: Sequence[str], pat
             raise UserError(f"override {override!r}: expected key=value, such as seed=1")
         merged = _merge(merged, _parse_override(override), schema, key, f"override {override!r} of {path}")
     try:
-        if missing := sorted(OmegaConf.missing_keys(merged)):
-            raise UserError(f"{path}: these settings have no default and must be given: {', '.join(missing)}")
-        return OmegaConf.to_object(merged)
+        if not (missing := sorted(OmegaConf.missing_keys(merged))):
+            return OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise UserError(f"{path}: {_first_line(error)}") from error
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
+    raise UserError(f"{path}: these settings have no default and must be given: {', '.join(missing)}")
 
 
 def _parse_override(override: str):

@@ -1,9 +1,5 @@
-"""The one exception for a user's mistake: the doors print its message without a traceback and exit with code
-2.
-"""
+"""The one exception for a user's mistake, which the image tokenizer raises too."""
 
+from vqgan.errors import UserError
 
-class UserError(Exception):
-    """Names the file or setting, what was expected, what was found and what to do; holds no patient
-    identifier.
-    """
+__all__ = ["UserError"]

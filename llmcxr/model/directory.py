@@ -128,10 +128,7 @@ def load(directory: str | Path) -> Bundle:
 
 def load_image_tokenizer(directory_or_name: str | Path) -> VQGAN:
     """The image tokenizer that `find_image_tokenizer` finds, for use. Raises UserError where it is none."""
-    try:
-        return VQGAN.from_pretrained(find_image_tokenizer(directory_or_name)).eval()
-    except ValueError as error:  # vqgan stands alone and knows no UserError
-        raise UserError(str(error)) from error
+    return VQGAN.from_pretrained(find_image_tokenizer(directory_or_name))
 
 
 def find_image_tokenizer(directory_or_name: str | Path) -> Path:
@@ -146,7 +143,7 @@ def find_image_tokenizer(directory_or_name: str | Path) -> Path:
         return path / "image_tokenizer"
     try:
         return find_directory(path)
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"{error}; the tokenizer of the embedded model is called phantom") from error
 
 

@@ -24,8 +24,7 @@ from llmcxr.images.statistics import ImageSummary, summarise_images, write_summa
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
 from vqgan.foreign.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
-from vqgan.training.run_directory import ResumeError
-from vqgan.training.tokenizer import SetupError, TrainingConfig, check_run, train
+from vqgan.training.tokenizer import TrainingConfig, check_run, train
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +85,7 @@ def run(config: TokenizerRun) -> Path:
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    try:
-        check_run(config.training, config.run_dir, config.seed)  # before images are read, which can take long
-    except (ResumeError, SetupError) as error:
-        raise UserError(str(error)) from error
+    check_run(config.training, config.run_dir, config.seed)  # before images are read, which can take long
     feature_network, loss_networks = _load_loss_network(config.loss_network), _list_loss_networks(config)
     _warn_of_shared_patients(config)
     rejections = Rejections(Path(config.run_dir) / "rejected.jsonl")
@@ -103,20 +99,17 @@ def run(config: TokenizerRun) -> Path:
         write_loss_networks(directory, loss_networks)
 
     advice = "free some space, and the same command goes on from the last checkpoint"
-    try:
-        with telling_write_failures(config.run_dir, advice):
-            result = train(
-                config.training,
-                datasets[0],
-                config.run_dir,
-                feature_network=feature_network,
-                validation=datasets[1],
-                seed=config.seed,
-                device=config.device,
-                after_saving=describe,
-            )
-    except (ResumeError, SetupError) as error:
-        raise UserError(str(error)) from error
+    with telling_write_failures(config.run_dir, advice):
+        result = train(
+            config.training,
+            datasets[0],
+            config.run_dir,
+            feature_network=feature_network,
+            validation=datasets[1],
+            seed=config.seed,
+            device=config.device,
+            after_saving=describe,
+        )
     return result.model_dir
 
 
@@ -170,5 +163,5 @@ def _load_loss_network(name: str) -> FeatureNetwork | None:
         return Classifier.from_pretrained(name)
     try:
         return DenseNetFeatures.from_weights(file)
-    except ValueError as error:
+    except UserError as error:
         raise UserError(f"loss_network {name!r}: {error}") from error

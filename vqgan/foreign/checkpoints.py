@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vqgan.errors import UserError
 from vqgan.foreign import legacy_pickles
 from vqgan.foreign.legacy_pickles import Inert
 
@@ -37,15 +38,15 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """The state dict in a file of torch.save: a state dict itself, a Lightning checkpoint that has one under
     `state_dict`, or a whole pickled module. In float32 where it holds floats.
 
-    Raises ValueError naming the file where there is none, and where torch blocks what it names.
+    Raises UserError naming the file where there is none, and where torch blocks what it names.
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"{path}: expected a checkpoint, found no such file")
+        raise UserError(f"{path}: expected a checkpoint, found no such file")
     try:
         content = _read(path)
     except UNREADABLE as error:
-        raise ValueError(
+        raise UserError(
             f"{path}: expected a checkpoint written by torch.save, found {_reason(error)}"
         ) from error
     if isinstance(content, Inert):
@@ -60,7 +61,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
             if isinstance(content, Mapping)
             else type(content)
         )
-        raise ValueError(f"{path}: expected tensors, alone or under `state_dict`, found {found}")
+        raise UserError(f"{path}: expected tensors, alone or under `state_dict`, found {found}")
     return {
         name: value.detach().float() if value.is_floating_point() else value
         for name, value in tensors.items()

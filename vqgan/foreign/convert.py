@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from vqgan import VQGAN
+from vqgan.errors import UserError
 from vqgan.foreign.checkpoints import read_tensors
 from vqgan.foreign.taming import names
 from vqgan.storage import replacing
@@ -35,12 +36,12 @@ def from_taming(checkpoint: str | Path, settings: str | Path, image_size: int | 
     """The tokenizer in a Lightning checkpoint and its YAML, for images of the YAML's resolution or of
     `image_size` px.
 
-    Raises ValueError naming the file, and the first weights or settings that do not fit.
+    Raises UserError naming the file, and the first weights or settings that do not fit.
     """
     try:
         config = names.from_taming_settings(_read_yaml(Path(settings)), image_size)
     except (ValueError, TypeError) as error:  # a TypeError is of a word where a number belongs
-        raise ValueError(f"{settings}: {error}") from error
+        raise UserError(f"{settings}: {error}") from error
     weights = names.from_taming_weights(read_tensors(checkpoint))
     model = VQGAN(config)
     _check(model.state_dict(), weights, checkpoint, settings)
@@ -49,7 +50,7 @@ def from_taming(checkpoint: str | Path, settings: str | Path, image_size: int | 
 
 
 def to_taming(model: VQGAN, checkpoint: str | Path, settings: str | Path) -> None:
-    """Write what `from_taming`, and the VQModel of taming-transformers, reads. Raises ValueError for another
+    """Write what `from_taming`, and the VQModel of taming-transformers, reads. Raises UserError for another
     architecture or quantizer, and OSError where a file cannot be written: then neither is.
     """
     description = names.to_taming_settings(model.config)
@@ -74,15 +75,15 @@ def _telling_write_failures(place: str | Path) -> Iterator[None]:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     if not file.is_file():
-        raise ValueError("expected a YAML file, found no such file")
+        raise UserError("expected a YAML file, found no such file")
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         if isinstance(content, dict):  # OmegaConf's, where ${n_embed} stands for a setting given elsewhere
             content = OmegaConf.to_container(OmegaConf.create(content), resolve=True)
     except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        raise ValueError(f"expected YAML, found {error}") from error
+        raise UserError(f"expected YAML, found {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"expected `model:` with its `params:`, found {type(content).__name__}")
+        raise UserError(f"expected `model:` with its `params:`, found {type(content).__name__}")
     return content
 
 
@@ -95,13 +96,13 @@ def _check(
     missing = [name for name in expected if name not in found]
     unexpected = [name for name in found if name not in expected]
     if missing or unexpected:
-        raise ValueError(
+        raise UserError(
             f"{checkpoint} does not fit {settings}: {_listed('missing', missing)}; "
             f"{_listed('unexpected', unexpected)}"
         )
     for name, weight in expected.items():
         if weight.shape != found[name].shape:
-            raise ValueError(
+            raise UserError(
                 f"{checkpoint} does not fit {settings}: {names.to_taming_name(name)} should be "
                 f"{tuple(weight.shape)} by the settings, found {tuple(found[name].shape)}"
             )

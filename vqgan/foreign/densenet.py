@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqgan.errors import UserError
 from vqgan.foreign.checkpoints import read_tensors
 
 SIZE = 224  # px
@@ -53,7 +54,7 @@ class DenseNetFeatures(nn.Module):
     def from_weights(cls, file: str | Path) -> DenseNetFeatures:
         """A state dict or the whole pickled model as torchxrayvision publishes it; nothing in it is run.
 
-        Raises ValueError naming the file and the first weight that is missing or of another shape.
+        Raises UserError naming the file and the first weight that is missing or of another shape.
         """
         found = read_tensors(file)
         model = cls()
@@ -65,7 +66,7 @@ class DenseNetFeatures(nn.Module):
             weight = found.get(f"features.{name}")
             if weight is None or weight.shape != expected.shape:
                 shape = "none" if weight is None else tuple(weight.shape)
-                raise ValueError(
+                raise UserError(
                     f"{file}: expected the weights of a torchxrayvision DenseNet-121 with features.{name} of "
                     f"shape {tuple(expected.shape)}, found {shape}"
                 )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqgan.errors import UserError
 from vqgan.foreign.checkpoints import read_tensors
 
 # VGG-16's convolutions in stages with a pooling between: torchvision's index in `features`, channels in, out.
@@ -46,7 +47,7 @@ class LPIPS(nn.Module):
     @classmethod
     def from_weights(cls, vgg: str | Path, heads: str | Path) -> LPIPS:
         """`vgg` is torchvision's VGG-16 state dict (vgg16-397923af.pth), `heads` the linear layers that the
-        lpips package carries (lpips/weights/v0.1/vgg.pth). Raises ValueError naming the file and the weight.
+        lpips package carries (lpips/weights/v0.1/vgg.pth). Raises UserError naming the file and the weight.
         """
         model, trunk, linear = cls(), read_tensors(vgg), read_tensors(heads)
         with torch.no_grad():
@@ -86,5 +87,5 @@ def _copy(target: Tensor, tensors: Mapping[str, Tensor], name: str, file: str | 
     found = tensors.get(name)
     if found is None or found.shape != target.shape:
         shape = "none" if found is None else tuple(found.shape)
-        raise ValueError(f"{file}: expected a weight {name} of shape {tuple(target.shape)}, found {shape}")
+        raise UserError(f"{file}: expected a weight {name} of shape {tuple(target.shape)}, found {shape}")
     target.copy_(found)

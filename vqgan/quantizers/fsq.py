@@ -17,6 +17,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from vqgan.errors import UserError
 from vqgan.quantizers.quantizer import QuantizerOutput
 
 
@@ -37,7 +38,7 @@ class FSQ(nn.Module):
         super().__init__()
         levels = tuple(levels)
         if not levels or any(level < 2 for level in levels):
-            raise ValueError(f"each FSQ level must be at least 2, got levels {levels}")
+            raise UserError(f"each FSQ level must be at least 2, got levels {levels}")
         self.levels = levels
         self.codebook_size = math.prod(levels)
         self.codebook_dim = len(levels)

@@ -15,6 +15,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from vqgan.errors import UserError
+
 
 @dataclass
 class QuantizerOutput:
@@ -58,7 +60,7 @@ def nearest(latents: Tensor, vectors: Tensor) -> Tensor:
 def check_codebook(codebook_size: int, codebook_dim: int) -> None:
     for name, value in (("codebook_size", codebook_size), ("codebook_dim", codebook_dim)):
         if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+            raise UserError(f"{name} must be at least 1, got {value}")
 
 
 def check_channels(latents: Tensor, codebook_dim: int) -> None:

@@ -14,6 +14,7 @@ from einops import rearrange
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
+from vqgan.errors import UserError
 from vqgan.quantizers.quantizer import (
     QuantizerOutput,
     check_channels,
@@ -40,11 +41,11 @@ class VQConfig:
     def __post_init__(self) -> None:
         check_codebook(self.codebook_size, self.codebook_dim)
         if self.update not in UPDATES:
-            raise ValueError(f"vq.update must be one of {', '.join(UPDATES)}, got {self.update!r}")
+            raise UserError(f"vq.update must be one of {', '.join(UPDATES)}, got {self.update!r}")
         if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"vq.ema_decay must be from 0 to below 1, got {self.ema_decay}")
+            raise UserError(f"vq.ema_decay must be from 0 to below 1, got {self.ema_decay}")
         if self.temperature <= 0:
-            raise ValueError(f"vq.temperature must be above 0, got {self.temperature}")
+            raise UserError(f"vq.temperature must be above 0, got {self.temperature}")
 
 
 class VQ(nn.Module):

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vqgan.errors import UserError
+
 SHARPNESS_SIGMAS = 1 / 256, 8 / 256  # of the image's side: fine lines to rib edges
 LOCAL_CONTRAST_SIGMAS = 16 / 256, 48 / 256  # the size of a lung field's parts
 BORDER_WIDTH = 0.15  # of the image's side, the widest
@@ -40,7 +42,7 @@ class AugmentationConfig:
 
     def __post_init__(self) -> None:
         if not 0 <= self.border <= 1:
-            raise ValueError(f"border is a probability between 0 and 1, got {self.border}")
+            raise UserError(f"border is a probability between 0 and 1, got {self.border}")
 
     @property
     def moves(self) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import Sampler
 
+from vqgan.errors import UserError
+
 
 @dataclass(frozen=True)
 class StepBatches(Sampler[list[int]]):
@@ -29,9 +31,9 @@ class StepBatches(Sampler[list[int]]):
 
     def __post_init__(self) -> None:
         if self.num_images < 1:
-            raise ValueError("the training dataset is empty")
+            raise UserError("the training dataset is empty")
         if self.batch_size % self.num_processes:
-            raise ValueError(
+            raise UserError(
                 f"batch_size {self.batch_size} cannot be split over {self.num_processes} processes"
             )
 

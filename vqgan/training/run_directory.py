@@ -26,13 +26,10 @@ from typing import Any
 
 import torch
 
+from vqgan.errors import UserError
 from vqgan.storage import write_text
 
 PACKAGES = ("torch", "accelerate", "numpy", "torchmetrics")
-
-
-class ResumeError(ValueError):
-    """The run directory holds a run of other settings."""
 
 
 class RunDirectory:
@@ -46,7 +43,7 @@ class RunDirectory:
     ) -> None:
         """Check that a run that goes on has the config it began with; writes nothing.
 
-        A setting that there was not yet when the run began has its default. Raises ResumeError naming the
+        A setting that there was not yet when the run began has its default. Raises UserError naming the
         first setting that differs, unless it is one of `may_change` (top-level keys).
         """
         file = self.path / "training.json"
@@ -55,7 +52,7 @@ class RunDirectory:
             before = _filled(json.loads(file.read_text(encoding="utf-8")), json.loads(json.dumps(defaults)))
             for key in sorted((config.keys() | before.keys()) - may_change):
                 if config.get(key) != before.get(key):
-                    raise ResumeError(
+                    raise UserError(
                         f"{file}: the run that is to go on has {key} = {before.get(key)}, "
                         f"now {key} = {config.get(key)} is asked for; give that or another run_dir"
                     )

@@ -29,6 +29,7 @@ from vqgan.discriminator import (
     adversarial_loss,
     hinge_loss,
 )
+from vqgan.errors import UserError
 from vqgan.foreign.lpips import LPIPS
 from vqgan.losses import FeatureNetwork, LossConfig, check_feature_network, reconstruction_losses
 from vqgan.metrics import code_statistics, evaluate, psnr
@@ -76,13 +77,13 @@ class TrainingConfig:
         object.__setattr__(self, "betas", tuple(self.betas))
         for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.mixed_precision not in PRECISIONS:
-            raise ValueError(
+            raise UserError(
                 f"mixed_precision must be one of {', '.join(PRECISIONS)}, got {self.mixed_precision!r}"
             )
         if self.wandb not in WANDB_MODES:
-            raise ValueError(f"wandb must be '', 'offline' or 'online', got {self.wandb!r}")
+            raise UserError(f"wandb must be '', 'offline' or 'online', got {self.wandb!r}")
 
 
 # What a later piece of the same run may set differently: none of these changes the curve.
@@ -96,10 +97,6 @@ MAY_CHANGE = {
     "wandb",
 }
 NOT_OF_THE_LOSS = {"discriminator", "psnr", "usage"}  # of what a step reports
-
-
-class SetupError(ValueError):
-    """What a run needs is missing or does not fit; nothing has been trained or written."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +122,8 @@ def check_run(config: TrainingConfig, run_dir: str | Path, seed: int = 0) -> Non
     """
     if (Path(run_dir) / "training.json").is_file():
         RunDirectory(run_dir).check_config(_recorded(config, seed), MAY_CHANGE, asdict(TrainingConfig()))
-    try:
-        check_installed(config.wandb)
-        _load_start(config)
-    except ValueError as error:
-        raise SetupError(str(error)) from error
+    check_installed(config.wandb)
+    _load_start(config)
 
 
 def _recorded(config: TrainingConfig, seed: int) -> dict[str, Any]:
@@ -137,14 +131,14 @@ def _recorded(config: TrainingConfig, seed: int) -> dict[str, Any]:
 
 
 def _load_start(config: TrainingConfig) -> VQGAN | None:
-    """The tokenizer whose weights to begin with. Raises ValueError where `model` is another."""
+    """The tokenizer whose weights to begin with. Raises UserError where `model` is another."""
     if not config.start_from:
         return None
     begun = VQGAN.from_pretrained(config.start_from)
     differing = differing_settings(begun.config, config.model)
     if differing:
         each = "; ".join(f"{name} is {theirs} there, {ours} here" for name, theirs, ours in differing)
-        raise ValueError(
+        raise UserError(
             f"start_from {config.start_from} does not fit model: {each}; give model what is there"
         )
     return begun
@@ -160,8 +154,8 @@ def train(
     device: str = "auto",
     after_saving: Callable[[Path], object] | None = None,
 ) -> TrainingResult:
-    """Train, or go on where `run_dir` stands; raises ResumeError where it holds a run of other settings, and
-    SetupError for settings, files and packages that a run cannot begin with.
+    """Train, or go on where `run_dir` stands; raises UserError where it holds a run of other settings, and
+    for settings, files and packages that a run cannot begin with: then nothing has been trained or written.
 
     The datasets yield {"image": (1, H, W) float32 in [0, 1]} and optionally "weight": (1, H, W) in 0..1,
     where small things are. `feature_network` is needed when losses.feature or losses.clinical is above 0; it
@@ -169,15 +163,12 @@ def train(
     with each image tokenizer directory that has been written, to put beside the weights what belongs there.
     """
     if device not in ("auto", "cpu"):
-        raise ValueError(f"device must be 'auto' or 'cpu', got {device!r}")
-    try:
-        check_feature_network(config.losses, feature_network)
-        check_installed(config.wandb)
-        trainer = _Trainer(
-            config, dataset, Path(run_dir), feature_network, validation, seed, device, after_saving
-        )
-    except ValueError as error:
-        raise SetupError(str(error)) from error
+        raise UserError(f"device must be 'auto' or 'cpu', got {device!r}")
+    check_feature_network(config.losses, feature_network)
+    check_installed(config.wandb)
+    trainer = _Trainer(
+        config, dataset, Path(run_dir), feature_network, validation, seed, device, after_saving
+    )
     return trainer.run()
 
 

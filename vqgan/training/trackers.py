@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vqgan.errors import UserError
+
 WANDB_MODES = ("", "offline", "online")
 
 logger = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ class WandbTracker:
 
 def check_installed(wandb: str) -> None:
     if wandb and find_spec("wandb") is None:
-        raise ValueError(f"wandb is {wandb!r}, but the package is not installed: pip install llmcxr[wandb]")
+        raise UserError(f"wandb is {wandb!r}, but the package is not installed: pip install llmcxr[wandb]")
 
 
 def open_trackers(

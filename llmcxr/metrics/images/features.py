@@ -139,10 +139,7 @@ def _open_classifier(directory: Path | None, device: str) -> tuple[int, Callable
 def _open_xrv(weights: Path, device: str) -> tuple[int, Callable]:
     from vqgan.foreign.densenet import DIMENSION, DenseNetFeatures
 
-    try:
-        return DIMENSION, DenseNetFeatures.from_weights(weights).to(device).embed
-    except ValueError as error:  # vqgan stands alone and knows no UserError
-        raise UserError(str(error)) from error
+    return DIMENSION, DenseNetFeatures.from_weights(weights).to(device).embed
 
 
 def _open_inception(weights: Path, device: str) -> tuple[int, Callable]:

@@ -14,14 +14,13 @@ from tests.processes import free_port, join
 from tests.vqgan.test_losses import Halving
 from vqgan import VQGAN, VQGANConfig
 from vqgan.discriminator import DiscriminatorConfig
+from vqgan.errors import UserError
 from vqgan.losses import LossConfig
 from vqgan.quantizers.simvq import SimVQConfig
 from vqgan.quantizers.taming import TamingCodebookConfig
 from vqgan.quantizers.vq import VQConfig
 from vqgan.training.augmentation import AugmentationConfig
-from vqgan.training.run_directory import ResumeError
 from vqgan.training.tokenizer import (
-    SetupError,
     TrainingConfig,
     TrainingResult,
     check_run,
@@ -281,16 +280,16 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
         ValueError, match=r"does not fit model: levels is \(5, 5\) there, \(5, 3\) here; give"
     ):
         train_blobs(tmp_path / "third", other)
-    with pytest.raises(SetupError, match="levels is"):
+    with pytest.raises(UserError, match="levels is"):
         check_run(other, tmp_path / "third")
     assert not (tmp_path / "third").exists()
 
 
 def test_a_run_of_other_settings_is_not_continued(tmp_path: Path) -> None:
     train_blobs(tmp_path, replace(CONFIG, steps=2))
-    with pytest.raises(ResumeError, match="batch_size = 4, now batch_size = 2 is asked for"):
+    with pytest.raises(UserError, match="batch_size = 4, now batch_size = 2 is asked for"):
         train_blobs(tmp_path, replace(CONFIG, steps=2, batch_size=2))
-    with pytest.raises(ResumeError, match="batch_size = 4"):
+    with pytest.raises(UserError, match="batch_size = 4"):
         check_run(replace(CONFIG, steps=2, batch_size=2), tmp_path)
     check_run(replace(CONFIG, steps=2), tmp_path)
 

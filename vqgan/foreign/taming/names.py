@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from vqgan.config import VQGANConfig
+from vqgan.errors import UserError
 from vqgan.foreign.taming.networks import TamingConfig
 from vqgan.quantizers.taming import TamingCodebookConfig
 
@@ -62,17 +63,17 @@ def to_taming_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def from_taming_settings(settings: Mapping[str, Any], image_size: int | None = None) -> VQGANConfig:
     """The `model.params` of a YAML file -> config, for images of its `resolution` or of `image_size` px.
 
-    Raises ValueError for a setting that is missing, or that asks for what these networks do not have.
+    Raises UserError for a setting that is missing, or that asks for what these networks do not have.
     """
     params = _group(settings, "model", "params")
     network = _group(params, "ddconfig")
     for name, supported in (("double_z", False), ("resamp_with_conv", True)):
         if network.get(name, supported) != supported:
-            raise ValueError(f"expected ddconfig.{name} to be {supported}, found {network[name]}")
+            raise UserError(f"expected ddconfig.{name} to be {supported}, found {network[name]}")
     if params.get("remap") is not None:
-        raise ValueError(f"expected no remapped codebook, found model.params.remap = {params['remap']}")
+        raise UserError(f"expected no remapped codebook, found model.params.remap = {params['remap']}")
     if _need(network, "in_channels") != _need(network, "out_ch"):
-        raise ValueError(
+        raise UserError(
             f"ddconfig.in_channels is {network['in_channels']}, but out_ch is {network['out_ch']}"
         )
     resolution = _need(network, "resolution")
@@ -98,9 +99,9 @@ def from_taming_settings(settings: Mapping[str, Any], image_size: int | None = N
 
 
 def to_taming_settings(config: VQGANConfig) -> dict[str, Any]:
-    """The inverse, ready for YAML. Raises ValueError for a tokenizer that is none of taming's."""
+    """The inverse, ready for YAML. Raises UserError for a tokenizer that is none of taming's."""
     if (config.architecture, config.quantizer) != ("taming", "taming"):
-        raise ValueError(
+        raise UserError(
             "expected a tokenizer of architecture taming with quantizer taming, found architecture "
             f"{config.architecture} with quantizer {config.quantizer}"
         )
@@ -130,11 +131,11 @@ def _group(settings: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     for name in path:
         settings = _need(settings, name)
         if not isinstance(settings, Mapping):
-            raise ValueError(f"expected settings under {name}, found {settings!r}")
+            raise UserError(f"expected settings under {name}, found {settings!r}")
     return settings
 
 
 def _need(settings: Mapping[str, Any], name: str) -> Any:
     if name not in settings:
-        raise ValueError(f"expected a setting {name}, found {', '.join(map(str, settings)) or 'none'}")
+        raise UserError(f"expected a setting {name}, found {', '.join(map(str, settings)) or 'none'}")
     return settings[name]

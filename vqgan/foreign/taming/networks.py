@@ -16,6 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqgan.errors import UserError
 from vqgan.foreign.taming import winograd
 
 
@@ -41,11 +42,11 @@ class TamingConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("blocks", "latent_channels", "image_channels"):
             if getattr(self, name) < 1:
-                raise ValueError(f"taming.{name} must be at least 1, got {getattr(self, name)}")
+                raise UserError(f"taming.{name} must be at least 1, got {getattr(self, name)}")
         if not self.multipliers or min(self.multipliers) < 1:
-            raise ValueError(f"taming.multipliers must be at least 1 each, got {self.multipliers}")
+            raise UserError(f"taming.multipliers must be at least 1 each, got {self.multipliers}")
         if self.channels < 1 or self.channels % GROUPS:
-            raise ValueError(f"taming.channels must be a multiple of {GROUPS}, got {self.channels}")
+            raise UserError(f"taming.channels must be a multiple of {GROUPS}, got {self.channels}")
 
     @property
     def cell(self) -> int:
@@ -54,7 +55,7 @@ class TamingConfig:
 
     def check_cells(self, height: int, width: int) -> None:
         if (height, width) != (self.cell, self.cell):
-            raise ValueError(
+            raise UserError(
                 f"taming.multipliers {self.multipliers} make cells of {self.cell} x {self.cell} px, but "
                 f"cell_height is {height} and cell_width is {width}"
             )
