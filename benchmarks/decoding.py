@@ -35,8 +35,8 @@ def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[li
     """A row and the share of whole grids of each plain way."""
     vocabulary = cxr.model.vocabulary
     texts = [f"Large {('left', 'right')[i % 2]} pleural effusion." for i in range(num_rows)]
-    prompts = [cxr.encoder.prompt(DRAW.instructions[0], text=text) for text in texts]
-    unconditional = cxr.encoder.prompt(DRAW.instructions[0], text="")
+    prompts = [cxr.prompt_tokenizer.prompt(DRAW.instructions[0], text=text) for text in texts]
+    unconditional = cxr.prompt_tokenizer.prompt(DRAW.instructions[0], text="")
     boi, num_cells = [vocabulary.boi_id], vocabulary.num_cells
     ids, mask = engine.pad_left([prompt + boi for prompt in prompts], cxr.model.device)
     null_ids, null_mask = engine.pad_left([unconditional + boi] * num_rows, cxr.model.device)
@@ -96,7 +96,7 @@ def measure_reading(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> Row:
     dataset = open_dataset(f"phantom:n={num_rows},seed=9")
     size = cxr.image_tokenizer.config.image_size
     codes = cxr.encode([dataset.read(index, size) for index in range(num_rows)])
-    prompts = [cxr.encoder.prompt(REPORT.instructions[0], codes=one) for one in codes]
+    prompts = [cxr.prompt_tokenizer.prompt(REPORT.instructions[0], codes=one) for one in codes]
     ids, mask = engine.pad_left(prompts, cxr.model.device)
     no_end = [-1]
 

@@ -44,7 +44,7 @@ class CXR:
         self._bundle = bundle
         self.name = name
         self.model = bundle.model.eval()
-        self.encoder = bundle.encoder
+        self.prompt_tokenizer = bundle.prompt_tokenizer
         self.image_tokenizer = bundle.image_tokenizer.eval()
 
     @classmethod
@@ -88,7 +88,7 @@ class CXR:
         """Write the report of one image or of each of a list; temperature 0 is the likeliest wording."""
         opened, is_list = self._open(image)
         self._check_text(instruction, "instruction")
-        prompts = [self.encoder.prompt(instruction, codes=codes) for codes, _ in opened]
+        prompts = [self.prompt_tokenizer.prompt(instruction, codes=codes) for codes, _ in opened]
         results = [
             ReportResult(
                 text=text,
@@ -122,7 +122,8 @@ class CXR:
                 "give as many of both, or one of either"
             )
         prompts = [
-            self.encoder.prompt(q, codes=codes) for q, (codes, _) in zip(questions, opened, strict=True)
+            self.prompt_tokenizer.prompt(q, codes=codes)
+            for q, (codes, _) in zip(questions, opened, strict=True)
         ]
         written = self._write(prompts, seed, Sampling(temperature, top_p=top_p))
         results = [
@@ -144,7 +145,7 @@ class CXR:
         `image` is one or a list; the list of every sentence has one entry an image.
         """
         opened, _ = self._open(image)
-        prompts = [self.encoder.prompt(REPORT.instructions[0], codes=codes) for codes, _ in opened]
+        prompts = [self.prompt_tokenizer.prompt(REPORT.instructions[0], codes=codes) for codes, _ in opened]
         words, sentence_of, sentences = self._split_sentences(report)
         scores = []
         for batch in _batches(prompts, BATCH_ROWS):
@@ -159,7 +160,7 @@ class CXR:
         spans = [match.span() for match in _SENTENCE.finditer(report)]
         if not spans:
             raise UserError("the report is empty; there is no sentence to score")
-        encoded = self.encoder.tokenizer(
+        encoded = self.prompt_tokenizer.tokenizer(
             report, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
         )
         ends = np.array([stop for _, stop in spans])
@@ -232,7 +233,7 @@ class CXR:
         texts, _ = _as_list(text)
         scores = []
         for batch in _batches(list(zip(opened, texts, strict=True)), BATCH_ROWS):
-            prompts = [self.encoder.prompt(DRAW.instructions[0], text=one) for _, one in batch]
+            prompts = [self.prompt_tokenizer.prompt(DRAW.instructions[0], text=one) for _, one in batch]
             codes = torch.from_numpy(np.stack([codes.reshape(-1) for (codes, _), _ in batch]))
             scores += engine.score_images(self.model, prompts, codes).tolist()
         return scores
@@ -278,11 +279,11 @@ class CXR:
                 batch,
                 [seed] * len(batch),
                 sampling,
-                self.encoder.end_ids,
+                self.prompt_tokenizer.end_ids,
                 min(MAX_REPORT_WORDS, room),
             )
             for ids, score in zip(generation.token_ids, generation.log_probabilities.tolist(), strict=True):
-                written.append((self.encoder.decode(ids), ids, score))
+                written.append((self.prompt_tokenizer.decode(ids), ids, score))
         return written
 
     def _draw_codes(
@@ -290,7 +291,7 @@ class CXR:
     ) -> tuple[list[np.ndarray], list[float]]:
         codes, log_probabilities = [], []
         for batch in _batches(candidates, BATCH_ROWS):
-            prompts = [self.encoder.prompt(DRAW.instructions[0], text=text) for text, _ in batch]
+            prompts = [self.prompt_tokenizer.prompt(DRAW.instructions[0], text=text) for text, _ in batch]
             exchanged = {row: exchange_sides(text) for row, (text, _) in enumerate(batch)}
             generation = engine.generate_images(
                 self.model,
@@ -298,10 +299,10 @@ class CXR:
                 [seed for _, seed in batch],
                 sampling,
                 guidance,
-                unconditional=self.encoder.prompt(DRAW.instructions[0], text=""),
+                unconditional=self.prompt_tokenizer.prompt(DRAW.instructions[0], text=""),
                 opposition=side_guidance,
                 opposites={
-                    row: self.encoder.prompt(DRAW.instructions[0], text=text)
+                    row: self.prompt_tokenizer.prompt(DRAW.instructions[0], text=text)
                     for row, text in exchanged.items()
                     if text != batch[row][0]
                 },
@@ -313,8 +314,8 @@ class CXR:
     def _score(self, codes: Sequence[np.ndarray], texts: Sequence[str]) -> list[float]:
         scores = []
         for batch in _batches(list(zip(codes, texts, strict=True)), BATCH_ROWS):
-            prompts = [self.encoder.prompt(SUMMARY.instructions[0], codes=one) for one, _ in batch]
-            responses = [self.encoder.response(text) for _, text in batch]
+            prompts = [self.prompt_tokenizer.prompt(SUMMARY.instructions[0], codes=one) for one, _ in batch]
+            responses = [self.prompt_tokenizer.response(text) for _, text in batch]
             scores += engine.score_texts(self.model, prompts, responses).tolist()
         return scores
 
@@ -326,7 +327,7 @@ class CXR:
         if not _is_text(text):
             raise UserError(f"the {what} holds bytes that are not UTF-8; write it anew")
         room = self.model.max_positions - self.model.vocabulary.num_cells - 32  # 32: the template's own words
-        length = len(self.encoder.text(text))
+        length = len(self.prompt_tokenizer.text(text))
         if length > room:
             raise UserError(
                 f"the {what} is {length} tokens long; this model takes at most {room}. Shorten it"

@@ -32,7 +32,7 @@ from llmcxr.images.statistics import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.judges import read_loss_networks, write_loss_networks
 from llmcxr.model.unified import UnifiedModel
-from llmcxr.prompts import TEMPLATES, Encoder
+from llmcxr.prompts import TEMPLATES, PromptTokenizer
 from llmcxr.prompts.vocabulary import ImageVocabulary
 from vqgan import VQGAN
 from vqgan.shipped import find_directory
@@ -54,7 +54,7 @@ class Bundle:
     """Everything one model directory holds."""
 
     model: UnifiedModel
-    encoder: Encoder
+    prompt_tokenizer: PromptTokenizer
     image_tokenizer: VQGAN
     provenance: dict[str, Any] = field(
         default_factory=dict
@@ -79,7 +79,7 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
     directory = Path(directory)
     with _written_whole(directory) as partial:
         _save_language_model(bundle.model, partial, compact)
-        bundle.encoder.tokenizer.save_pretrained(partial)
+        bundle.prompt_tokenizer.tokenizer.save_pretrained(partial)
         bundle.image_tokenizer.save_pretrained(partial / "image_tokenizer")
         if bundle.training_images is not None:
             write_summary(partial / "image_tokenizer", bundle.training_images)
@@ -114,11 +114,11 @@ def load(directory: str | Path) -> Bundle:
         raise UserError(
             f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}"
         )
-    encoder = Encoder(tokenizer, vocabulary, TEMPLATES[card["template"]])
+    prompt_tokenizer = PromptTokenizer(tokenizer, vocabulary, TEMPLATES[card["template"]])
     made_by = directory / "image_tokenizer"
     return Bundle(
         model,
-        encoder,
+        prompt_tokenizer,
         image_tokenizer,
         card["provenance"],
         read_summary(made_by),
@@ -254,7 +254,7 @@ def _card(bundle: Bundle, weights_sha256: str, files_sha256: dict[str, str]) -> 
             "eoi_id": vocabulary.eoi_id,
             "has_cell_words": vocabulary.has_cell_words,
         },
-        "template": bundle.encoder.template.name,
+        "template": bundle.prompt_tokenizer.template.name,
         "image_tokenizer_fingerprint": bundle.image_tokenizer.fingerprint,
         "weights_sha256": weights_sha256,
         "files_sha256": files_sha256,

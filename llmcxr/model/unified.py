@@ -193,7 +193,7 @@ class UnifiedModel(nn.Module):
         )
 
     @classmethod
-    def with_new_image_words(cls, model: nn.Module, vocabulary: ImageVocabulary) -> UnifiedModel:
+    def with_new_image_tokens(cls, model: nn.Module, vocabulary: ImageVocabulary) -> UnifiedModel:
         """Give a pretrained Hugging Face causal LM image words of its rows' scale (LLM-CXR starts them at
         random too).
         """

@@ -1,6 +1,7 @@
-"""What is said around the data: templates, tasks and their wording. Knows no model and no dataset."""
+"""What stands around the data: templates, tasks and their wording. Knows no model and no dataset."""
 
+from llmcxr.prompts.prompt_tokenizer import PromptTokenizer
 from llmcxr.prompts.tasks import DRAW, REPORT, SUMMARY, Task
-from llmcxr.prompts.template import TEMPLATES, Encoder, PromptTemplate
+from llmcxr.prompts.template import TEMPLATES, PromptTemplate
 
-__all__ = ["DRAW", "REPORT", "SUMMARY", "TEMPLATES", "Encoder", "PromptTemplate", "Task"]
+__all__ = ["DRAW", "REPORT", "SUMMARY", "TEMPLATES", "PromptTemplate", "PromptTokenizer", "Task"]

@@ -116,7 +116,7 @@ def train_text_tokenizer(
     return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=end_word, pad_token=end_word)
 
 
-def add_image_words(
+def add_image_tokens(
     tokenizer: PreTrainedTokenizerFast, grid: tuple[int, int], codebook_size: int, has_cell_words: bool
 ) -> tuple[PreTrainedTokenizerFast, ImageVocabulary]:
     """A copy of any fast Hugging Face tokenizer with boi, eoi and the image words, and the vocabulary that

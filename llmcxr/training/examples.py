@@ -23,7 +23,7 @@ from torch import Tensor
 
 from llmcxr.data import Texts
 from llmcxr.model.unified import IGNORE_INDEX
-from llmcxr.prompts import DRAW, REPORT, SUMMARY, Encoder
+from llmcxr.prompts import DRAW, REPORT, SUMMARY, PromptTokenizer
 from llmcxr.reports import to_text
 
 Turn = tuple[list[int], list[int]]  # prompt, response
@@ -69,7 +69,11 @@ class Example:
 
 
 def drawing_example(
-    encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
+    prompt_tokenizer: PromptTokenizer,
+    codes: np.ndarray,
+    texts: Texts,
+    rng: np.random.Generator,
+    config: ExampleConfig,
 ) -> Example:
     """Request -> image with codes (h, w), in some drawings a random share of them hidden from the others."""
     request = (
@@ -82,11 +86,19 @@ def drawing_example(
     if rng.random() < config.hiding_share:
         is_hidden = rng.random(codes.size) < rng.random()
         hidden = tuple(1 + np.flatnonzero(is_hidden))  # behind boi
-    return Example([], [(encoder.prompt(instruction, text=request), encoder.image(codes))], hidden=hidden)
+    return Example(
+        [],
+        [(prompt_tokenizer.prompt(instruction, text=request), prompt_tokenizer.image(codes))],
+        hidden=hidden,
+    )
 
 
 def reading_example(
-    encoder: Encoder, codes: np.ndarray, texts: Texts, rng: np.random.Generator, config: ExampleConfig
+    prompt_tokenizer: PromptTokenizer,
+    codes: np.ndarray,
+    texts: Texts,
+    rng: np.random.Generator,
+    config: ExampleConfig,
 ) -> Example:
     """Image with codes (h, w) -> report, sometimes its summary, and answers."""
     asked: list[tuple[str, str]] = []
@@ -96,10 +108,16 @@ def reading_example(
         asked.append((_pick(SUMMARY.instructions, rng), texts.request))
     chosen = rng.permutation(len(texts.questions))[: config.questions_per_study]
     asked += [(texts.questions[i].question, texts.questions[i].answer) for i in chosen]
-    if encoder.template.image_first:
-        turns = [(encoder.turn(instruction), encoder.response(answer)) for instruction, answer in asked]
-        return Example(encoder.image_prefix(codes), turns)
-    turns = [(encoder.prompt(one, codes=codes), encoder.response(answer)) for one, answer in asked]
+    if prompt_tokenizer.template.image_first:
+        turns = [
+            (prompt_tokenizer.turn(instruction), prompt_tokenizer.response(answer))
+            for instruction, answer in asked
+        ]
+        return Example(prompt_tokenizer.image_prefix(codes), turns)
+    turns = [
+        (prompt_tokenizer.prompt(one, codes=codes), prompt_tokenizer.response(answer))
+        for one, answer in asked
+    ]
     return Example([], turns)
 
 

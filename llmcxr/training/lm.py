@@ -16,14 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from llmcxr.codes.encode import encode_dataset, find_ranks
 from llmcxr.codes.store import CodeStore
@@ -32,19 +25,18 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, telling_write_failures
 from llmcxr.data import Dataset, open_dataset
 from llmcxr.images.statistics import read_summary
-from llmcxr.model.directory import Bundle, find_image_tokenizer, load, load_image_tokenizer, save
+from llmcxr.model.bases import find_family, split_decayed
+from llmcxr.model.building import build_model
+from llmcxr.model.directory import Bundle, find_image_tokenizer, load_image_tokenizer, save
 from llmcxr.model.finding_maps import FindingMapHeads
-from llmcxr.model.growth import deepen
 from llmcxr.model.judges import read_loss_networks
 from llmcxr.model.unified import UnifiedModel
-from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, Encoder
-from llmcxr.prompts.vocabulary import add_image_words, train_text_tokenizer
+from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, PromptTokenizer
 from llmcxr.reports import to_text
 from llmcxr.training.examples import ExampleConfig
 from llmcxr.training.lm_config import LMRun, LMTrainingConfig
 from llmcxr.training.response_loss import ResponseLoss
 from llmcxr.training.step_examples import StepExamples
-from vqgan import VQGAN
 from vqgan.training.muon import MuonAdamW
 from vqgan.training.run_directory import RunDirectory
 
@@ -79,12 +71,23 @@ def run(config: LMRun) -> Path:
     validation_store = encode_dataset(
         config.validation, image_tokenizer, directory.path / "codes-validation", config.cache_dir
     )
-    model, encoder = _build_model(config, dataset, image_tokenizer)
+    texts = _texts_of(dataset, config.seed)
+    model, prompt_tokenizer = build_model(
+        config.model, TEMPLATES[config.template], image_tokenizer, texts, config.seed
+    )
     num_items = config.training.steps * config.training.batch_size
-    examples = _step_examples(config, config.dataset, dataset, store, encoder, config.examples, num_items)
+    examples = _step_examples(
+        config, config.dataset, dataset, store, prompt_tokenizer, config.examples, num_items
+    )
     as_predicted = replace(config.examples, hiding_share=0.0, reading_share=1.0)
     held_out = _step_examples(
-        config, config.validation, validation, validation_store, encoder, as_predicted, len(validation)
+        config,
+        config.validation,
+        validation,
+        validation_store,
+        prompt_tokenizer,
+        as_predicted,
+        len(validation),
     )
     trainer = _LMTrainer(config, model, examples, directory, held_out)
     if trainer.is_world_process_zero():
@@ -95,7 +98,7 @@ def run(config: LMRun) -> Path:
     made_by = find_image_tokenizer(config.tokenizer)
     bundle = Bundle(
         trainer.unwrapped.model,
-        encoder,
+        prompt_tokenizer,
         image_tokenizer,
         provenance,
         read_summary(made_by),
@@ -114,7 +117,7 @@ def _step_examples(
     name: str,
     dataset: Dataset,
     store: CodeStore,
-    encoder: Encoder,
+    prompt_tokenizer: PromptTokenizer,
     examples: ExampleConfig,
     num_items: int,
 ) -> StepExamples:
@@ -125,7 +128,9 @@ def _step_examples(
             f"findings are, as phantom: does; {name} does not, so leave both 0"
         )
     try:
-        return StepExamples(dataset, store, encoder, examples, config.seed, num_items, layout.is_wanted)
+        return StepExamples(
+            dataset, store, prompt_tokenizer, examples, config.seed, num_items, layout.is_wanted
+        )
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
 
@@ -182,12 +187,8 @@ class _LMTrainer(Trainer):
     def create_optimizer(self, *args, **kwargs):
         """AdamW that decays matrices and not embeddings, norms or biases; or Muon for the matrices."""
         training = self.run_config.training
-        matrices, rest = [], []
-        for name, parameter in self.model.named_parameters():
-            is_matrix = parameter.ndim > 1 and not any(
-                word in name for word in ("embed", "image_table", "image_head", "heads.")
-            )
-            (matrices if is_matrix else rest).append(parameter)
+        family = find_family(self.unwrapped.model.decoder.config.model_type)
+        matrices, rest = split_decayed(self.model, family)
         betas = tuple(training.betas)
         if training.muon_learning_rate:
             self.optimizer = MuonAdamW(
@@ -303,44 +304,6 @@ def _step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def _build_model(config: LMRun, dataset: Dataset, image_tokenizer: VQGAN) -> tuple[UnifiedModel, Encoder]:
-    if config.model.start:
-        return _start_from(config, image_tokenizer)
-    template = TEMPLATES[config.template]
-    if config.model.base:
-        text_tokenizer = _load_pretrained(AutoTokenizer, config.model.base)
-    else:
-        words = [*template.control_words]
-        texts = _texts_of(dataset, config.seed)
-        text_tokenizer = train_text_tokenizer(texts, config.model.text_vocabulary_size, words, template.end)
-    grid, size = image_tokenizer.config.grid, image_tokenizer.config.codebook_size
-    tokenizer, vocabulary = add_image_words(text_tokenizer, grid, size, config.model.has_cell_words)
-    encoder = Encoder(tokenizer, vocabulary, template)
-    if config.model.base:
-        pretrained = _load_pretrained(AutoModelForCausalLM, config.model.base, dtype=torch.float32)
-        return UnifiedModel.with_new_image_words(pretrained, vocabulary), encoder
-    model = UnifiedModel.from_config(config.model, vocabulary, encoder.end_ids[-1])
-    generator = torch.Generator().manual_seed(config.seed)
-    model.image_table.initialise(image_tokenizer.quantizer.codebook().cpu(), generator)
-    return model, encoder
-
-
-def _start_from(config: LMRun, image_tokenizer: VQGAN) -> tuple[UnifiedModel, Encoder]:
-    bundle = load(config.model.start)
-    if bundle.image_tokenizer.fingerprint != image_tokenizer.fingerprint:
-        raise UserError(
-            f"model.start={config.model.start} knows the codes of image tokenizer "
-            f"{bundle.image_tokenizer.fingerprint[:16]}, tokenizer={config.tokenizer} is "
-            f"{image_tokenizer.fingerprint[:16]}; give tokenizer={config.model.start}/image_tokenizer"
-        )
-    if config.model.deepen_to:
-        try:
-            deepen(bundle.model, config.model.deepen_to)
-        except ValueError as error:
-            raise UserError(f"model.deepen_to={config.model.deepen_to}: {error}") from error
-    return bundle.model.train(), bundle.encoder
-
-
 def _texts_of(dataset: Dataset, seed: int) -> Iterator[str]:
     """Everything the model will be asked and will answer, for the text tokenizer to be trained on."""
     for task in (REPORT, SUMMARY, DRAW):
@@ -352,10 +315,3 @@ def _texts_of(dataset: Dataset, seed: int) -> Iterator[str]:
         for question in texts.questions:
             yield question.question
             yield question.answer
-
-
-def _load_pretrained(loader, path: str, **settings):
-    try:
-        return loader.from_pretrained(path, **settings)
-    except OSError as error:
-        raise UserError(f"model.base={path}: not a Hugging Face model directory ({error})") from error

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 from llmcxr.codes.store import CodeStore
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, find_frontal
-from llmcxr.prompts import Encoder
+from llmcxr.prompts import PromptTokenizer
 from llmcxr.training.examples import (
     Example,
     ExampleConfig,
@@ -34,7 +34,7 @@ class StepExamples(TorchDataset):
         self,
         dataset: Dataset,
         store: CodeStore,
-        encoder: Encoder,
+        prompt_tokenizer: PromptTokenizer,
         config: ExampleConfig,
         seed: int,
         num_items: int,
@@ -44,7 +44,12 @@ class StepExamples(TorchDataset):
 
         with_finding_maps: examples say which findings each cell of their image holds.
         """
-        self.dataset, self.store, self.encoder, self.config = dataset, store, encoder, config
+        self.dataset, self.store, self.prompt_tokenizer, self.config = (
+            dataset,
+            store,
+            prompt_tokenizer,
+            config,
+        )
         self.seed, self.num_items, self.with_finding_maps = seed, num_items, with_finding_maps
         image_ids = enumerate(_image_id(dataset, index) for index in range(len(dataset)))
         self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
@@ -62,8 +67,8 @@ class StepExamples(TorchDataset):
         codes = augmentations[int(rng.integers(len(augmentations)))]
         texts = self.dataset.texts(index, rng)
         examples = {
-            "drawing": drawing_example(self.encoder, codes, texts, rng, self.config),
-            "reading": reading_example(self.encoder, codes, texts, rng, self.config),
+            "drawing": drawing_example(self.prompt_tokenizer, codes, texts, rng, self.config),
+            "reading": reading_example(self.prompt_tokenizer, codes, texts, rng, self.config),
         }
         if self.with_finding_maps:
             finding_map = _flat_finding_map(self.dataset, index, codes.shape)
@@ -79,7 +84,10 @@ class StepExamples(TorchDataset):
 
     def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
         """Keys drawing and reading, each where there is an example of it."""
-        offset, pad_id = self.encoder.vocabulary.image_token_offset, self.encoder.end_ids[-1]
+        offset, pad_id = (
+            self.prompt_tokenizer.vocabulary.image_token_offset,
+            self.prompt_tokenizer.end_ids[-1],
+        )
         named = {
             name: [examples[name] for examples in items if name in examples]
             for name in ("drawing", "reading")
@@ -92,7 +100,7 @@ class StepExamples(TorchDataset):
 
     def base_rates(self) -> Tensor:
         """How much of a cell each finding covers on average over the first studies, (findings,)."""
-        grid = self.encoder.vocabulary.grid
+        grid = self.prompt_tokenizer.vocabulary.grid
         first = [_flat_finding_map(self.dataset, index, grid) for index, _ in self.studies[:RATED_STUDIES]]
         return torch.from_numpy(np.mean(first, axis=(0, 1)))
 

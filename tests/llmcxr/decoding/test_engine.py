@@ -16,7 +16,7 @@ def bundle():
 
 
 def prompts_of(bundle):
-    return [bundle.encoder.prompt("Draw:", text=text) for text in TEXTS]
+    return [bundle.prompt_tokenizer.prompt("Draw:", text=text) for text in TEXTS]
 
 
 @torch.no_grad()
@@ -35,7 +35,7 @@ def test_greedy_codes_are_those_of_the_uncached_model(bundle):
 
 def test_guidance_mixes_the_two_logits(bundle):
     model, prompt = bundle.model, prompts_of(bundle)[2]
-    null = bundle.encoder.prompt("Draw:", text="")
+    null = bundle.prompt_tokenizer.prompt("Draw:", text="")
     drawn = engine.generate_images(model, [prompt], [0], GREEDY, guidance=3.0, unconditional=null)
     boi, cell = model.vocabulary.boi_id, torch.tensor([0])
     conditional = model.image_logits(model.hidden(torch.tensor([[*prompt, boi]]))[:, -1], cell)
@@ -45,8 +45,8 @@ def test_guidance_mixes_the_two_logits(bundle):
 
 def test_opposition_leads_away_from_the_opposite_prompt(bundle):
     model, prompt = bundle.model, prompts_of(bundle)[2]
-    null = bundle.encoder.prompt("Draw:", text="")
-    other = bundle.encoder.prompt("Draw:", text="Large left pleural effusion with cardiomegaly.")
+    null = bundle.prompt_tokenizer.prompt("Draw:", text="")
+    other = bundle.prompt_tokenizer.prompt("Draw:", text="Large left pleural effusion with cardiomegaly.")
     drawn = engine.generate_images(model, [prompt] * 2, [0, 0], GREEDY, 2.0, null, 3.0, {1: other})
     boi, cell = model.vocabulary.boi_id, torch.tensor([0])
 
@@ -62,7 +62,7 @@ def test_opposition_leads_away_from_the_opposite_prompt(bundle):
 
 def test_a_row_does_not_depend_on_its_batch(bundle):
     prompts, sampling = prompts_of(bundle), Sampling(1.0)
-    null = bundle.encoder.prompt("Draw:", text="")
+    null = bundle.prompt_tokenizer.prompt("Draw:", text="")
     together = engine.generate_images(bundle.model, prompts, [7, 8, 9], sampling, 2.0, null).codes
     for row, prompt in enumerate(prompts):
         alone = engine.generate_images(bundle.model, [prompt], [7 + row], sampling, 2.0, null).codes
@@ -78,7 +78,7 @@ def test_seeds_differ(bundle):
 
 def test_text_stops_at_its_end_and_scores_as_it_was_written(bundle):
     prompts = prompts_of(bundle)
-    end = bundle.encoder.end_ids
+    end = bundle.prompt_tokenizer.end_ids
     written = engine.generate_text(bundle.model, prompts, [0, 1, 2], Sampling(1.0), end, 40)
     responses = []
     for ids in written.token_ids:
@@ -98,7 +98,9 @@ def test_a_text_ends_at_several_end_words(bundle):
 
 
 def test_decoding_uses_nothing_that_transformers_will_drop(bundle, recwarn):
-    engine.generate_text(bundle.model, prompts_of(bundle), [0, 1, 2], GREEDY, bundle.encoder.end_ids, 3)
+    engine.generate_text(
+        bundle.model, prompts_of(bundle), [0, 1, 2], GREEDY, bundle.prompt_tokenizer.end_ids, 3
+    )
     assert [str(warning.message) for warning in recwarn] == []
 
 

@@ -19,7 +19,7 @@ from tests.llmcxr.model.tiny import tiny_bundle
 
 def ids_of_an_image(bundle):
     codes = np.arange(bundle.model.vocabulary.num_cells).reshape(bundle.model.vocabulary.grid) % 12
-    return torch.tensor([bundle.encoder.prompt("Write the report.", codes=codes)])
+    return torch.tensor([bundle.prompt_tokenizer.prompt("Write the report.", codes=codes)])
 
 
 @pytest.mark.parametrize("has_cell_words", [True, False])
@@ -89,7 +89,7 @@ def test_plain_generate_under_the_grammar_draws_a_valid_grid(tmp_path):
     bundle = tiny_bundle()
     model = AutoModelForCausalLM.from_pretrained(save(bundle, tmp_path / "model"))
     vocabulary, grammar = bundle.model.vocabulary, ImageGrammar(bundle.model.vocabulary)
-    prompt = torch.tensor([[*bundle.encoder.prompt("Draw:", text="effusion"), vocabulary.boi_id]])
+    prompt = torch.tensor([[*bundle.prompt_tokenizer.prompt("Draw:", text="effusion"), vocabulary.boi_id]])
     out = model.generate(
         prompt,
         max_new_tokens=vocabulary.num_cells + 1,
@@ -115,7 +115,7 @@ def test_a_pretrained_model_with_untied_rows_keeps_its_words(tmp_path):
     pretrained = GPTNeoXForCausalLM(config).eval()
     ids = torch.tensor([[5, 6, 7]])
     before = pretrained(ids).logits[..., : vocabulary.image_token_offset].detach()
-    bundle.model = UnifiedModel.with_new_image_words(pretrained, vocabulary)
+    bundle.model = UnifiedModel.with_new_image_tokens(pretrained, vocabulary)
     torch.testing.assert_close(bundle.model.text_logits(bundle.model.hidden(ids)), before)
     loaded = AutoModelForCausalLM.from_pretrained(save(bundle, tmp_path / "model"))
     torch.testing.assert_close(loaded(ids).logits[..., : vocabulary.image_token_offset], before)

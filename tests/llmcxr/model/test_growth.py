@@ -1,4 +1,4 @@
-"""A deepened model says what it said, can be trained, and is saved and loaded like any other."""
+"""A expanded model says what it said, can be trained, and is saved and loaded like any other."""
 
 import pytest
 import torch
@@ -6,17 +6,17 @@ import torch
 from llmcxr.decoding.engine import generate_images
 from llmcxr.decoding.sampling import GREEDY
 from llmcxr.model.directory import load, save
-from llmcxr.model.growth import deepen
+from llmcxr.model.growth import expand_depth
 from tests.llmcxr.model.tiny import tiny_bundle
 
 
-def test_a_deepened_model_says_what_it_said(tmp_path):
+def test_an_expanded_model_says_what_it_said(tmp_path):
     bundle = tiny_bundle()
-    prompt = bundle.encoder.prompt("Draw:", text="Left pacemaker.")
+    prompt = bundle.prompt_tokenizer.prompt("Draw:", text="Left pacemaker.")
     ids = torch.tensor([prompt])
     before = bundle.model.hidden(ids)
     drawn = generate_images(bundle.model, [prompt], [0], GREEDY).codes
-    deepen(bundle.model, 6)
+    expand_depth(bundle.model, 6)
     assert len(bundle.model.decoder.layers) == 6
     torch.testing.assert_close(bundle.model.hidden(ids), before)
     assert (generate_images(bundle.model, [prompt], [0], GREEDY).codes == drawn).all()  # with a cache
@@ -27,7 +27,7 @@ def test_a_deepened_model_says_what_it_said(tmp_path):
 
 
 def test_new_layers_learn():
-    model = deepen(tiny_bundle().model, 4).train()
+    model = expand_depth(tiny_bundle().model, 4).train()
     model.hidden(torch.arange(8)[None]).square().sum().backward()
     for layer in model.decoder.layers:
         assert layer.self_attn.o_proj.weight.grad.abs().sum() > 0
@@ -36,6 +36,6 @@ def test_new_layers_learn():
 
 def test_layers_can_only_be_multiplied():
     with pytest.raises(ValueError, match="no multiple"):
-        deepen(tiny_bundle().model, 3)
+        expand_depth(tiny_bundle().model, 3)
     with pytest.raises(ValueError, match="no multiple"):
-        deepen(tiny_bundle().model, 1)
+        expand_depth(tiny_bundle().model, 1)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from llmcxr.prompts.vocabulary import ImageVocabulary, add_image_words, train_text_tokenizer
+from llmcxr.prompts.vocabulary import ImageVocabulary, add_image_tokens, train_text_tokenizer
 
 TEXTS = ["Large right pleural effusion.", "No pneumothorax.", "Cardiothoracic ratio 0.57."]
 
@@ -54,7 +54,7 @@ def test_codes_and_ids_that_cannot_be_are_refused():
 
 @pytest.mark.parametrize("has_cell_words", [True, False])
 def test_image_words_are_vocabulary_but_cannot_be_typed(text_tokenizer, has_cell_words, tmp_path):
-    tokenizer, vocabulary = add_image_words(text_tokenizer, (2, 3), 7, has_cell_words)
+    tokenizer, vocabulary = add_image_tokens(text_tokenizer, (2, 3), 7, has_cell_words)
     tokenizer.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     assert len(loaded) == vocabulary.size
@@ -66,7 +66,7 @@ def test_image_words_are_vocabulary_but_cannot_be_typed(text_tokenizer, has_cell
 
 
 def test_any_text_survives_and_ids_of_the_text_tokenizer_stay(text_tokenizer):
-    tokenizer, _ = add_image_words(text_tokenizer, (2, 2), 5, True)
+    tokenizer, _ = add_image_tokens(text_tokenizer, (2, 2), 5, True)
     for text in [*TEXTS, "Übersicht: 心臓 0.5", ""]:
         assert tokenizer(text).input_ids == text_tokenizer(text).input_ids
         assert tokenizer.decode(tokenizer(text).input_ids) == text

@@ -38,7 +38,7 @@ def codes(bundle):
 
 
 def batch_of(bundle, *examples):
-    return collate(examples, bundle.model.vocabulary.image_token_offset, bundle.encoder.end_ids[-1])
+    return collate(examples, bundle.model.vocabulary.image_token_offset, bundle.prompt_tokenizer.end_ids[-1])
 
 
 def losses_of(bundle, *examples):
@@ -48,23 +48,25 @@ def losses_of(bundle, *examples):
 
 
 def test_a_drawing_takes_a_loss_on_its_codes_alone(bundle, codes):
-    example = drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    example = drawing_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(0), ALWAYS)
     labels = batch_of(bundle, example)["labels"][0]
     answered = labels[labels != IGNORE_INDEX].numpy()
     assert (bundle.model.vocabulary.to_codes(answered) == codes).all()
-    assert "Large right pleural effusion." in bundle.encoder.tokenizer.decode(example.turns[0][0])
+    assert "Large right pleural effusion." in bundle.prompt_tokenizer.tokenizer.decode(example.turns[0][0])
 
 
 def test_a_dropped_request_is_the_unconditional_prompt(bundle, codes):
     always_dropped = ExampleConfig(condition_dropout=1)
-    example = drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), always_dropped)
-    assert example.turns[0][0] == bundle.encoder.prompt("Draw:", text="")
+    example = drawing_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(0), always_dropped)
+    assert example.turns[0][0] == bundle.prompt_tokenizer.prompt("Draw:", text="")
 
 
 def test_a_reading_takes_a_loss_on_its_texts_alone(bundle, codes):
-    example = reading_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    example = reading_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(0), ALWAYS)
     labels = batch_of(bundle, example)["labels"][0]
-    answered = bundle.encoder.tokenizer.decode(labels[labels != IGNORE_INDEX], skip_special_tokens=True)
+    answered = bundle.prompt_tokenizer.tokenizer.decode(
+        labels[labels != IGNORE_INDEX], skip_special_tokens=True
+    )
     for text in ("Large right pleural effusion.", "Effusion.", "No.", "On the right."):
         assert text in answered
     assert "Is there" not in answered and "Write" not in answered
@@ -74,8 +76,8 @@ def test_a_reading_takes_a_loss_on_its_texts_alone(bundle, codes):
 @torch.no_grad()
 def test_turns_are_computed_as_if_each_stood_alone(codes, template):
     bundle = tiny_bundle(template=template)
-    reading = reading_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
-    drawing = drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    reading = reading_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(0), ALWAYS)
+    drawing = drawing_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(0), ALWAYS)
     together = losses_of(bundle, reading, drawing)
     offset = bundle.model.vocabulary.image_token_offset
     text_nll = image_nll = 0.0
@@ -96,7 +98,7 @@ def test_turns_are_computed_as_if_each_stood_alone(codes, template):
 @torch.no_grad()
 def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes):
     def before_last_code(codes, texts):
-        drawing = drawing_example(bundle.encoder, codes, texts, np.random.default_rng(0), ALWAYS)
+        drawing = drawing_example(bundle.prompt_tokenizer, codes, texts, np.random.default_rng(0), ALWAYS)
         batch = batch_of(bundle, replace(drawing, hidden=tuple(range(1, codes.size + 1))))
         start = len(drawing.turns[0][0]) + 1
         assert batch["is_hidden"][0, start:-1].all() and batch["is_hidden"].sum() == codes.size
@@ -113,7 +115,7 @@ def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes
 def test_hidden_codes_are_still_to_be_drawn(bundle, codes):
     often = ExampleConfig(condition_dropout=0, report_as_request=0, hiding_share=1)
     drawings = [
-        drawing_example(bundle.encoder, codes, TEXTS, np.random.default_rng(seed), often)
+        drawing_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(seed), often)
         for seed in range(20)
     ]
     counts = [len(drawing.hidden) for drawing in drawings]
@@ -129,8 +131,12 @@ def test_a_finding_map_lies_at_the_image_words_of_every_turn(template):
     codes = np.zeros(vocabulary.grid, dtype=int)
     finding_map = np.arange(vocabulary.num_cells * 3, dtype=np.float32).reshape(-1, 3)
     rng = np.random.default_rng(0)
-    drawing = replace(drawing_example(bundle.encoder, codes, TEXTS, rng, ALWAYS), finding_map=finding_map)
-    reading = replace(reading_example(bundle.encoder, codes, TEXTS, rng, ALWAYS), finding_map=finding_map)
+    drawing = replace(
+        drawing_example(bundle.prompt_tokenizer, codes, TEXTS, rng, ALWAYS), finding_map=finding_map
+    )
+    reading = replace(
+        reading_example(bundle.prompt_tokenizer, codes, TEXTS, rng, ALWAYS), finding_map=finding_map
+    )
     batch = batch_of(bundle, drawing, reading)
     times = [1, 1 if template == "compact" else len(reading.turns)]
     for row, (ids, count) in enumerate(zip(batch["input_ids"], times, strict=True)):
