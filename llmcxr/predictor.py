@@ -1,22 +1,31 @@
-"""The predictor protocol: all that evaluation, reasoning and serving know of a model. Any system can be
-wrapped in it.
+"""What every system that reads or draws radiographs gives: all that evaluation, reasoning and serving know of
+a model. Knows no model itself.
 
-Images go in as a path, a PIL image or an array (H, W) in [0, 1], bright = dense, and come out as float32
-arrays (H, W). One input gives one result, a list gives a list.
+Images are float32 arrays (H, W) in [0, 1], bright = dense.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import progress
 from llmcxr.records import Report
 
-PIECE = 64  # asked for at once, as many as our model decodes at once
+BATCH = 64  # asked for at once, as many as our model decodes at once
+ABILITIES = {  # the methods that a system may have, and what messages call them
+    "report": "reads",
+    "answer": "answers",
+    "draw": "draws",
+    "score_sentences": "gives the probabilities of sentences",
+    "score_image": "gives the probability of an image",
+    "encode": "encodes images",
+}
 
 
 @dataclass(frozen=True)
@@ -53,43 +62,80 @@ class DrawResult:
     recipe: dict[str, Any] = field(default_factory=dict, repr=False)  # every setting, for the file's metadata
 
 
-class DrawLike(Protocol):
-    """As much of a DrawResult as a judge needs."""
+@dataclass(frozen=True)
+class Asked:
+    """One thing that a system is asked about a study: a report of the image, an answer or a drawing."""
 
-    image: np.ndarray  # (H, W) float32 in [0, 1]
-    codes: np.ndarray  # (h, w) integers
-
-
-class TextLike(Protocol):
-    """As much of a report or an answer as a judge needs."""
-
-    text: str
+    study_id: str
+    text: str = ""  # the question, or what the drawing is to show
+    image: np.ndarray | None = field(default=None, repr=False)  # (H, W); None where none is looked at
 
 
-class Predictor(Protocol):
-    """Lists in, lists out. It batches by itself; a seed gives one result whatever else is in the list."""
+class System:
+    """Whoever can be asked about radiographs: a model of ours, another's, or a file of what one said before.
 
-    def report(self, images: Sequence[np.ndarray], seed: int = 0) -> Sequence[TextLike]: ...
-
-    def answer(self, images: Sequence[np.ndarray], questions: Sequence[str]) -> Sequence[TextLike]: ...
-
-    def draw(self, texts: Sequence[str], *, seed: int = 0, best_of: int = 1) -> Sequence[DrawLike]: ...
-
-
-def ask_in_pieces(what: str, ask: Callable[..., Sequence], *lists: Sequence) -> list:
-    """`ask(*lists)` a piece of the lists at a time, with a bar named `what` on stderr if that is a terminal.
-
-    The lists are of one length. A predictor gives the same for pieces as for the whole.
+    A system names its `abilities` and overrides the methods of these names; those that it lacks raise a
+    UserError. Methods take lists and give lists of the same length. They batch by themselves, and a seed
+    gives one result whatever else is in the list.
     """
-    results: list = []
-    with progress(what, len(lists[0])) as advance:
-        for start in range(0, len(lists[0]), PIECE):
-            piece = ask(*(one[start : start + PIECE] for one in lists))
-            results += piece
-            advance(len(piece))
-    return results
+
+    kind = "this system"  # what messages call it
+    name = ""
+    abilities: frozenset[str] = frozenset()  # of ABILITIES
+    is_recorded = False  # what it says stands in a file, by study: it looks at no image and at no request
+    is_adjustable = False  # report also takes temperature, top_p, instruction; draw every DrawSettings field
+    provenance: Mapping[str, Any] = MappingProxyType({})  # where it came from; "dataset" trained it
+    loss_networks: Mapping[str, str] = MappingProxyType({})  # fingerprint -> name of who may not judge it
+    image_tokenizer: Any = None
+
+    def report(self, images: Sequence[np.ndarray], seed: int = 0) -> Sequence[TextResult]:
+        """A report of each image."""
+        raise self.cannot("report")
+
+    def answer(self, images: Sequence[np.ndarray], questions: Sequence[str]) -> Sequence[TextResult]:
+        """An answer to each of `questions`, which are about the images in their order."""
+        raise self.cannot("answer")
+
+    def draw(self, texts: Sequence[str], *, seed: int = 0, best_of: int = 1) -> Sequence[DrawResult]:
+        """A drawing of each text, the best of `best_of` by the system's own reading."""
+        raise self.cannot("draw")
+
+    def score_sentences(self, images: Sequence[np.ndarray], report: str) -> list[tuple[str, list[float]]]:
+        """Each sentence of a report with its log p (nats) given what stands before it and each image."""
+        raise self.cannot("score_sentences")
+
+    def score_image(self, images: Sequence[np.ndarray], texts: Sequence[str]) -> Sequence[float]:
+        """log p(image | text) of each pair (nats); the empty text asks for the unconditional one."""
+        raise self.cannot("score_image")
+
+    def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """The image codes (B, h, w) of images of any size."""
+        raise self.cannot("encode")
+
+    def cannot(self, ability: str) -> UserError:
+        """The error to raise where an ability is lacking."""
+        verbs = [verb for name, verb in ABILITIES.items() if name in self.abilities]
+        does = f"{' and '.join(verbs)} only" if verbs else "can do nothing"
+        return UserError(f"{self.kind} {does}; choose a system that {ABILITIES[ability]}")
+
+    def ask(self, ability: str, asked: Sequence[Asked], **settings: Any) -> list:
+        """Report, answer or draw (`ability`) what is `asked`, in batches, with a bar on a terminal's stderr.
+
+        `settings`, such as seed, go to the method of that name.
+        """
+        results: list = []
+        with progress(_BARS[ability], len(asked)) as advance:
+            for start in range(0, len(asked), BATCH):
+                batch = asked[start : start + BATCH]
+                results += self._ask_batch(ability, batch, settings)
+                advance(len(batch))
+        return results
+
+    def _ask_batch(self, ability: str, batch: Sequence[Asked], settings: Mapping[str, Any]) -> Sequence:
+        images, texts = [one.image for one in batch], [one.text for one in batch]
+        if ability == "report":
+            return self.report(images, **settings)
+        return self.answer(images, texts, **settings) if ability == "answer" else self.draw(texts, **settings)
 
 
-def flat(drawn: Sequence) -> list:
-    """One drawing per request, whether the predictor gives them bare or in lists of one."""
-    return [result[0] if isinstance(result, list | tuple) else result for result in drawn]
+_BARS = {"report": "reports", "answer": "answers", "draw": "drawings"}

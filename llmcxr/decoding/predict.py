@@ -27,7 +27,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.decoding import engine
 from llmcxr.decoding.sampling import Sampling, check_seed
 from llmcxr.model.directory import Bundle, load, save
-from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
+from llmcxr.predictor import ABILITIES, AnswerResult, DrawResult, ReportResult, System
 from llmcxr.prompts import DRAW, REPORT, SUMMARY
 from llmcxr.reports import exchange_sides, parse_sections
 
@@ -37,8 +37,11 @@ _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|\n|$)", re.DOTALL)
 BATCH_ROWS = 64  # rows decoded at once; a longer list is worked through in batches
 
 
-class CXR:
-    """Loaded once, used for everything. Inputs are one or a list; a list in gives a list out."""
+class CXR(System):
+    """One model, loaded once, does everything. Inputs are one or a list; a list in gives a list out."""
+
+    abilities = frozenset(ABILITIES)
+    is_adjustable = True
 
     def __init__(self, bundle: Bundle, name: str = "") -> None:
         self._bundle = bundle

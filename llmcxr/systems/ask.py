@@ -17,11 +17,8 @@ from llmcxr.labeler.rules import label
 from llmcxr.labeler.states import to_codes
 from llmcxr.metrics.answers.inputs import QuestionInputs
 from llmcxr.metrics.metric import Inputs
-from llmcxr.predictor import Predictor, ask_in_pieces, flat
+from llmcxr.predictor import Asked, System
 from llmcxr.records import Question, Report
-from llmcxr.systems.prediction_file import Predictions
-
-System = Predictor | Predictions
 
 PARTS = ("reports", "answers", "drawings")
 
@@ -76,7 +73,6 @@ def gather(
     *,
     parts: Sequence[str] = ("reports", "answers"),
     size: int | None = 128,
-    best_of: int = 1,
     system_seed: int | None = None,
     pixels: Sequence[np.ndarray] | None = None,
 ) -> Gathered:
@@ -93,85 +89,49 @@ def gather(
     if not 1 <= n <= len(dataset):
         raise UserError(f"expected 1 to {len(dataset)} studies, as the dataset has, found n={n}; correct it")
     studies = [dataset[index] for index in range(n)]
-    rngs = [np.random.default_rng(np.random.SeedSequence((seed, index))) for index in range(n)]
-    texts = [dataset.texts(index, rng) for index, rng in enumerate(rngs)]
+    texts = word_studies(dataset, n, seed)
     asked = [(place, question) for place, words in enumerate(texts) for question in words.questions]
+    if pixels is None:
+        is_shown = not system.is_recorded and {"reports", "answers"}.intersection(parts)
+        pixels = [dataset.read(index, size) if is_shown else None for index in range(n)]
     ids = [study.study_id for study in studies]
-    asked_of, questions = [place for place, _ in asked], [question for _, question in asked]
-    if isinstance(system, Predictions):
-        said = _look_up(system, ids, asked_of, questions, parts)
-    else:
-        is_shown = "reports" in parts or "answers" in parts
-        if is_shown and pixels is None:
-            pixels = [dataset.read(index, size) for index in range(n)]
-        own_seed = seed if system_seed is None else system_seed
-        said = _ask(system, pixels or [], asked_of, questions, texts, parts, own_seed, best_of)
+    requests = [words.request for words in texts]
+    own_seed = seed if system_seed is None else system_seed
+    candidates = answers = drawings = None
+    if "reports" in parts:
+        shown = [Asked(name, image=image) for name, image in zip(ids, pixels, strict=True)]
+        candidates = [one.text for one in system.ask("report", shown, seed=own_seed)]
+    if "answers" in parts:
+        about = [Asked(ids[place], question.question, pixels[place]) for place, question in asked]
+        answers = [one.text for one in system.ask("answer", about)]
+    if "drawings" in parts:
+        wanted = [Asked(*one) for one in zip(ids, requests, strict=True)]
+        drawings = [one.image for one in system.ask("draw", wanted, seed=own_seed)]
     return Gathered(
         ids=ids,
         patients=[study.patient_id for study in studies],
         references=[join_report(words.report) for words in texts],
-        requests=[words.request for words in texts],
-        questions=questions,
-        asked_of=asked_of,
-        **said,
+        requests=requests,
+        questions=[question for _, question in asked],
+        asked_of=[place for place, _ in asked],
+        candidates=candidates,
+        answers=answers,
+        drawings=drawings,
     )
+
+
+def word_studies(dataset: Dataset, n: int, seed: int = 0) -> list[Texts]:
+    """The words of the first `n` studies, each worded by (seed, index)."""
+    rngs = [np.random.default_rng(np.random.SeedSequence((seed, index))) for index in range(n)]
+    return [dataset.texts(index, rng) for index, rng in enumerate(rngs)]
+
+
+def drawing_requests(dataset: Dataset, n: int, seed: int = 0) -> list[Asked]:
+    """What the drawings of the first `n` studies are to show, each worded by (seed, index)."""
+    texts = word_studies(dataset, n, seed)
+    return [Asked(dataset[index].study_id, words.request) for index, words in enumerate(texts)]
 
 
 def join_report(report: Report) -> str:
     """Findings and impression as one text, as models write them."""
     return f"{report.findings} {report.impression}".strip()
-
-
-def _look_up(
-    predictions: Predictions,
-    ids: Sequence[str],
-    asked_of: Sequence[int],
-    questions: Sequence[Question],
-    parts: Sequence[str],
-) -> dict[str, list]:
-    said: dict[str, list] = {}
-    if "reports" in parts:
-        said["candidates"] = predictions.reports_for(ids)
-    if "answers" in parts:
-        said["answers"] = predictions.answers_for(
-            [ids[place] for place in asked_of], [question.question for question in questions]
-        )
-    if "drawings" in parts:
-        said["drawings"] = predictions.drawings_for(ids)
-    return said
-
-
-def _ask(
-    predictor: Predictor,
-    pixels: Sequence[np.ndarray],
-    asked_of: Sequence[int],
-    questions: Sequence[Question],
-    texts: Sequence[Texts],
-    parts: Sequence[str],
-    seed: int,
-    best_of: int,
-) -> dict[str, list]:
-    said: dict[str, list] = {}
-    if "reports" in parts:
-        said["candidates"] = [
-            result.text
-            for result in ask_in_pieces("reports", lambda piece: predictor.report(piece, seed=seed), pixels)
-        ]
-    if "answers" in parts:
-        said["answers"] = []
-        if questions:
-            given = ask_in_pieces(
-                "answers",
-                predictor.answer,
-                [pixels[place] for place in asked_of],
-                [question.question for question in questions],
-            )
-            said["answers"] = [result.text for result in given]
-    if "drawings" in parts:
-        drawn = ask_in_pieces(
-            "drawings",
-            lambda piece: flat(predictor.draw(piece, seed=seed, best_of=best_of)),
-            [words.request for words in texts],
-        )
-        said["drawings"] = [result.image for result in drawn]
-    return said

@@ -1,4 +1,4 @@
-"""An image-text model of transformers as a predictor, through its own processor and chat template.
+"""An image-text model of transformers as a system, through its own processor and chat template.
 
 Knows no architecture: whatever `AutoModelForImageTextToText` loads. No code from the directory is run.
 """
@@ -14,17 +14,20 @@ import torch
 
 from llmcxr.common.errors import UserError
 from llmcxr.images import to_picture
-from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
+from llmcxr.predictor import AnswerResult, ReportResult, System
 from llmcxr.reports import parse_sections
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
 
 
-class HuggingFaceSystem:
-    """A Predictor that reads and answers, and draws nothing.
+class HuggingFaceSystem(System):
+    """A system that reads and answers, and draws nothing.
 
     temperature 0 writes the likeliest words, whatever the seed. Above it, images are worked on one by one,
     so that a seed gives one result whatever else is in the list.
     """
+
+    kind = "an hf: system"
+    abilities = frozenset({"report", "answer"})
 
     def __init__(
         self,
@@ -79,7 +82,7 @@ class HuggingFaceSystem:
         return cls(model.to(device), processor, **settings)
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
-        """Of images (H, W) in [0, 1]."""
+        """A report of each image."""
         return [
             ReportResult(text, seed=seed, report=parse_sections(text))
             for text in self._write(images, [self.report_prompt] * len(images), seed)
@@ -88,15 +91,12 @@ class HuggingFaceSystem:
     def answer(
         self, images: Sequence[np.ndarray], questions: Sequence[str], seed: int = 0
     ) -> list[AnswerResult]:
-        """questions[i] is about images[i], (H, W) in [0, 1]."""
+        """An answer to each of `questions`: questions[i] is about images[i]."""
         prompts = [self.answer_prompt.replace("{question}", question) for question in questions]
         return [
             AnswerResult(text, seed=seed, question=question)
             for text, question in zip(self._write(images, prompts, seed), questions, strict=True)
         ]
-
-    def draw(self, texts: Sequence[str], *, seed: int = 0, best_of: int = 1) -> list[DrawResult]:
-        raise UserError("an hf: system reads and answers only; choose a system that draws")
 
     def _write(self, images: Sequence[np.ndarray], prompts: Sequence[str], seed: int) -> list[str]:
         pairs = list(zip(images, prompts, strict=True))

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint (chat completions with images) as a predictor. Knows no model.
+"""An OpenAI-compatible endpoint (chat completions with images) as a system. Knows no model.
 
 PRIVACY: every image is sent to the endpoint's machine. Only pixels are sent, no file header and no id, but a
 radiograph is a patient's all the same: real ones may go only where their terms of use allow.
@@ -24,7 +24,7 @@ import numpy as np
 
 from llmcxr.common.errors import UserError
 from llmcxr.images import to_png
-from llmcxr.predictor import AnswerResult, DrawResult, ReportResult, TextResult
+from llmcxr.predictor import AnswerResult, ReportResult, System, TextResult
 from llmcxr.reports import parse_sections
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
 
@@ -40,14 +40,17 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 @dataclass(frozen=True)
-class OpenAIEndpoint:
-    """A Predictor that reads and answers, and draws nothing.
+class OpenAIEndpoint(System):
+    """A system that reads and answers, and draws nothing.
 
     url: up to /v1, such as "http://localhost:8000/v1". key_env: the environment variable that holds the key,
     "" for a server without one; the key itself is kept nowhere and shown nowhere. Requests that the server
     puts off (429) or fails at (5xx) are sent again after wait_s, 2 wait_s, 4 wait_s, ... seconds, or after
     the time that the server names; any other failure is a UserError.
     """
+
+    kind = "an openai: system"
+    abilities = frozenset({"report", "answer"})
 
     url: str
     model: str
@@ -81,7 +84,7 @@ class OpenAIEndpoint:
             )
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
-        """Of images (H, W) in [0, 1]."""
+        """A report of each image."""
         return [
             ReportResult(one.text, seed=seed, warnings=one.warnings, report=parse_sections(one.text))
             for one in self._ask_all(images, [self.report_prompt] * len(images), seed)
@@ -90,15 +93,12 @@ class OpenAIEndpoint:
     def answer(
         self, images: Sequence[np.ndarray], questions: Sequence[str], seed: int = 0
     ) -> list[AnswerResult]:
-        """questions[i] is about images[i], (H, W) in [0, 1]."""
+        """An answer to each of `questions`: questions[i] is about images[i]."""
         prompts = [self.answer_prompt.replace("{question}", question) for question in questions]
         return [
             AnswerResult(one.text, seed=seed, warnings=one.warnings, question=question)
             for one, question in zip(self._ask_all(images, prompts, seed), questions, strict=True)
         ]
-
-    def draw(self, texts: Sequence[str], *, seed: int = 0, best_of: int = 1) -> list[DrawResult]:
-        raise UserError("an openai: system reads and answers only; choose a system that draws")
 
     def _ask_all(self, images: Sequence[np.ndarray], prompts: Sequence[str], seed: int) -> list[TextResult]:
         """In the order of the images, however the requests end."""

@@ -20,7 +20,7 @@ from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
 
 if TYPE_CHECKING:
-    from llmcxr.systems.ask import System
+    from llmcxr.predictor import System
 
 KINDS = {  # kind: the keys that it takes
     "file": (),

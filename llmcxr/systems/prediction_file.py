@@ -22,14 +22,21 @@ import numpy as np
 from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data.tables import read_table
+from llmcxr.predictor import Asked, DrawResult, System, TextResult
 
 KEYS = ("report", "answer", "image")  # of which a file needs one
 ROWS_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """What a file predicts. The maps give (text or path, row); rows count from 1, below a CSV's header."""
+class Predictions(System):
+    """What a file predicts; it is asked by study.
+
+    The maps give (text or path, row); rows count from 1, below a CSV's header.
+    """
+
+    kind = "a file of predictions"
+    is_recorded = True
 
     path: Path
     reports: Mapping[str, tuple[str, int]] = field(repr=False)  # by study id
@@ -57,9 +64,18 @@ class Predictions:
         return cls(path, dict(reports), dict(answers), dict(drawings))
 
     @property
-    def num_empty(self) -> int:
-        """Reports without a word."""
-        return sum(not text for text, _ in self.reports.values())
+    def abilities(self) -> frozenset[str]:
+        kept = {"report": self.reports, "answer": self.answers, "draw": self.images}
+        return frozenset(ability for ability, predicted in kept.items() if predicted)
+
+    def ask(self, ability: str, asked: Sequence[Asked], **settings: Any) -> list:
+        """Look up what the file has of the studies that are asked about, whatever the image and settings."""
+        ids, texts = [one.study_id for one in asked], [one.text for one in asked]
+        if ability == "report":
+            return [TextResult(text) for text in self.reports_for(ids)]
+        if ability == "answer":
+            return [TextResult(text) for text in self.answers_for(ids, texts)]
+        return [DrawResult(image, text) for image, text in zip(self.drawings_for(ids), texts, strict=True)]
 
     def reports_for(self, ids: Sequence[str]) -> list[str]:
         """The reports of these studies, in their order; UserError where the file's studies are not these."""

@@ -1,4 +1,4 @@
-"""The best guess without an image, as a predictor: what a dataset says most often. The floor of every reader.
+"""The best guess without an image, as a system: what a dataset says most often. The floor of every reader.
 
 A model that scores no better has learnt its training's words and not to look; the audit must find this one
 out. Knows no pixels.
@@ -16,21 +16,25 @@ import numpy as np
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
 from llmcxr.labeler.rules import label
-from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
+from llmcxr.predictor import AnswerResult, ReportResult, System
 from llmcxr.records import Label
 from llmcxr.reports import parse_sections
+from llmcxr.systems.ask import join_report, word_studies
 
 MOST_STUDIES = 2000  # of the dataset that are read: beyond, the commonest hardly changes
 
 
 @dataclass(frozen=True)
-class TextPrior:
-    """A Predictor that reads and answers, and draws nothing. Build with `learn`."""
+class TextPrior(System):
+    """A system that reads and answers, and draws nothing. Build with `learn`."""
+
+    kind = "a prior: system"
+    abilities = frozenset({"report", "answer"})
 
     text: str  # the report of any image
     answers: dict[str, str] = field(repr=False)  # question -> its commonest answer
     answer_to_others: str
-    provenance: dict[str, Any]
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def learn(cls, dataset: str) -> TextPrior:
@@ -41,9 +45,8 @@ class TextPrior:
         """
         studies = open_dataset(dataset)
         reports, asked = [], {}
-        for index in range(min(len(studies), MOST_STUDIES)):
-            words = studies.texts(index, np.random.default_rng(np.random.SeedSequence((0, index))))
-            reports.append(f"{words.report.findings} {words.report.impression}".strip())
+        for words in word_studies(studies, min(len(studies), MOST_STUDIES)):
+            reports.append(join_report(words.report))
             for question in words.questions:
                 asked.setdefault(question.question, Counter())[question.answer] += 1
         if not any(reports):
@@ -61,9 +64,6 @@ class TextPrior:
 
     def answer(self, images: Sequence[np.ndarray], questions: Sequence[str]) -> list[AnswerResult]:
         return [AnswerResult(self.answers.get(one, self.answer_to_others), question=one) for one in questions]
-
-    def draw(self, texts: Sequence[str], *, seed: int = 0, best_of: int = 1) -> list[DrawResult]:
-        raise UserError("a prior: system reads and answers only; choose a system that draws")
 
 
 def _commonest_report(reports: Sequence[str]) -> str:

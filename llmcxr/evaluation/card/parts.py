@@ -33,7 +33,7 @@ from llmcxr.metrics.reports import report_metrics
 from llmcxr.metrics.reports.label_f1 import label_metrics
 from llmcxr.pages.document import Picture, Sheet
 from llmcxr.records import Label
-from llmcxr.systems import Gathered, Predictions
+from llmcxr.systems import Gathered
 
 AUDITED = ("BLEU-4", "micro F1, all 14 [omission negative, uncertain positive]")
 EVIDENCE_STUDIES = 32  # one forward pass of nine images for every report
@@ -99,7 +99,7 @@ def image_part(view: Interview) -> dict:
 
 def audit_part(view: Interview) -> dict:
     """The drop of the scores on images that are blanked, swapped between patients or half covered."""
-    if isinstance(view.system, Predictions):
+    if view.system.is_recorded:
         raise UserError("a file of predictions cannot be asked again with another image")
     said, seed = view.hear("reports"), view.settings.seed
 
@@ -121,10 +121,8 @@ def audit_part(view: Interview) -> dict:
 
 def evidence_part(view: Interview) -> dict:
     """Do the model's own probabilities find the wrong sentences of the reports of the first studies?"""
-    if not hasattr(view.system, "score_sentences"):
-        raise UserError(
-            "the evidence of a sentence needs the model's own probabilities; this system gives none"
-        )
+    if "score_sentences" not in view.system.abilities:
+        raise view.system.cannot("score_sentences")
     n, said = min(view.settings.n, EVIDENCE_STUDIES), view.hear("reports")
     truths = [label(text) for text in said.references[:n]]
     return evaluate_evidence(
@@ -134,7 +132,7 @@ def evidence_part(view: Interview) -> dict:
 
 def cycle_part(view: Interview) -> dict:
     """Text -> drawing -> the system's own report of it: do the findings come back?"""
-    if isinstance(view.system, Predictions):
+    if view.system.is_recorded:
         raise UserError("a file of predictions cannot read its own drawings")
     inputs = []
     for said, seed in zip(view.hear_each_seed("drawings"), view.settings.seeds, strict=True):

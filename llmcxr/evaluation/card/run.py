@@ -45,7 +45,7 @@ def evaluate_card(
         raise UserError(f"expected parts of {', '.join(PARTS)}, found {', '.join(sorted(unknown))}")
     if not 1 <= settings.n <= len(dataset):
         raise UserError(f"expected 1 to {len(dataset)} studies, as the dataset has, found n={settings.n}")
-    provenance = getattr(system, "provenance", {})
+    provenance = system.provenance
     checked = check_training(dataset, provenance, settings.n, settings.training)
     view = Interview(system, dataset, settings, judge, metrics, [] if album is None else album)
     card: dict = {

@@ -18,13 +18,14 @@ from llmcxr.common.files import replacing
 from llmcxr.evaluation.demo import page as demo_page
 from llmcxr.evaluation.demo import sheet as demo_sheet
 from llmcxr.evaluation.demo.records import Check, Drawing, Reading
-from llmcxr.evaluation.phantom.drawing import Request, confirm, request_texts, score_drawings
+from llmcxr.evaluation.phantom.drawing import Request, confirm, evaluate_drawing
 from llmcxr.evaluation.phantom.reading import evaluate_reading
 from llmcxr.evaluation.phantom.run import open_held_out
 from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import Classifier, ClassifierReading
 from llmcxr.model.judges import load_evaluator
-from llmcxr.predictor import Predictor, ask_in_pieces, flat
+from llmcxr.systems import System
+from llmcxr.systems.ask import join_report, word_studies
 
 PROMPTS = (
     "Large right pleural effusion with cardiomegaly.",
@@ -47,36 +48,33 @@ def run_demo(
     out_dir: str | Path,
     seed: int = 0,
     n: int = 64,
-    predictor: Predictor | None = None,
+    system: System | None = None,
     announce: Callable[[str], None] = print,
 ) -> dict:
     """Write demo.png, index.html and summary.json into `out_dir`; returns the summary.
 
-    `predictor` defaults to the embedded model. `announce` is told each stage as it begins. Raises UserError
-    where the evaluator is a loss network of the predictor's image tokenizer.
+    `system` defaults to the embedded model. `announce` is told each stage as it begins. Raises UserError
+    where the evaluator is a loss network of the system's image tokenizer.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     clock = _Clock(announce)
     with clock.stage("load"):
-        predictor = predictor or _embedded_model()
-        evaluator = load_evaluator(predictor)
+        system = system or _embedded_model()
+        evaluator = load_evaluator(system)
     with clock.stage("draw"):
-        drawn = flat(predictor.draw(list(PROMPTS), seed=seed))
+        drawn = system.draw(list(PROMPTS), seed=seed)
     with clock.stage("read"):
-        own = [result.text for result in predictor.report([result.image for result in drawn], seed=seed)]
+        own = [result.text for result in system.report([result.image for result in drawn], seed=seed)]
         drawings = _judge(PROMPTS, [result.image for result in drawn], own, evaluator)
-        readings = _read_fresh(predictor, seed)
+        readings = _read_fresh(system, seed)
     with clock.stage("answer"):
-        readings = _answer(predictor, readings)
+        readings = _answer(system, readings)
     with clock.stage("score_reading"):
         dataset = open_held_out(n)
-        reading = evaluate_reading(predictor, dataset, n, seed)
+        reading = evaluate_reading(system, dataset, n, seed)
     with clock.stage("score_drawing"):
-        requests = request_texts(dataset, n, seed)
-        patients = [dataset[index].patient_id for index in range(n)]
-        scored = ask_in_pieces("drawings", lambda piece: flat(predictor.draw(piece, seed=seed)), requests)
-        drawing = score_drawings(requests, scored, evaluator, patients)
+        drawing = evaluate_drawing(system, dataset, n, seed, evaluator=evaluator, num_diverse=0)
     with clock.stage("write"):
         summary = summarise(reading, drawing, clock.seconds)
         demo_sheet.write_sheet(out_dir / "demo.png", drawings)
@@ -118,7 +116,7 @@ class _Clock:
         self.seconds[name] = round(time.perf_counter() - started, 2)
 
 
-def _embedded_model() -> Predictor:
+def _embedded_model() -> System:
     from llmcxr import CXR
 
     return CXR.from_pretrained("phantom")
@@ -170,17 +168,17 @@ def _ratio_check(request: Request, image: np.ndarray, reading: ClassifierReading
     return Check(f"ratio {'above' if is_large else 'up to'} 0.50", said, is_met)
 
 
-def _read_fresh(predictor: Predictor, seed: int) -> list[Reading]:
+def _read_fresh(system: System, seed: int) -> list[Reading]:
     from llmcxr.data import open_dataset
 
     dataset = open_dataset(f"phantom:n={NUM_FRESH},seed={FRESH_SEED + seed}")
     images = [dataset.read(index, IMAGE_SIZE) for index in range(NUM_FRESH)]
-    texts = [dataset.texts(index, np.random.default_rng((seed, index))) for index in range(NUM_FRESH)]
-    reports = predictor.report(images, seed=seed)
+    texts = word_studies(dataset, NUM_FRESH, seed)
+    reports = system.report(images, seed=seed)
     return [
         Reading(
             image,
-            f"{words.report.findings} {words.report.impression}".strip(),
+            join_report(words.report),
             result.text,
             tuple((question, "") for question in words.questions[:QUESTIONS_SHOWN]),
         )
@@ -188,9 +186,9 @@ def _read_fresh(predictor: Predictor, seed: int) -> list[Reading]:
     ]
 
 
-def _answer(predictor: Predictor, readings: Sequence[Reading]) -> list[Reading]:
+def _answer(system: System, readings: Sequence[Reading]) -> list[Reading]:
     asked = [(reading, question) for reading in readings for question, _ in reading.answered]
-    given = predictor.answer(
+    given = system.answer(
         [reading.image for reading, _ in asked], [question.question for _, question in asked]
     )
     answers = iter(result.text for result in given)

@@ -1,20 +1,18 @@
-"""Judge the answers that a predictor gives to questions about phantoms: accuracy by kind, without intervals.
+"""Judge the answers that a system gives to questions about phantoms: accuracy by kind, without intervals.
 
 The rule is that of `question_metrics.kinds`. Knows no model.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
+from llmcxr.data import Dataset
 from llmcxr.metrics.answers.kinds import KindAccuracy, mean_credit
-from llmcxr.predictor import Predictor
-from llmcxr.systems import gather
+from llmcxr.systems import System, gather
 
 
-def evaluate_answers(predictor: Predictor, dataset: Any, n: int, seed: int = 0, size: int = 128) -> dict:
+def evaluate_answers(system: System, dataset: Dataset, n: int, seed: int = 0, size: int = 128) -> dict:
     """Accuracy per kind of question, and over all, on the questions about the first `n` studies."""
-    inputs = gather(predictor, dataset, n, seed, parts=("answers",), size=size).question_inputs()
+    inputs = gather(system, dataset, n, seed, parts=("answers",), size=size).question_inputs()
 
     def accuracy(kind: str) -> dict:
         rows = KindAccuracy(kind).rows(inputs)

@@ -15,8 +15,8 @@ from llmcxr.metrics.scores import agreement, detection, macro, share
 from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierReading
 
 
-def evaluate_classifier(classifier: Classifier, dataset: Any, n: int, seed: int = 0) -> dict:
-    """Scores on the first `n` phantoms of a dataset; nothing here is random, so `seed` changes nothing."""
+def evaluate_classifier(classifier: Classifier, dataset: Any, n: int) -> dict:
+    """Scores on the first `n` phantoms of a dataset."""
     images = np.stack([dataset.read(index, classifier.config.image_size) for index in range(n)])
     return score_readings([dataset.case(index) for index in range(n)], classifier.predict(images))
 

@@ -1,4 +1,4 @@
-"""Judge the radiographs that a predictor draws for requests, by a classifier and by geometry from the pixels.
+"""Judge the radiographs that a system draws for requests, by a classifier and by geometry from the pixels.
 
 What is requested is what the labeler finds in the request's own words, so a side that was left out is not
 demanded. The classifier must have taken part in no loss of the judged model; its own score on real phantoms
@@ -19,7 +19,9 @@ from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import agreement, macro, share
 from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierReading
-from llmcxr.predictor import DrawLike, Predictor, ask_in_pieces, flat
+from llmcxr.predictor import DrawResult
+from llmcxr.systems import System
+from llmcxr.systems.ask import drawing_requests
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Confirmation:
 
 
 def evaluate_drawing(
-    predictor: Predictor,
+    system: System,
     dataset: Any,
     n: int,
     seed: int = 0,
@@ -69,27 +71,20 @@ def evaluate_drawing(
     `seed` words the requests and draws. `num_diverse` of the requests are drawn with four seeds for
     "diversity".
     """
-    requests = request_texts(dataset, n, seed)
-    drawn = ask_in_pieces(
-        "drawings", lambda piece: flat(predictor.draw(piece, seed=seed, best_of=best_of)), requests
-    )
+    asked = drawing_requests(dataset, n, seed)
+    drawn = system.ask("draw", asked, seed=seed, best_of=best_of)
+    requests = [one.text for one in asked]
     patients = [dataset[index].patient_id for index in range(n)]
     scores = score_drawings(requests, drawn, evaluator, patients)
     return {
         "best_of": best_of,
         **scores,
-        "diversity": diversity(predictor, requests[:num_diverse]) if num_diverse else None,
+        "diversity": diversity(system, requests[:num_diverse]) if num_diverse else None,
     }
 
 
-def request_texts(dataset: Any, n: int, seed: int = 0) -> list[str]:
-    """The drawing request of each of the first `n` studies, worded by (seed, index)."""
-    rngs = [np.random.default_rng(np.random.SeedSequence((seed, index))) for index in range(n)]
-    return [dataset.texts(index, rng).request for index, rng in enumerate(rngs)]
-
-
 def score_drawings(
-    requests: Sequence[str], drawn: Sequence[DrawLike], evaluator: Classifier, patients: Sequence[str]
+    requests: Sequence[str], drawn: Sequence[DrawResult], evaluator: Classifier, patients: Sequence[str]
 ) -> dict:
     """Agreement per finding over the requests that name it (and its side), additions over those that do not.
 
@@ -124,13 +119,13 @@ def score_drawings(
     }
 
 
-def diversity(predictor: Predictor, requests: Sequence[str], num_seeds: int = 4) -> dict:
+def diversity(system: System, requests: Sequence[str], num_seeds: int = 4) -> dict:
     """Draw the same requests with other seeds: are any two of a request's drawings equal, and how much they
     differ.
 
     `spread` is the standard deviation over seeds, averaged over pixels (grey levels of 0..1).
     """
-    by_seed = [flat(predictor.draw(list(requests), seed=seed)) for seed in range(num_seeds)]
+    by_seed = [system.draw(list(requests), seed=seed) for seed in range(num_seeds)]
     per_request = list(zip(*by_seed, strict=True))
     images = np.stack([[result.image for result in row] for row in per_request])
     return {
@@ -141,11 +136,11 @@ def diversity(predictor: Predictor, requests: Sequence[str], num_seeds: int = 4)
     }
 
 
-def valid(drawn: Sequence[DrawLike]) -> list[bool]:
+def valid(drawn: Sequence[DrawResult]) -> list[bool]:
     """Whether each has a whole grid of codes (that of the first) and an image of finite pixels in [0, 1]."""
     grid = np.asarray(drawn[0].codes).shape
 
-    def is_valid(result: DrawLike) -> bool:
+    def is_valid(result: DrawResult) -> bool:
         codes, image = np.asarray(result.codes), np.asarray(result.image)
         whole = codes.ndim == 2 and codes.shape == grid and codes.dtype.kind in "iu" and codes.min() >= 0
         return bool(
@@ -155,7 +150,7 @@ def valid(drawn: Sequence[DrawLike]) -> list[bool]:
     return [is_valid(result) for result in drawn]
 
 
-def num_distinct(drawn: Sequence[DrawLike]) -> int:
+def num_distinct(drawn: Sequence[DrawResult]) -> int:
     """How many different images there are, to the byte."""
     return len({np.asarray(result.image).tobytes() for result in drawn})
 

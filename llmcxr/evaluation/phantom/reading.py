@@ -1,4 +1,4 @@
-"""Judge the reports that a predictor writes of phantoms against what is truly in them.
+"""Judge the reports that a system writes of phantoms against what is truly in them.
 
 A finding counts as read when the labeler marks it present in the report. Side and zone are scored where the
 finding is truly present and was read; `exact_f1` asks for presence, side and zone together. Knows no model.
@@ -16,8 +16,8 @@ from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
 from llmcxr.labeler.rules import find_present, label, read_ratio
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import agreement, detection, macro, share
-from llmcxr.predictor import Predictor, ask_in_pieces
 from llmcxr.records import Label
+from llmcxr.systems import System, gather
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,10 @@ class ReadReport:
         return (not _side(finding) or side == _side(finding)) and (not finding.zone or zone == finding.zone)
 
 
-def evaluate_reading(predictor: Predictor, dataset: Any, n: int, seed: int = 0, size: int = 128) -> dict:
+def evaluate_reading(system: System, dataset: Any, n: int, seed: int = 0, size: int = 128) -> dict:
     """Reports of the first `n` phantoms, scored; see `score_reports`. Images are given at `size` px."""
     cases = [dataset.case(index) for index in range(n)]
-    images = [dataset.read(index, size) for index in range(n)]
-    reports = ask_in_pieces("reports", lambda piece: predictor.report(piece, seed=seed), images)
-    texts = [result.text for result in reports]
-    return score_reports(cases, texts)
+    return score_reports(cases, gather(system, dataset, n, seed, parts=("reports",), size=size).candidates)
 
 
 def score_reports(cases: Sequence[PhantomCase], texts: Sequence[str]) -> dict:

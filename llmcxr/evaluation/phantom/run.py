@@ -15,7 +15,7 @@ from llmcxr.evaluation.tokenizer import evaluate_tokenizer
 from llmcxr.model.classifier import Classifier
 from llmcxr.model.judges import load_evaluator
 from llmcxr.pages import tables
-from llmcxr.predictor import Predictor
+from llmcxr.systems import System
 
 HELD_OUT_SEED = 1  # the phantoms that no training may see
 
@@ -28,7 +28,7 @@ def open_held_out(n: int) -> Any:
 
 
 def evaluate_phantom(
-    predictor: Predictor,
+    system: System,
     n: int = 500,
     seed: int = 0,
     best_of: Sequence[int] = (1, 4),
@@ -39,23 +39,23 @@ def evaluate_phantom(
     """All scores of a model on the first `n` held-out phantoms.
 
     Keys: "reading", "drawing" (one result per entry of `best_of`), "answers", "evaluator" (the judge on the
-    same phantoms' true images), "tokenizer" (where the predictor has an `image_tokenizer`), "seconds" per
+    same phantoms' true images), "tokenizer" (where the system has an `image_tokenizer`), "seconds" per
     stage. `announce` is told each stage as it begins. Raises UserError where the evaluator that ships would
     judge a model of whose image tokenizer it was a loss network.
     """
-    dataset, evaluator = open_held_out(n), evaluator or load_evaluator(predictor)
+    dataset, evaluator = open_held_out(n), evaluator or load_evaluator(system)
     stages: dict[str, Callable[[], dict]] = {
         "evaluator": lambda: evaluate_classifier(evaluator, dataset, n),
-        "reading": lambda: evaluate_reading(predictor, dataset, n, seed),
-        "answers": lambda: evaluate_answers(predictor, dataset, n, seed),
+        "reading": lambda: evaluate_reading(system, dataset, n, seed),
+        "answers": lambda: evaluate_answers(system, dataset, n, seed),
     }
     for count in best_of:
         stages[f"drawing, best of {count}"] = lambda count=count: evaluate_drawing(
-            predictor, dataset, n, seed, count, evaluator=evaluator
+            system, dataset, n, seed, count, evaluator=evaluator
         )
-    if hasattr(predictor, "image_tokenizer"):
+    if system.image_tokenizer is not None:
         stages["tokenizer"] = lambda: (
-            evaluate_tokenizer(predictor.image_tokenizer, dataset, n, classifier=evaluator).scores
+            evaluate_tokenizer(system.image_tokenizer, dataset, n, classifier=evaluator).scores
         )
     results, seconds = {}, {}
     for stage, work in stages.items():

@@ -74,15 +74,12 @@ def privacy_card(
     drawn: ImageSet,
     training: ImageSet,
     held_out: ImageSet | None = None,
-    likelihoods: Likelihoods | None = None,
-    seed: int = 0,
 ) -> dict:
     """All that can be said of memorisation from these sets. Keys, where the sets have what they need:
 
     code_space      distances are shares of cells that differ, 0..1; see `_space` for the keys
     feature_space   distances are 1 - cosine, 0..2; likewise
     exact_copies    {copies, n, share, interval}: drawings all of whose codes are those of a training image
-    membership      see `membership`
 
     Raises ValueError where neither codes nor features are given for both drawings and training images, or
     where there is neither a patient with two training images nor a held-out set to compare with.
@@ -102,8 +99,6 @@ def privacy_card(
             card["exact_copies"] = _rate(nearest.distance == 0, "copies")
     if not card:
         raise ValueError("a privacy card needs codes or features of both drawings and training images")
-    if likelihoods is not None:
-        card["membership"] = membership(likelihoods, seed)
     return card
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -20,8 +19,8 @@ from llmcxr.evaluation.leakage import check_one_split, check_splits
 from llmcxr.evaluation.privacy.measures import ImageSet, Likelihoods, membership, privacy_card
 from llmcxr.metrics.images.features import FeatureExtractor, extract, open_extractor
 from llmcxr.pages.document import Picture, Sheet
-from llmcxr.predictor import flat
-from llmcxr.systems import Predictions, System
+from llmcxr.systems import System
+from llmcxr.systems.ask import drawing_requests, word_studies
 
 BATCH = 64
 REQUESTS = ("training", "held-out")
@@ -55,7 +54,7 @@ def open_training(name: str, system: System) -> tuple[str, Dataset]:
 
     Raises UserError where there is neither, or the dataset cannot be opened.
     """
-    known = name or str(getattr(system, "provenance", {}).get("dataset", ""))
+    known = name or str(system.provenance.get("dataset", ""))
     if not known:
         raise UserError(
             "expected the dataset that the system was trained on, found none in the system; "
@@ -69,7 +68,7 @@ def evaluate_privacy(
     held_out: Dataset,
     training: Dataset,
     settings: PrivacySettings | None = None,
-    reference: Any = None,
+    reference: System | None = None,
     album: list[Sheet] | None = None,
 ) -> dict:
     """The privacy card of drawings by `system` against the first `num_training` training images.
@@ -102,12 +101,11 @@ def _draw(
     system: System, held_out: Dataset, training: Dataset, n: int, settings: PrivacySettings
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
     """The drawings, (H, W) each, and their codes (n, h, w), None where the system has no codes."""
-    if isinstance(system, Predictions):
-        return system.drawings_for([held_out[index].study_id for index in range(n)]), None
-    source = training if settings.requests == "training" else held_out
-    results = flat(system.draw(_requests(source, n, settings.seed), seed=settings.seed))
-    codes = [getattr(one, "codes", None) for one in results]
-    has_codes = hasattr(system, "encode") and all(one is not None for one in codes)
+    of_training = settings.requests == "training" and not system.is_recorded  # a file is of held-out studies
+    asked = drawing_requests(training if of_training else held_out, n, settings.seed)
+    results = system.ask("draw", asked, seed=settings.seed)
+    codes = [one.codes for one in results]
+    has_codes = "encode" in system.abilities and all(one is not None for one in codes)
     return [one.image for one in results], np.stack(codes) if has_codes else None
 
 
@@ -129,12 +127,17 @@ def _describe(
 
 
 def _likelihoods(
-    system: System, reference: Any, held_out: Dataset, training: Dataset, n: int, settings: PrivacySettings
+    system: System,
+    reference: System | None,
+    held_out: Dataset,
+    training: Dataset,
+    n: int,
+    settings: PrivacySettings,
 ) -> dict[str, Likelihoods]:
     """By the score that the attack goes by. Without another model as reference, the model's own likelihood
     without a request takes its place (Zhai et al. 2024, conditional likelihood discrepancy).
     """
-    if not hasattr(system, "score_image"):
+    if "score_image" not in system.abilities:
         return {}
     sides = [_score_sides(system, reference, dataset, n, settings) for dataset in (training, held_out)]
     patients = [[dataset[index].patient_id for index in range(n)] for dataset in (training, held_out)]
@@ -148,10 +151,10 @@ def _likelihoods(
 
 
 def _score_sides(
-    system: Any, reference: Any, dataset: Dataset, n: int, settings: PrivacySettings
+    system: System, reference: System | None, dataset: Dataset, n: int, settings: PrivacySettings
 ) -> dict[str, np.ndarray]:
     pixels = [dataset.read(index, settings.size) for index in range(n)]
-    requests = _requests(dataset, n, settings.seed)
+    requests = [words.request for words in word_studies(dataset, n, settings.seed)]
     scores = {
         "given": system.score_image(pixels, requests),
         "unconditional": system.score_image(pixels, [""] * n),
@@ -159,11 +162,6 @@ def _score_sides(
     if reference is not None:
         scores["reference"] = reference.score_image(pixels, requests)
     return {name: np.asarray(values) for name, values in scores.items()}
-
-
-def _requests(dataset: Dataset, n: int, seed: int) -> list[str]:
-    rngs = [np.random.default_rng(np.random.SeedSequence((seed, index))) for index in range(n)]
-    return [dataset.texts(index, rng).request for index, rng in enumerate(rngs)]
 
 
 def _pair_sheets(card: dict, drawn: Sequence[np.ndarray], training: Dataset, size: int) -> list[Sheet]:

@@ -7,7 +7,6 @@ again on other studies. Knows no picture of the grid.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -24,9 +23,8 @@ from llmcxr.metrics.images.features import extract, open_extractor
 from llmcxr.metrics.metric import Inputs, Metric, score_all
 from llmcxr.metrics.reports import report_metrics
 from llmcxr.model.classifier import Classifier
-from llmcxr.predictor import flat
 from llmcxr.prompts import REPORT
-from llmcxr.systems import gather
+from llmcxr.systems import System, gather
 
 TASKS = ("reading", "drawing")
 MICRO_F1 = "micro F1, all 14 [omission negative, uncertain positive]"
@@ -74,7 +72,7 @@ class SweepSettings:
 
 
 def sweep(
-    system: Any, dataset: Dataset, settings: SweepSettings | None = None, judge: Classifier | None = None
+    system: System, dataset: Dataset, settings: SweepSettings | None = None, judge: Classifier | None = None
 ) -> dict:
     """{task: {"points": [settings with "scores": name -> Score as dict], "by": name, "best": settings}}.
 
@@ -111,7 +109,7 @@ def _score_grid(
 
 
 def _reading(
-    system: Any, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
+    system: System, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
 ) -> tuple[Callable[[dict], Inputs], list[Metric]]:
     said = gather(system, dataset, settings.n, settings.seed, parts=())
     pixels = [dataset.read(index, settings.size) for index in range(settings.n)]
@@ -130,15 +128,14 @@ def _reading(
 
 
 def _drawing(
-    system: Any, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
+    system: System, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
 ) -> tuple[Callable[[dict], Inputs], list[Metric]]:
     said = gather(system, dataset, settings.n, settings.seed, parts=())
     network = open_extractor(settings.extractor)
     real = extract(network, [dataset.read(index, settings.size) for index in range(settings.n)])
 
     def ask(point: dict) -> Inputs:
-        drawn = flat(system.draw(list(said.requests), seed=settings.seed, **point))
-        images = [one.image for one in drawn]
+        images = [one.image for one in system.draw(list(said.requests), seed=settings.seed, **point)]
         return drawing_inputs(said.patients, said.requests, images, real, network, settings.size, judge)
 
     return ask, _named(image_metrics(), DRAWING_SCORES)
@@ -164,12 +161,10 @@ def _named(metrics: Iterable[Metric], names: Sequence[str]) -> list[Metric]:
     return [by_name[name] for name in names]
 
 
-def _check_adjustable(system: Any, task: str) -> None:
-    method = getattr(system, "report" if task == "reading" else "draw", None)
-    wanted = ("temperature", "top_p", "instruction") if task == "reading" else AXES["drawing"]
-    known = inspect.signature(method).parameters if method else ()
-    if missing := [name for name in wanted if name not in known]:
+def _check_adjustable(system: System, task: str) -> None:
+    if not system.is_adjustable:
+        wanted = ", ".join(("temperature", "top_p", "instruction") if task == "reading" else AXES["drawing"])
         raise UserError(
-            f"expected a system whose {', '.join(wanted)} can be set for {task}, found one without "
-            f"{', '.join(missing)}; sweep phantom or a model directory"
+            f"expected a system whose {wanted} can be set for {task}, found one without {wanted}; "
+            "sweep phantom or a model directory"
         )

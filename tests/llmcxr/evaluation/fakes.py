@@ -1,4 +1,4 @@
-"""Predictors and a judge without a network: fake images hold their number, so the truth can be looked up."""
+"""Systems and a judge without a network: fake images hold their number, so the truth can be looked up."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from llmcxr.data.phantom.questions import ask_questions
 from llmcxr.data.phantom.sampling import sample_case
 from llmcxr.data.phantom.wording import describe, write_report
 from llmcxr.model.classifier import ClassifierReading, FindingReading
+from llmcxr.predictor import System
 from llmcxr.records import Label, Report, Study
 
 
@@ -59,8 +60,10 @@ def number_of(image):
     return round(float(image[0, 0]) * 4096)
 
 
-class PerfectPredictor:
+class PerfectPredictor(System):
     """Knows the cases: reports and answers with the truth, and draws the phantom that it was asked for."""
+
+    abilities = frozenset({"report", "answer", "draw"})
 
     def __init__(self, dataset, requests=()):
         self.dataset = dataset
@@ -88,8 +91,10 @@ class PerfectPredictor:
         return answers
 
 
-class ConstantPredictor:
+class ConstantPredictor(System):
     """Looks at nothing: always the same words, always the same picture."""
+
+    abilities = frozenset({"report", "answer", "draw"})
 
     def report(self, images, seed=0):
         return [Result("Heart size is normal. Lungs are clear. No acute findings.")] * len(images)

@@ -16,11 +16,11 @@ def write(folder, text, name="p.csv"):
     return path
 
 
-def test_reports_come_in_the_order_asked_and_an_empty_one_is_kept_and_counted(tmp_path):
+def test_reports_come_in_the_order_asked_and_an_empty_one_is_kept(tmp_path):
     text = 'id,report\nsecret-2,"Clear, no effusion."\nsecret-1,\nsecret-3,Large heart.\n'
     predictions = Predictions.read(write(tmp_path, text))
     assert predictions.reports_for(IDS) == ["", "Clear, no effusion.", "Large heart."]
-    assert predictions.num_empty == 1
+    assert predictions.abilities == {"report"}
 
 
 def test_jsonl_with_reports_and_answers_in_any_rows(tmp_path):

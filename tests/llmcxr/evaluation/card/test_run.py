@@ -11,6 +11,7 @@ from llmcxr.evaluation.card.page import card_blocks
 from llmcxr.evaluation.card.run import evaluate_card
 from llmcxr.evaluation.card.session import CardSettings
 from llmcxr.pages.document import Bars, to_html, to_markdown
+from llmcxr.predictor import System
 from llmcxr.systems import Predictions
 from llmcxr.systems.ask import join_report
 from llmcxr.systems.text_prior import TextPrior
@@ -32,8 +33,10 @@ def texts(dataset):
     ]
 
 
-class Painter:
+class Painter(System):
     """Draws the true image of a request, greyer by the seed, and reads back what it was asked for."""
+
+    abilities = frozenset({"report", "answer", "draw"})
 
     def __init__(self, dataset, texts):
         self.dataset, self.texts, self.drawn = dataset, texts, 0

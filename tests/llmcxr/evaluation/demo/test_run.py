@@ -24,7 +24,7 @@ class OnePicture(ConstantPredictor):
 def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
     stages = []
-    return out, run_demo(out, n=6, predictor=OnePicture(), announce=stages.append), stages
+    return out, run_demo(out, n=6, system=OnePicture(), announce=stages.append), stages
 
 
 def test_the_summary_has_the_promised_keys(demo):

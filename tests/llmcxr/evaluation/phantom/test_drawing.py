@@ -6,10 +6,10 @@ from llmcxr.evaluation.phantom.drawing import (
     diversity,
     evaluate_drawing,
     num_distinct,
-    request_texts,
     score_drawings,
     valid,
 )
+from llmcxr.systems.ask import drawing_requests
 from tests.llmcxr.evaluation.fakes import (
     ConstantPredictor,
     KnowingEvaluator,
@@ -30,7 +30,7 @@ def evaluator(phantoms):
 
 
 def test_the_requested_phantom_itself_scores_one(phantoms, evaluator):
-    predictor = PerfectPredictor(phantoms, request_texts(phantoms, 120))
+    predictor = PerfectPredictor(phantoms, [one.text for one in drawing_requests(phantoms, 120)])
     result = evaluate_drawing(predictor, phantoms, 120, evaluator=evaluator)
     assert result["macro"]["agreement"] == result["macro"]["exact"] == 1.0
     assert result["macro"]["added"] == 0.0

@@ -8,6 +8,7 @@ from llmcxr.data import StudyDataset, open_dataset
 from llmcxr.evaluation.privacy.page import privacy_blocks
 from llmcxr.evaluation.privacy.run import OTHER_REFERENCE, PrivacySettings, evaluate_privacy, open_training
 from llmcxr.pages.document import to_markdown
+from llmcxr.predictor import System
 from llmcxr.records import Study
 from tests.llmcxr.evaluation.fakes import Result
 
@@ -31,8 +32,10 @@ def to_codes(image):
     return (blocks * 255).astype(np.int64)
 
 
-class Keeper:
+class Keeper(System):
     """Draws for every request the training image that had it; likelihoods know what was kept."""
+
+    abilities = frozenset({"draw", "encode", "score_image"})
 
     def __init__(self, source):
         self.provenance = {"dataset": "phantom:n=20,seed=5"}
@@ -82,7 +85,9 @@ def test_drawings_of_held_out_images_are_no_copies(training, held_out):
     assert "no nearer to training" in to_markdown(privacy_blocks({"training": "phantom", **card}))
 
 
-class PictureOnly:
+class PictureOnly(System):
+    abilities = frozenset({"draw"})
+
     def draw(self, texts, *, seed=0, best_of=1):
         return [Result(text, np.full((SIZE, SIZE), 0.5, np.float32)) for text in texts]
 

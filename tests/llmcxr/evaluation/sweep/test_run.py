@@ -9,6 +9,7 @@ from llmcxr.data import open_dataset
 from llmcxr.evaluation.sweep.page import draw_sweep, sweep_blocks
 from llmcxr.evaluation.sweep.run import MICRO_F1, SweepSettings, sweep
 from llmcxr.pages.document import to_markdown
+from llmcxr.predictor import System
 from llmcxr.systems.ask import join_report
 from tests.llmcxr.evaluation.fakes import ConstantPredictor, Result
 
@@ -30,8 +31,10 @@ def dataset():
     return open_dataset(f"phantom:n={N},seed=1,split=validate")
 
 
-class Adjustable:
+class Adjustable(System):
     """Tells the truth when asked for it and not at temperature 1 with top-p 1; draws well at guidance 3."""
+
+    is_adjustable = True
 
     def __init__(self, dataset):
         rngs = [np.random.default_rng(np.random.SeedSequence((0, index))) for index in range(N)]
