@@ -424,7 +424,7 @@ def _refuse_loss_networks(system: System, extractor: str, dataset: str = "") -> 
     judges = [extractor.partition(":")[2] or EVALUATOR]
     if dataset.startswith("phantom:"):
         judges.append(EVALUATOR)
-    refuse_loss_networks(getattr(system, "loss_networks", {}), judges)
+    refuse_loss_networks(system.loss_networks, judges)
 
 
 def _check_files(*paths: Path | None) -> None:

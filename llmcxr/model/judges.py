@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
@@ -61,10 +60,10 @@ def refuse_loss_networks(networks: Mapping[str, str], judges: Iterable[str | Pat
             )
 
 
-def load_evaluator(judged: Any = None) -> Classifier:
+def load_evaluator(loss_networks: Mapping[str, str] | None = None) -> Classifier:
     """The classifier that ships with the package and took part in no loss.
 
-    Raises UserError where it is a loss network of the image tokenizer of `judged`, a `System`.
+    Raises UserError where it is one of the `loss_networks` of whom it is to judge.
     """
-    refuse_loss_networks(getattr(judged, "loss_networks", {}), [EVALUATOR])
+    refuse_loss_networks(loss_networks or {}, [EVALUATOR])
     return Classifier.from_pretrained(EVALUATOR)

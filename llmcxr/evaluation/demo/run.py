@@ -61,7 +61,7 @@ def run_demo(
     clock = _Clock(announce)
     with clock.stage("load"):
         system = system or _embedded_model()
-        evaluator = load_evaluator(system)
+        evaluator = load_evaluator(system.loss_networks)
     with clock.stage("draw"):
         drawn = system.draw(list(PROMPTS), seed=seed)
     with clock.stage("read"):

@@ -43,7 +43,7 @@ def evaluate_phantom(
     stage. `announce` is told each stage as it begins. Raises UserError where the evaluator that ships would
     judge a model of whose image tokenizer it was a loss network.
     """
-    dataset, evaluator = open_held_out(n), evaluator or load_evaluator(system)
+    dataset, evaluator = open_held_out(n), evaluator or load_evaluator(system.loss_networks)
     stages: dict[str, Callable[[], dict]] = {
         "evaluator": lambda: evaluate_classifier(evaluator, dataset, n),
         "reading": lambda: evaluate_reading(system, dataset, n, seed),

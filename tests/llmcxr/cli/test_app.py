@@ -19,13 +19,13 @@ from llmcxr.cli import app as cli
 from llmcxr.cli.train import RUN_KINDS
 from llmcxr.common.errors import UserError
 from llmcxr.model.judges import EVALUATOR, fingerprint
-from llmcxr.predictor import AnswerResult, DrawResult, ReportResult
+from llmcxr.predictor import AnswerResult, DrawResult, ReportResult, System
 from llmcxr.records import Report
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-class FakeCXR:
+class FakeCXR(System):
     """Draws a gradient that depends on the seed; its report names the mean of the image."""
 
     loaded: ClassVar[list[str]] = []
