@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -19,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vqgan.errors import UserError
+from vqgan.files import replacing
 
 FORMAT = "vqgan-1"
 CONFIG_FILE = "config.json"
@@ -46,10 +45,13 @@ def fingerprint(config: StoredConfig, weights: Mapping[str, Tensor]) -> str:
 
 
 def write_directory(directory: Path, config: StoredConfig, weights: Mapping[str, Tensor]) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     description = {"format": FORMAT, "fingerprint": fingerprint(config, weights), "config": config.to_dict()}
-    with replacing(directory / WEIGHTS_FILE, directory / CONFIG_FILE) as (weights_file, config_file):
+    # both are written before either takes its place
+    with (
+        replacing(directory / CONFIG_FILE) as config_file,
+        replacing(directory / WEIGHTS_FILE) as weights_file,
+    ):
         save_file(weights, weights_file)
         config_file.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
@@ -97,27 +99,6 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], directory: Pat
                 f"found {found.get(name, 'none')}"
             )
     model.load_state_dict(weights)
-
-
-@contextmanager
-def replacing(*files: Path) -> Iterator[list[Path]]:
-    """Yield a path beside each file to write to; when all are written they take the files' places, one right
-    after the other, and on an error they are removed.
-    """
-    written = [file.with_name(file.name + ".tmp") for file in files]
-    try:
-        yield written
-        for beside, file in zip(written, files, strict=True):
-            os.replace(beside, file)
-    finally:
-        for beside in written:
-            beside.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write beside, then rename, so that a reader never sees half a file."""
-    with replacing(path) as (beside,):
-        beside.write_text(text, encoding="utf-8")
 
 
 def _read_description(file: Path) -> dict[str, Any]:

@@ -21,7 +21,6 @@ import math
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +29,9 @@ import numpy as np
 
 from llmcxr.common.device import images_at_once
 from llmcxr.common.errors import UserError
+from llmcxr.common.files import telling_write_failures
 from llmcxr.common.rejections import Rejections
+from vqgan.files import write_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 FORMAT = "code-store-2"
 LOG_FILE = "items.jsonl"  # of a build: an image id, or what was rejected, a line
+ADVICE = "what is whole is kept: free some space or make the folder writable, and the same command goes on"
 INDEX_FILES = ("checksums.npy", "ids.npy", "rows.npy")
 CHECKSUM_ROWS = 4096  # images whose codes are in memory while their checksums are made
 
@@ -155,7 +157,7 @@ class CodeStore:
             return cls._open_same(path, metadata)
         partial = path.with_name(path.name + ".partial")
         part = _part_folder(partial, ranks)
-        with _explain_writing(partial):
+        with telling_write_failures(partial, ADVICE):
             start = _prepare(part, metadata)
         _encode(part, metadata, tokenizer, open_batches, start, num_images, is_shown=ranks.index == 0)
         ranks.wait()
@@ -320,7 +322,7 @@ def _prepare(part: Path, metadata: CodeStoreMetadata) -> int:
         items.append(item)
     with open(part / "codes.bin", "r+b") as file:
         file.truncate(num_images * metadata.bytes_per_image)
-    _replace_text(part / LOG_FILE, "".join(map(_to_line, items)))
+    write_text(part / LOG_FILE, "".join(map(_to_line, items)))
     return len(items)
 
 
@@ -343,7 +345,7 @@ def _encode(
     with tqdm(total=num_images, initial=start, desc="encode", unit="image", disable=not is_shown) as bar:
         for items, images in open_batches(start):
             codes = _encode_batch(tokenizer, images, metadata)
-            with _explain_writing(part.parent):
+            with telling_write_failures(part.parent, ADVICE):
                 # codes first: a code without its line in the log is cut off again
                 _append(part / "codes.bin", codes.astype(metadata.dtype).tobytes())
                 _append(part / LOG_FILE, "".join(map(_to_line, items)).encode())
@@ -371,17 +373,6 @@ def _append(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-@contextmanager
-def _explain_writing(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"{place}: could not be written ({error.strerror}); what is whole is kept: free some space or "
-            "make the folder writable, and the same command goes on"
-        ) from error
-
-
 def _to_line(item: str | Rejected) -> str:
     return json.dumps(item if isinstance(item, str) else asdict(item)) + "\n"
 
@@ -404,7 +395,7 @@ def _put_together(parts: Sequence[Path], path: Path, left_out: Sequence[Rejected
         raise UserError(f"{path}: {fault}")
     whole = path.with_name(path.name + ".whole")
     try:
-        with _explain_writing(whole):
+        with telling_write_failures(whole, ADVICE):
             _write_whole(whole, parts, ids, rejected)
             whole.rename(path)
     finally:
@@ -452,10 +443,4 @@ def _checksums_of_file(file: Path, metadata: CodeStoreMetadata) -> np.ndarray:
 
 
 def _write_metadata(directory: Path, metadata: CodeStoreMetadata) -> None:
-    _replace_text(directory / "metadata.json", json.dumps(asdict(metadata), indent=2) + "\n")
-
-
-def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_text(directory / "metadata.json", json.dumps(asdict(metadata), indent=2) + "\n")

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,16 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from safetensors import SafetensorError
 from torch import Tensor
 
 from vqgan import VQGAN
 from vqgan.errors import UserError
+from vqgan.files import replacing, telling_write_failures
 from vqgan.foreign.checkpoints import read_tensors
 from vqgan.foreign.taming import names
-from vqgan.storage import replacing
 
 NAMES_SHOWN = 5
+ADVICE = "free some space or choose another place"
 
 
 def from_taming(checkpoint: str | Path, settings: str | Path, image_size: int | None = None) -> VQGAN:
@@ -51,26 +50,18 @@ def from_taming(checkpoint: str | Path, settings: str | Path, image_size: int | 
 
 def to_taming(model: VQGAN, checkpoint: str | Path, settings: str | Path) -> None:
     """Write what `from_taming`, and the VQModel of taming-transformers, reads. Raises UserError for another
-    architecture or quantizer, and OSError where a file cannot be written: then neither is.
+    architecture or quantizer, and where a file cannot be written: then neither is.
     """
     description = names.to_taming_settings(model.config)
     weights = names.to_taming_weights(model.state_dict())
-    for path in (Path(checkpoint), Path(settings)):
-        path.parent.mkdir(parents=True, exist_ok=True)
     state = {"state_dict": {name: weight.cpu().contiguous() for name, weight in weights.items()}}
-    with replacing(Path(checkpoint), Path(settings)) as (checkpoint_file, settings_file):
-        with _telling_write_failures(checkpoint):
-            torch.save(state, checkpoint_file)
+    with (
+        telling_write_failures(checkpoint, ADVICE),
+        replacing(settings) as settings_file,
+        replacing(checkpoint) as checkpoint_file,
+    ):
+        torch.save(state, checkpoint_file)
         settings_file.write_text(yaml.safe_dump(description, sort_keys=False), encoding="utf-8")
-
-
-@contextmanager
-def _telling_write_failures(place: str | Path) -> Iterator[None]:
-    """Raise OSError naming `place`: torch.save and safetensors hide that of a full disk in their own."""
-    try:
-        yield
-    except (RuntimeError, SafetensorError) as error:
-        raise OSError(f"{place}: could not be written ({error})") from error
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -120,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.command == "from-taming":
             model = from_taming(options.checkpoint, options.settings, options.image_size)
-            with _telling_write_failures(options.out):
+            with telling_write_failures(options.out, ADVICE):
                 model.save_pretrained(options.out)
             rows, columns = model.config.grid
             print(
@@ -130,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             to_taming(VQGAN.from_pretrained(options.directory), options.checkpoint, options.settings)
             print(f"{options.checkpoint}, {options.settings}")
-    except (ValueError, OSError) as error:
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

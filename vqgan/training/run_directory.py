@@ -27,7 +27,7 @@ from typing import Any
 import torch
 
 from vqgan.errors import UserError
-from vqgan.storage import write_text
+from vqgan.files import write_text
 
 PACKAGES = ("torch", "accelerate", "numpy", "torchmetrics")
 

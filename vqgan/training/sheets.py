@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from vqgan.files import replacing
 
 
 def draw_sheet(images: np.ndarray, reconstructions: np.ndarray, scale: int = 2) -> np.ndarray:
@@ -22,7 +23,5 @@ def draw_sheet(images: np.ndarray, reconstructions: np.ndarray, scale: int = 2) 
 
 def write_sheet(path: Path, sheet: np.ndarray) -> None:
     """sheet (H, W) uint8 -> a grey PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    Image.fromarray(sheet).save(temporary, format="PNG")
-    os.replace(temporary, path)
+    with replacing(path) as beside:
+        Image.fromarray(sheet).save(beside, format="PNG")
