@@ -119,7 +119,7 @@ def _name(finding: DrawnFinding) -> str:
 
 def _answer_place(finding: DrawnFinding) -> str:
     if finding.zone:
-        side = "both " if finding.side == "bilateral" else f"the {finding.side} ".replace("  ", " ")
+        side = "both " if finding.side == "bilateral" else f"the {finding.side} "
         return f"in {side}{finding.zone} zone{'s' if finding.side == 'bilateral' else ''}"
     if finding.side == "bilateral":
         return "on both sides"

@@ -18,7 +18,7 @@ def report_metrics(findings: Sequence[str] = ()) -> tuple[Metric, ...]:
     from llmcxr.metrics.reports.cider import CIDER_D
     from llmcxr.metrics.reports.label_f1 import label_metrics
     from llmcxr.metrics.reports.meteor import METEOR
-    from llmcxr.metrics.reports.rouge import rouge_l_metric
+    from llmcxr.metrics.reports.rouge import ROUGE_L
 
-    words = (*(Bleu(order) for order in (1, 2, 3, 4)), rouge_l_metric(), METEOR, CIDER_D)
+    words = (*(Bleu(order) for order in (1, 2, 3, 4)), ROUGE_L, METEOR, CIDER_D)
     return (*words, *label_metrics(findings)) if findings else words

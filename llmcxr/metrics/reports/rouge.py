@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
@@ -11,30 +10,20 @@ from llmcxr.metrics.reports.mean_metric import MeanMetric
 from llmcxr.metrics.reports.tokens import tokenize
 
 
-def rouge_l_metric(beta: float = 1.0) -> MeanMetric:
-    """The mean F over reports. `beta` weighs recall: 1 as in rouge_score, 1.2 as in the COCO tools."""
-    name = "ROUGE-L" if beta == 1 else f"ROUGE-L (beta {beta:g})"
-    return MeanMetric(name, partial(_compare, beta=beta))
+def rouge_l(reference: Sequence[str], candidate: Sequence[str]) -> float:
+    """F1 of one report, given as tokens: 0..1, 0 where nothing is shared or a side is empty.
 
-
-def _compare(references: Sequence[str], candidates: Sequence[str], beta: float) -> np.ndarray:
-    pairs = zip(references, candidates, strict=True)
-    return np.array(
-        [rouge_l(tokenize(reference), tokenize(candidate), beta) for reference, candidate in pairs]
-    )
-
-
-def rouge_l(reference: Sequence[str], candidate: Sequence[str], beta: float = 1.0) -> float:
-    """F of one report, 0 where nothing is shared or a side is empty."""
+    Recall weighs as much as precision, as in the rouge_score package; the COCO tools weigh it 1.2 times.
+    """
     common = longest_common_subsequence(reference, candidate)
     if not common:
         return 0.0
     precision, recall = common / len(candidate), common / len(reference)
-    return (1 + beta**2) * precision * recall / (recall + beta**2 * precision)
+    return 2 * precision * recall / (recall + precision)
 
 
 def longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Its length. Bit-parallel (Hyyrö 2004): a row of the usual table is an integer, a step in it a 0 bit."""
+    """Return its length, bit-parallel (Hyyrö 2004): an integer is a row of the usual table, a 0 bit a step."""
     places: dict[str, int] = {}
     for place, token in enumerate(first):
         places[token] = places.get(token, 0) | 1 << place
@@ -44,3 +33,11 @@ def longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> i
         matched = row & places.get(token, 0)
         row = (row + matched | row - matched) & full
     return len(first) - row.bit_count()
+
+
+def _compare(references: Sequence[str], candidates: Sequence[str]) -> np.ndarray:
+    pairs = zip(references, candidates, strict=True)
+    return np.array([rouge_l(tokenize(reference), tokenize(candidate)) for reference, candidate in pairs])
+
+
+ROUGE_L = MeanMetric("ROUGE-L", _compare)
