@@ -9,9 +9,16 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    structural_similarity_index_measure,
+)
 
 from vqgan.model import VQGAN
+
+WINDOW = 11  # pixels: the smallest side that SSIM, and every scale of MS-SSIM, can have
+# Wang et al. 2003: the weights of five scales, from full resolution to a 16th.
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def psnr(reconstruction: Tensor, images: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -27,12 +34,44 @@ def psnr(reconstruction: Tensor, images: Tensor, weights: Tensor | None = None) 
 
 
 def ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
-    """(B,) structural similarity of each image (Wang et al. 2004; gaussian window of sigma 1.5, data range
-    1).
+    """(B,) structural similarity of each image (Wang et al. 2004; gaussian window of sigma 1.5, range 1).
+
+    As published, the mean is over the places where the whole window lies inside the image.
     """
-    return structural_similarity_index_measure(
-        reconstruction, images, gaussian_kernel=True, data_range=1.0, reduction="none"
+    _, places = structural_similarity_index_measure(
+        reconstruction, images, data_range=1.0, reduction="none", return_full_image=True
+    )  # (B, 1, H, W); the outer ones saw a reflected border
+    border = WINDOW // 2
+    return places[..., border:-border, border:-border].mean((1, 2, 3))
+
+
+def ms_ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
+    """(B,) multi-scale structural similarity of each image (Wang et al. 2003), over `scale_weights`.
+
+    A negative correlation counts as none. Raises ValueError below 11 pixels.
+    """
+    return multiscale_structural_similarity_index_measure(
+        reconstruction,
+        images,
+        data_range=1.0,
+        betas=scale_weights(min(images.shape[-2:])),
+        normalize="relu",
+        reduction="none",
     ).reshape(-1)
+
+
+def scale_weights(side: int) -> tuple[float, ...]:
+    """Weights, summing to 1, of the scales at which `side` pixels are still as wide as the window.
+
+    From 176 pixels all five, from 99 four, from 44 three, from 22 two.
+    """
+    if side < WINDOW:
+        raise ValueError(f"MS-SSIM needs images of {WINDOW} pixels or more, got {side}")
+    # torchmetrics asks for side // scale² where the images shrink by 2**scale, which differs at scale 3 alone
+    fitting = [
+        weight for scale, weight in enumerate(SCALE_WEIGHTS) if side // max(2**scale, scale**2) >= WINDOW
+    ]
+    return tuple(weight / sum(fitting) for weight in fitting)
 
 
 def code_statistics(counts: Tensor) -> dict[str, float]:

@@ -23,6 +23,19 @@ def detection(truth: Sequence[bool], predicted: Sequence[bool]) -> dict[str, flo
     }
 
 
+def auroc(wanted: np.ndarray, scores: np.ndarray) -> float | None:
+    """Return the chance that a wanted one scores above another, a tie counting half; None of one class alone.
+
+    `wanted` (N,) is 1, 0 or NaN (left out).
+    """
+    positive, negative = scores[wanted == 1], scores[wanted == 0]
+    if not len(positive) or not len(negative):
+        return None
+    ordered = np.sort(negative)
+    below, up_to = (np.searchsorted(ordered, positive, side) for side in ("left", "right"))
+    return float((below + up_to).sum() / (2 * len(positive) * len(negative)))
+
+
 def share(hits: Sequence[bool]) -> float | None:
     """The part that is true, or None of nothing."""
     return float(np.mean(hits)) if len(hits) else None

@@ -16,6 +16,7 @@ from torch import Tensor
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import say
 from llmcxr.data.phantom.case import FINDINGS, PhantomCase
+from llmcxr.metrics.scores import auroc
 from llmcxr.model.classifier import RATIO_SCALE, SIDE_CHOICES, ZONE_CHOICES, ClassifierOutput
 from llmcxr.records import Label
 
@@ -109,15 +110,11 @@ def classifier_loss(output: ClassifierOutput, targets: Targets) -> dict[str, Ten
 
 def aurocs(logits: Tensor, targets: Targets) -> dict[str, float]:
     """(N, F) -> the AUROC of each finding that some studies are known to have and some not to have."""
-    from torchmetrics.functional.classification import binary_auroc  # seconds to import
-
-    values = {}
-    for column, name in enumerate(targets.findings):
-        truth = targets.presence[:, column]
-        known = ~truth.isnan()
-        if len(truth[known].unique()) == 2:
-            values[name] = binary_auroc(logits[known, column], truth[known].long()).item()
-    return values
+    values = {
+        name: auroc(targets.presence[:, column].numpy(), logits[:, column].numpy())
+        for column, name in enumerate(targets.findings)
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def choose_findings(

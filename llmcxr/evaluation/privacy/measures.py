@@ -19,8 +19,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from llmcxr.metrics.images.agreement import auroc
 from llmcxr.metrics.intervals import bootstrap
+from llmcxr.metrics.scores import auroc
 
 FALSE_POSITIVES = 0.01  # at which the membership attack is quoted
 BASELINE_QUANTILE = 0.05  # of the real distances: a drawing below it is suspiciously near

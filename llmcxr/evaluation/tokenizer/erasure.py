@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from llmcxr.metrics.images.agreement import auroc, wanted_and_seen
+from llmcxr.metrics.images.agreement import THRESHOLD, wanted_and_seen
 from llmcxr.metrics.intervals import bootstrap
-from llmcxr.metrics.scores import detection, macro, share
-
-THRESHOLD = 0.5
+from llmcxr.metrics.scores import auroc, detection, macro, share
 
 
 def read_probabilities(classifier: Any, pictures: np.ndarray) -> tuple[list[str], np.ndarray]:

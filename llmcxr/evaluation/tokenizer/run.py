@@ -8,21 +8,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import progress
 from llmcxr.data import Dataset, Rejections
 from llmcxr.evaluation.tokenizer.erasure import erased_findings, means_over_findings, read_probabilities
-from llmcxr.evaluation.tokenizer.pixels import count_scales, line_contrast_kept, ms_ssim, region_psnr
+from llmcxr.evaluation.tokenizer.pixels import line_contrast_kept, region_psnr, similarities
 from llmcxr.evaluation.tokenizer.reconstruction import Batch, reconstruct
 from llmcxr.evaluation.tokenizer.regions import lesion_regions, thin_lines
 from llmcxr.images.statistics import ImageSummary, compare_images, join_statistics, measure_images
 from llmcxr.labeler.states import to_codes
 from llmcxr.metrics.images.features import FeatureExtractor
 from llmcxr.metrics.images.frechet import frechet_distance
-from llmcxr.metrics.images.psnr_ssim import psnr, ssim
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import macro
+from vqgan.metrics import WINDOW, code_statistics, scale_weights
 
 DISCLAIMER = "Research software, not a medical device: high fidelity is no proof that a finding survives."
 
@@ -91,10 +92,8 @@ class _Work:
         self.indices += batch.indices
         self.counts += np.bincount(batch.codes.ravel(), minlength=len(self.counts))
         pair = batch.images, batch.reconstructions
-        self.rows["psnr"].append(psnr(*pair))
-        if self.size > 10:  # the window of SSIM is 11 px
-            self.rows["ssim"].append(ssim(*pair))
-            self.rows["ms_ssim"].append(ms_ssim(*pair))
+        for name, values in similarities(*pair).items():
+            self.rows[name].append(values)
         self.statistics.append(measure_images(batch.images))
         for name, images in zip(("original", "reconstructed"), pair, strict=True):
             if self.extractor is not None:
@@ -120,10 +119,11 @@ class _Work:
         result: dict[str, Any] = {"n": len(self.indices), "disclaimer": DISCLAIMER}
         for name in ("psnr", "ssim", "ms_ssim"):
             result |= _mean(name, joined.get(name), patients, seed)
-        result["ms_ssim_scales"] = count_scales(self.size)
+        result["ms_ssim_scales"] = len(scale_weights(max(self.size, WINDOW)))
         result["frechet"] = self._frechet(joined)
         result["frechet_features"] = None if self.extractor is None else self.extractor.name
-        result |= code_statistics(self.counts)
+        result |= {"codes_used": int((self.counts > 0).sum()), "codebook_size": len(self.counts)}
+        result |= code_statistics(torch.from_numpy(self.counts))
         result["per_finding"] = self._per_finding(joined, studies, patients, seed)
         result["macro"] = means_over_findings(result["per_finding"])
         result["lesion_psnr"] = macro(_means(self.lesions))
@@ -151,20 +151,6 @@ class _Work:
                 result.setdefault(finding, {})[key] = mean
                 result[finding][count] = len(values[finding])
         return result
-
-
-def code_statistics(counts: np.ndarray) -> dict[str, float | int]:
-    """counts (K,) of each code -> how many occur, the share of K that this is (`usage`), and the perplexity
-    of their frequencies (K at best).
-    """
-    frequencies = counts[counts > 0] / counts.sum()
-    used = int((counts > 0).sum())
-    return {
-        "codes_used": used,
-        "codebook_size": len(counts),
-        "usage": used / len(counts),
-        "perplexity": float(np.exp(-(frequencies * np.log(frequencies)).sum())),
-    }
 
 
 def _mean(name: str, values: np.ndarray | None, patients: Sequence[str], seed: int) -> dict[str, Any]:

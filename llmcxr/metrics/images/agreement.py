@@ -16,7 +16,7 @@ import numpy as np
 
 from llmcxr.labeler.states import CODES
 from llmcxr.metrics.metric import Inputs
-from llmcxr.metrics.scores import detection, macro
+from llmcxr.metrics.scores import auroc, detection, macro
 from llmcxr.records import Label
 
 THRESHOLD = 0.5  # of the probability, for F1
@@ -67,19 +67,6 @@ def agreement_by_finding(labels: np.ndarray, probabilities: np.ndarray, findings
     if rows.shape[1] != len(findings):
         raise ValueError(f"{rows.shape[1]} columns of labels for {len(findings)} findings")
     return {name: _describe(*rows[:, column].T) for column, name in enumerate(findings)}
-
-
-def auroc(wanted: np.ndarray, scores: np.ndarray) -> float | None:
-    """Chance that a wanted one scores above another, a tie counting half; None where one class is absent.
-
-    `wanted` (N,) is 1, 0 or NaN (left out).
-    """
-    positive, negative = scores[wanted == 1], scores[wanted == 0]
-    if not len(positive) or not len(negative):
-        return None
-    ordered = np.sort(negative)
-    below, up_to = (np.searchsorted(ordered, positive, side) for side in ("left", "right"))
-    return float((below + up_to).sum() / (2 * len(positive) * len(negative)))
 
 
 def f1(wanted: np.ndarray, probabilities: np.ndarray) -> float | None:

@@ -13,9 +13,6 @@ import numpy as np
 
 from llmcxr.metrics.metric import Inputs
 
-# Weights of the scales of Wang et al. 2003, from full resolution to a 16th.
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-WINDOW = 11  # pixels; no scale may be smaller
 BATCH = 16
 
 
@@ -41,7 +38,7 @@ def mean_pairwise_ms_ssim(images: Sequence[np.ndarray], pairs: int = 500, seed: 
     """Over at most `pairs` pairs of different images, drawn by `seed`; None of fewer than two images.
 
     `images` are (H, W) float in [0, 1] of one size, and only those of the pairs are read. Images below
-    176 pixels are compared at fewer scales: see `scale_weights`. Raises ValueError below 11.
+    176 pixels are compared at fewer scales: see `vqgan.metrics.scale_weights`. Raises ValueError below 11.
     """
     if len(images) < 2:
         return None
@@ -60,28 +57,14 @@ def choose_pairs(n: int, pairs: int, seed: int) -> np.ndarray:
     return np.stack([numbers - second * (second - 1) // 2, second], axis=1)
 
 
-def scale_weights(size: int) -> tuple[float, ...]:
-    """Weights of the scales at which `size` pixels are still as wide as the window, summing to 1.
-
-    From 176 pixels all five, from 99 four, from 44 three, from 22 two.
-    """
-    if size < WINDOW:
-        raise ValueError(f"MS-SSIM needs images of {WINDOW} pixels or more, got {size}")
-    # torchmetrics asks for size // scale² where the images shrink by 2**scale, which differs at scale 3 alone
-    fitting = [weight for scale, weight in enumerate(WEIGHTS) if size // max(2**scale, scale**2) >= WINDOW]
-    return tuple(weight / sum(fitting) for weight in fitting)
-
-
 def _ms_ssim(images: Sequence[np.ndarray], pairs: np.ndarray) -> np.ndarray:
-    """(B,) of pairs (B, 2)."""
+    """(B,) of the pairs (B, 2) of indices of `images`."""
     import torch
-    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+
+    from vqgan.metrics import ms_ssim
 
     first, second = (
         torch.from_numpy(np.stack([images[place] for place in places]).astype(np.float32))[:, None]
         for places in pairs.T
-    )
-    similarity = multiscale_structural_similarity_index_measure(
-        first, second, data_range=1.0, reduction="none", betas=scale_weights(min(first.shape[-2:]))
-    )
-    return similarity.reshape(-1).numpy().astype(np.float64)
+    )  # (B, 1, H, W) each
+    return ms_ssim(first, second).numpy().astype(np.float64)

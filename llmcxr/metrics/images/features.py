@@ -46,18 +46,17 @@ class FeatureExtractor(Protocol):
 class TorchExtractor:
     """A function on tensors, (B, 1, H, W) in [0, 1] -> (B, D), as a FeatureExtractor."""
 
-    def __init__(self, name: str, dimension: int, embed: Callable[[Tensor], Tensor], device: str) -> None:
+    def __init__(self, name: str, dimension: int, embed: Callable[[Tensor], Tensor]) -> None:
         self.name = name
         self.dimension = dimension
         self._embed = embed
-        self._device = device
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
             pixels = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None]
-            features = self._embed(pixels.to(self._device)).float().cpu().numpy()
+            features = self._embed(pixels).float().numpy()  # (B, D)
         if features.shape != (len(images), self.dimension):
             raise ValueError(
                 f"{self.name}: expected features {(len(images), self.dimension)}, got {features.shape}"
@@ -65,9 +64,10 @@ class TorchExtractor:
         return features
 
 
-def open_extractor(name: str = "classifier", device: str = "cpu") -> FeatureExtractor:
-    """One of the networks above. Raises UserError for an unknown kind, a path that is not there, or a package
-    that is not installed.
+def open_extractor(name: str = "classifier") -> FeatureExtractor:
+    """Open one of the networks above, on the CPU.
+
+    Raises UserError for an unknown kind, a path that is not there, or a package that is not installed.
     """
     kind, _, place = name.partition(":")
     if kind not in OPENERS:
@@ -76,8 +76,7 @@ def open_extractor(name: str = "classifier", device: str = "cpu") -> FeatureExtr
         raise UserError(f"the feature extractor {kind} needs the path of its weights: {kind}:PATH")
     if place and not Path(place).exists():
         raise UserError(f"{name}: expected weights at {place}, found nothing there")
-    dimension, embed = OPENERS[kind](Path(place) if place else None, device)
-    return TorchExtractor(name, dimension, embed, device)
+    return TorchExtractor(name, *OPENERS[kind](Path(place) if place else None))
 
 
 def extract(
@@ -127,26 +126,25 @@ def _batches(
         yield chunk
 
 
-def _open_classifier(directory: Path | None, device: str) -> tuple[int, Callable]:
+def _open_classifier(directory: Path | None) -> tuple[int, Callable]:
     from llmcxr.model.classifier import Classifier
     from llmcxr.model.judges import load_evaluator
 
     classifier = load_evaluator() if directory is None else Classifier.from_pretrained(directory)
-    classifier = classifier.to(device).eval()
     return classifier.config.hidden, classifier.embed
 
 
-def _open_xrv(weights: Path, device: str) -> tuple[int, Callable]:
+def _open_xrv(weights: Path) -> tuple[int, Callable]:
     from vqgan.foreign.densenet import DIMENSION, DenseNetFeatures
 
-    return DIMENSION, DenseNetFeatures.from_weights(weights).to(device).embed
+    return DIMENSION, DenseNetFeatures.from_weights(weights).embed
 
 
-def _open_inception(weights: Path, device: str) -> tuple[int, Callable]:
+def _open_inception(weights: Path) -> tuple[int, Callable]:
     import torch
 
     if _is_torchscript(weights):
-        net = torch.jit.load(weights, map_location=device).eval()
+        net = torch.jit.load(weights, map_location="cpu").eval()
         return INCEPTION_DIMENSION, lambda images: net(_to_bytes(images), return_features=True)
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -155,11 +153,11 @@ def _open_inception(weights: Path, device: str) -> tuple[int, Callable]:
             f"{weights} is no TorchScript file; to read it as weights of torch-fidelity, which brings "
             f"torchvision, pip install llmcxr[features] ({error})"
         ) from error
-    net = FeatureExtractorInceptionV3("inception", ["2048"], str(weights)).to(device).eval()
+    net = FeatureExtractorInceptionV3("inception", ["2048"], str(weights)).eval()
     return INCEPTION_DIMENSION, lambda images: net(_to_bytes(images))[0]
 
 
-def _open_rad_dino(directory: Path, device: str) -> tuple[int, Callable]:
+def _open_rad_dino(directory: Path) -> tuple[int, Callable]:
     import torch
     from transformers import AutoModel
 
@@ -168,11 +166,9 @@ def _open_rad_dino(directory: Path, device: str) -> tuple[int, Callable]:
     if not file.is_file():
         raise UserError(f"{directory}: expected {file.name}, which holds the scale of the pixels; found none")
     settings = json.loads(file.read_text(encoding="utf-8"))
-    mean, spread = (
-        torch.tensor(settings[key], device=device)[:, None, None] for key in ("image_mean", "image_std")
-    )
+    mean, spread = (torch.tensor(settings[key])[:, None, None] for key in ("image_mean", "image_std"))
     side = settings["crop_size"]["height"]
-    net = AutoModel.from_pretrained(directory, local_files_only=True).to(device).eval()
+    net = AutoModel.from_pretrained(directory, local_files_only=True).eval()
 
     def embed(images: Tensor) -> Tensor:
         pixels = (_resized(images, side).expand(-1, 3, -1, -1) - mean) / spread
@@ -181,7 +177,7 @@ def _open_rad_dino(directory: Path, device: str) -> tuple[int, Callable]:
     return net.config.hidden_size, embed
 
 
-OPENERS: dict[str, Callable[[Path | None, str], tuple[int, Callable]]] = {
+OPENERS: dict[str, Callable[[Path | None], tuple[int, Callable]]] = {
     "classifier": _open_classifier,
     "xrv": _open_xrv,
     "inception": _open_inception,

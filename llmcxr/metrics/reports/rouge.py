@@ -23,7 +23,7 @@ def rouge_l(reference: Sequence[str], candidate: Sequence[str]) -> float:
 
 
 def longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """Return its length, bit-parallel (Hyyrö 2004): an integer is a row of the usual table, a 0 bit a step."""
+    """Return its length, bit-parallel (Hyyrö 2004): an integer is a row of the usual table, a 0 a step."""
     places: dict[str, int] = {}
     for place, token in enumerate(first):
         places[token] = places.get(token, 0) | 1 << place

@@ -1,6 +1,10 @@
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
-from llmcxr.metrics.scores import agreement, correlation, detection, macro, share
+from llmcxr.metrics.scores import agreement, auroc, correlation, detection, macro, share
 
 
 def test_detection_worked_by_hand():
@@ -36,3 +40,18 @@ def test_a_constant_correlates_with_nothing():
     assert correlation([0.5, 0.5, 0.5], [0.1, 0.2, 0.3]) is None
     rounded = [0.1 + 0.2, 0.3, 0.3]
     assert correlation(rounded, [0.1, 0.2, 0.3]) is None
+
+
+def test_auroc_by_hand():
+    # of the four pairs 0.8 beats both, 0.4 ties with one and loses none
+    assert auroc(np.array([1.0, 1, 0, 0]), np.array([0.8, 0.4, 0.4, 0.1])) == 3.5 / 4
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
+def test_auroc_with_ties_equals_sklearn(pairs):
+    wanted, scores = (np.array(column, float) for column in zip(*pairs, strict=True))
+    value = auroc(wanted, scores)
+    if len(set(wanted)) < 2:
+        assert value is None
+    else:
+        assert value == pytest.approx(roc_auc_score(wanted, scores))

@@ -6,19 +6,9 @@ from llmcxr.common.errors import UserError
 from llmcxr.data import Rejections, open_dataset
 from llmcxr.data.phantom import PhantomDataset
 from llmcxr.evaluation.tokenizer import evaluate_tokenizer
-from llmcxr.evaluation.tokenizer.run import code_statistics
 from llmcxr.images.statistics import summarise_images
 from tests.llmcxr.evaluation.fakes import KnowingEvaluator, NumberedPhantoms
 from tests.llmcxr.evaluation.tokenizer.tokenizers import Passing
-
-
-def test_code_statistics_by_hand():
-    assert code_statistics(np.array([5, 5, 5, 5, 0, 0, 0, 0])) == {
-        "codes_used": 4,
-        "codebook_size": 8,
-        "usage": 0.5,
-        "perplexity": pytest.approx(4),
-    }
 
 
 def test_a_perfect_tokenizer_loses_nothing():

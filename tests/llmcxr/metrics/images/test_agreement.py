@@ -1,32 +1,16 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import f1_score
 
 from llmcxr.labeler.states import CODES
-from llmcxr.metrics.images.agreement import LabelAgreement, agreement_by_finding, agreement_metrics, auroc, f1
+from llmcxr.metrics.images.agreement import LabelAgreement, agreement_by_finding, agreement_metrics, f1
 from llmcxr.metrics.metric import Inputs, score, score_all
+from llmcxr.metrics.scores import auroc
 from llmcxr.records import Label
 
 PRESENT, ABSENT, UNCERTAIN, BLANK = (
     CODES[label] for label in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN, Label.NOT_MENTIONED)
 )
-
-
-def test_auroc_by_hand():
-    # of the four pairs 0.8 beats both, 0.4 ties with one and loses none
-    assert auroc(np.array([1.0, 1, 0, 0]), np.array([0.8, 0.4, 0.4, 0.1])) == 3.5 / 4
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
-def test_auroc_with_ties_equals_sklearn(pairs):
-    wanted, scores = (np.array(column, float) for column in zip(*pairs, strict=True))
-    value = auroc(wanted, scores)
-    if len(set(wanted)) < 2:
-        assert value is None
-    else:
-        assert value == pytest.approx(roc_auc_score(wanted, scores))
 
 
 def test_f1_equals_sklearn():

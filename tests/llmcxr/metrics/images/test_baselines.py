@@ -6,12 +6,13 @@ import pytest
 from llmcxr.common.errors import UserError
 from llmcxr.labeler.states import CODES
 from llmcxr.metrics.images import image_metrics
-from llmcxr.metrics.images.agreement import LabelAgreement, auroc
+from llmcxr.metrics.images.agreement import LabelAgreement
 from llmcxr.metrics.images.baselines import frame, frame_by_finding, shuffle_requests, split_patients
 from llmcxr.metrics.images.diversity import Diversity
 from llmcxr.metrics.images.feature_metric import FeatureMetric
 from llmcxr.metrics.images.frechet import frechet_distance
 from llmcxr.metrics.metric import Inputs, score_all
+from llmcxr.metrics.scores import auroc
 from llmcxr.records import Label
 
 PRESENT, ABSENT = CODES[Label.PRESENT], CODES[Label.ABSENT]

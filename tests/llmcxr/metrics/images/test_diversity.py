@@ -6,14 +6,9 @@ from torchmetrics.functional.image import (
     structural_similarity_index_measure,
 )
 
-from llmcxr.metrics.images.diversity import (
-    WEIGHTS,
-    Diversity,
-    choose_pairs,
-    mean_pairwise_ms_ssim,
-    scale_weights,
-)
+from llmcxr.metrics.images.diversity import Diversity, choose_pairs, mean_pairwise_ms_ssim
 from llmcxr.metrics.metric import Inputs, score
+from vqgan.metrics import SCALE_WEIGHTS, scale_weights
 
 
 def noise(n, size, seed=0):
@@ -47,7 +42,7 @@ def test_small_images_are_compared_at_fewer_scales(size, scales):
     weights = scale_weights(size)
     assert len(weights) == scales
     assert sum(weights) == pytest.approx(1)
-    assert weights[0] == pytest.approx(WEIGHTS[0] / sum(WEIGHTS[:scales]))
+    assert weights[0] == pytest.approx(SCALE_WEIGHTS[0] / sum(SCALE_WEIGHTS[:scales]))
     assert mean_pairwise_ms_ssim(noise(2, min(size, 200))) is not None  # torchmetrics takes as many
 
 
