@@ -193,7 +193,8 @@ class _LMTrainer(Trainer):
         if training.muon_learning_rate:
             self.optimizer = MuonAdamW(
                 matrices,
-                rest,
+                [parameter for parameter in rest if parameter.ndim > 1],
+                [parameter for parameter in rest if parameter.ndim < 2],
                 training.muon_learning_rate,
                 training.learning_rate,
                 betas,

@@ -31,16 +31,17 @@ def orthogonalize(matrix: Tensor) -> Tensor:
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """Parameters with two or more axes in `matrices` take Muon steps as (first axis, all others); `others`
-    AdamW.
+    """AdamW, but that `matrices`, of two axes or more, take Muon steps as (first axis, all others).
 
-    Both learning rates are the groups' `initial_lr`; set each group's `lr` to a schedule's share of it.
+    Weights of `matrices` and `decayed` decay, those of `plain` do not. Each group keeps its learning rate as
+    `initial_lr`; set its `lr` to a schedule's share of it.
     """
 
     def __init__(
         self,
         matrices: Iterable[nn.Parameter],
-        others: Iterable[nn.Parameter],
+        decayed: Iterable[nn.Parameter],
+        plain: Iterable[nn.Parameter],
         matrix_learning_rate: float,
         learning_rate: float,
         betas: tuple[float, float],
@@ -48,39 +49,30 @@ class MuonAdamW(torch.optim.Optimizer):
     ) -> None:
         groups: list[dict[str, Any]] = [
             {"params": list(matrices), "is_matrix": True, "lr": matrix_learning_rate},
-            {"params": list(others), "is_matrix": False, "lr": learning_rate},
+            {"params": list(decayed), "is_matrix": False, "lr": learning_rate},
+            {"params": list(plain), "is_matrix": False, "lr": learning_rate, "weight_decay": 0.0},
         ]
         groups = [group | {"initial_lr": group["lr"]} for group in groups if group["params"]]
-        super().__init__(groups, {"weight_decay": weight_decay, "betas": betas})
+        self._adamw = torch.optim.AdamW(groups, betas=betas, weight_decay=weight_decay)
+        super().__init__(self._adamw.param_groups, self._adamw.defaults)
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
         for group in self.param_groups:
-            update = self._muon_update if group["is_matrix"] else self._adamw_update
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                if parameter.ndim > 1:
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(update(parameter, group["betas"]), alpha=-group["lr"])
+            if group["is_matrix"]:
+                self._muon_step(group)
+        self._adamw.param_groups = [group for group in self.param_groups if not group["is_matrix"]]
+        self._adamw.state = self.state
+        self._adamw.step()
 
-    def _muon_update(self, parameter: Tensor, betas: tuple[float, float]) -> Tensor:
-        state = self.state[parameter]
-        momentum = state.setdefault("momentum", torch.zeros_like(parameter))
-        momentum.lerp_(parameter.grad, 1 - MOMENTUM)
-        ahead = parameter.grad.lerp(momentum, MOMENTUM).flatten(1)  # Nesterov's look-ahead
-        scale = max(1, ahead.shape[0] / ahead.shape[1]) ** 0.5
-        return scale * orthogonalize(ahead).view_as(parameter)
-
-    def _adamw_update(self, parameter: Tensor, betas: tuple[float, float]) -> Tensor:
-        """Kingma & Ba 2015, with bias correction."""
-        state = self.state[parameter]
-        if not state:
-            state["step"] = 0
-            state["mean"], state["square"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        state["step"] += 1
-        state["mean"].lerp_(parameter.grad, 1 - betas[0])
-        state["square"].lerp_(parameter.grad.square(), 1 - betas[1])
-        mean = state["mean"] / (1 - betas[0] ** state["step"])
-        square = state["square"] / (1 - betas[1] ** state["step"])
-        return mean / (square.sqrt() + 1e-8)
+    def _muon_step(self, group: dict[str, Any]) -> None:
+        for parameter in group["params"]:
+            if parameter.grad is None:
+                continue
+            state = self.state[parameter]
+            momentum = state.setdefault("momentum", torch.zeros_like(parameter))
+            momentum.lerp_(parameter.grad, 1 - MOMENTUM)
+            ahead = parameter.grad.lerp(momentum, MOMENTUM).flatten(1)  # (m, n), Nesterov's look-ahead
+            scale = max(1, ahead.shape[0] / ahead.shape[1]) ** 0.5
+            parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            parameter.add_(scale * orthogonalize(ahead).view_as(parameter), alpha=-group["lr"])

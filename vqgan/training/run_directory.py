@@ -1,13 +1,13 @@
 """What a training run leaves on disk: config, environment, log, metrics, checkpoints. Knows nothing of
 images.
 
-training.json       the resolved training config
+config.yaml         the settings, of a run of llmcxr; training.json of one of vqgan alone
 environment.json    python, packages, machine, git revision
 log.txt             one line per event
 metrics.jsonl       one JSON object per line, each with its step
 checkpoints/step_*  everything needed to go on; the last one is kept
-sheets/             reconstructions during training
-model/, best/       image tokenizer directories: the latest and the best on validation
+sheets/             what the network did with held-out data, at each validation
+model/, best/       the latest and the best on validation
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,43 @@ import torch
 from vqgan.errors import UserError
 from vqgan.files import write_text
 
+OLD_CHECKPOINTS = ("checkpoints/checkpoint-*[0-9]", "checkpoint.pt")  # of the loops that came before this one
 PACKAGES = ("torch", "accelerate", "numpy", "torchmetrics")
+
+
+def check_resumable(
+    file: Path,
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    may_change: Collection[str],
+    defaults: Mapping[str, Any],
+) -> None:
+    """A run that goes on must have the settings it began with, those of `file`, or `defaults` where there was
+    no such setting yet.
+
+    Settings are named by their path ("training.steps"); one of `may_change`, and what is inside it, may
+    differ. Raises UserError naming the first that does.
+    """
+    old, new = _flat(defaults) | _flat(before), _flat(now)
+    for name in sorted(old.keys() | new.keys()):
+        parts = name.split(".")
+        is_free = any(".".join(parts[: i + 1]) in may_change for i in range(len(parts)))
+        if not is_free and old.get(name) != new.get(name):
+            raise UserError(
+                f"{file}: the run that is to go on has {name} = {old.get(name)}, now {name} = "
+                f"{new.get(name)} is asked for; give that or another run_dir"
+            )
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested settings by their path; tuples as lists, as files have them."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{above}{name}.")
+        else:
+            flat[above + name] = list(value) if isinstance(value, tuple) else value
+    return flat
 
 
 class RunDirectory:
@@ -37,32 +73,6 @@ class RunDirectory:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-
-    def check_config(
-        self, config: Mapping[str, Any], may_change: set[str], defaults: Mapping[str, Any]
-    ) -> None:
-        """Check that a run that goes on has the config it began with; writes nothing.
-
-        A setting that there was not yet when the run began has its default. Raises UserError naming the
-        first setting that differs, unless it is one of `may_change` (top-level keys).
-        """
-        file = self.path / "training.json"
-        config = json.loads(json.dumps(config))
-        if file.exists() and self.last_step() is not None:
-            before = _filled(json.loads(file.read_text(encoding="utf-8")), json.loads(json.dumps(defaults)))
-            for key in sorted((config.keys() | before.keys()) - may_change):
-                if config.get(key) != before.get(key):
-                    raise UserError(
-                        f"{file}: the run that is to go on has {key} = {before.get(key)}, "
-                        f"now {key} = {config.get(key)} is asked for; give that or another run_dir"
-                    )
-
-    def record_config(
-        self, config: Mapping[str, Any], may_change: set[str], defaults: Mapping[str, Any]
-    ) -> None:
-        """Write the config, if `check_config` has nothing against it."""
-        self.check_config(config, may_change, defaults)
-        write_text(self.path / "training.json", json.dumps(config, indent=2) + "\n")
 
     def record_environment(self) -> None:
         environment = {
@@ -96,35 +106,44 @@ class RunDirectory:
             write_text(file, "".join(line + "\n" for line in kept))
 
     def last_step(self) -> int | None:
-        """The step of the newest whole checkpoint."""
+        """The step of the newest whole checkpoint. Raises UserError for one of an older version."""
         steps = [int(path.name.removeprefix("step_")) for path in self.checkpoints.glob("step_*[0-9]")]
+        older = sorted(path for pattern in OLD_CHECKPOINTS for path in self.path.glob(pattern))
+        if older and not steps:
+            raise UserError(
+                f"{older[-1]}: expected a checkpoint of this version, found one of an older, with which no "
+                "run can go on; finish it with that version, or choose another run_dir"
+            )
         return max(steps, default=None)
 
     def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"step_{step:08d}"
 
-    def write_checkpoint(self, step: int, save_state: Callable[[str], Any]) -> None:
-        """Let `save_state` write into a fresh folder, rename it into place and remove the older ones."""
+    def write_checkpoint(
+        self,
+        step: int,
+        save_state: Callable[[str], Any],
+        is_main_process: bool = True,
+        wait: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Let `save_state` of every process write into a fresh folder, rename it into place and remove the
+        older ones.
+        """
         target = self.checkpoint(step)
         if target.exists():
             return
         temporary = target.with_name(target.name + ".tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
+        if is_main_process:
+            shutil.rmtree(temporary, ignore_errors=True)
+        wait()
         save_state(str(temporary))
-        os.replace(temporary, target)
-        for other in self.checkpoints.iterdir():
-            if other != target:
-                shutil.rmtree(other)
-
-
-def _filled(values: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The values, with defaults for the keys that they lack, at every depth."""
-    for name, default in defaults.items():
-        if name not in values:
-            values[name] = default
-        elif isinstance(default, dict) and isinstance(values[name], dict):
-            _filled(values[name], default)
-    return values
+        wait()
+        if is_main_process:
+            os.replace(temporary, target)
+            for other in self.checkpoints.iterdir():
+                if other != target:
+                    shutil.rmtree(other)
+        wait()
 
 
 def _step_of(line: str) -> float:

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 class Tracker(Protocol):
     def scalars(self, step: int, kind: str, values: Mapping[str, float]) -> None: ...
 
-    def sheet(self, step: int, sheet: np.ndarray) -> None:
+    def sheet(self, step: int, sheet: np.ndarray, name: str = "reconstructions") -> None:
         """sheet (H, W) uint8."""
         ...
 
@@ -43,8 +43,8 @@ class TensorBoardTracker:
         for name, value in values.items():
             self._writer.add_scalar(f"{kind}/{name}", value, step)
 
-    def sheet(self, step: int, sheet: np.ndarray) -> None:
-        self._writer.add_image("reconstructions", sheet, step, dataformats="HW")
+    def sheet(self, step: int, sheet: np.ndarray, name: str = "reconstructions") -> None:
+        self._writer.add_image(name, sheet, step, dataformats="HW")
 
     def close(self) -> None:
         self._writer.close()
@@ -53,13 +53,13 @@ class TensorBoardTracker:
 class WandbTracker:
     """A run in `run_dir`/wandb; offline it is sent later, by wandb sync, or never."""
 
-    def __init__(self, run_dir: Path, mode: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, run_dir: Path, mode: str, config: Mapping[str, Any], project: str) -> None:
         import wandb
 
         self._wandb = wandb
         place = run_dir.resolve()
         self._run = wandb.init(
-            project="vqgan",
+            project=project,
             name=place.name,
             id=sha256(str(place).encode()).hexdigest()[:12],  # the same for every piece of a run
             resume="allow",
@@ -71,8 +71,8 @@ class WandbTracker:
     def scalars(self, step: int, kind: str, values: Mapping[str, float]) -> None:
         self._run.log({f"{kind}/{name}": value for name, value in values.items()}, step=step)
 
-    def sheet(self, step: int, sheet: np.ndarray) -> None:
-        self._run.log({"reconstructions": self._wandb.Image(sheet)}, step=step)
+    def sheet(self, step: int, sheet: np.ndarray, name: str = "reconstructions") -> None:
+        self._run.log({name: self._wandb.Image(sheet)}, step=step)
 
     def close(self) -> None:
         self._run.finish()
@@ -84,7 +84,12 @@ def check_installed(wandb: str) -> None:
 
 
 def open_trackers(
-    run_dir: Path, first_step: int, tensorboard: bool, wandb: str, config: Mapping[str, Any]
+    run_dir: Path,
+    first_step: int,
+    tensorboard: bool,
+    wandb: str,
+    config: Mapping[str, Any],
+    project: str = "vqgan",
 ) -> list[Tracker]:
     """TensorBoard where it is wanted and installed (a warning where it is not), wandb in the mode that is
     asked for ("" is none).
@@ -95,5 +100,5 @@ def open_trackers(
     elif tensorboard:
         trackers.append(TensorBoardTracker(run_dir, first_step))
     if wandb:
-        trackers.append(WandbTracker(run_dir, wandb, config))
+        trackers.append(WandbTracker(run_dir, wandb, config, project))
     return trackers

@@ -29,7 +29,7 @@ def test_others_take_the_steps_of_adamw() -> None:
     start = torch.randn(5, 3)
     ours, theirs = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
     optimizers = (
-        MuonAdamW([], [ours], 0.0, 0.01, (0.9, 0.95), 0.1),
+        MuonAdamW([], [ours], [], 0.0, 0.01, (0.9, 0.95), 0.1),
         torch.optim.AdamW([theirs], 0.01, (0.9, 0.95), weight_decay=0.1),
     )
     for step in range(4):
@@ -41,7 +41,7 @@ def test_others_take_the_steps_of_adamw() -> None:
 
 def test_biases_do_not_decay_and_kernels_do() -> None:
     kernel, bias = torch.nn.Parameter(torch.ones(2, 3)), torch.nn.Parameter(torch.ones(2))
-    optimizer = MuonAdamW([], [kernel, bias], 0.0, 0.5, (0.9, 0.95), 0.1)
+    optimizer = MuonAdamW([], [kernel], [bias], 0.0, 0.5, (0.9, 0.95), 0.1)
     kernel.grad, bias.grad = torch.zeros(2, 3), torch.zeros(2)
     optimizer.step()
     assert kernel[0, 0].item() == pytest.approx(0.95) and bias[0].item() == 1

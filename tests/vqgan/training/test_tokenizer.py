@@ -24,7 +24,6 @@ from vqgan.training.tokenizer import (
     TrainingConfig,
     TrainingResult,
     check_run,
-    learning_rate_share,
     train,
 )
 
@@ -298,13 +297,6 @@ def test_a_missing_feature_network_is_said_before_any_work(tmp_path: Path) -> No
     with pytest.raises(ValueError, match="no feature network"):
         train_blobs(tmp_path / "run", replace(CONFIG, losses=LossConfig(feature=1)))
     assert not (tmp_path / "run").exists()
-
-
-def test_learning_rate_by_hand() -> None:
-    config = replace(CONFIG, warmup_steps=2, steps=6, final_learning_rate=0.2)
-    rates = [learning_rate_share(step, config) for step in range(7)]
-    half_cosine = [0.2 + 0.8 * (1 + math.cos(math.pi * quarter / 4)) / 2 for quarter in range(5)]
-    assert rates == pytest.approx([0.5, 1.0, *half_cosine])
 
 
 def test_impossible_settings_are_refused() -> None:
