@@ -125,7 +125,7 @@ def _card_command(part: str | None, about: str):
         album: list[Sheet] = []
         judged = open_system(system, device)
         if part in (None, "image"):  # no other part has a judge or features
-            _refuse_loss_networks(judged, extractor, dataset)
+            _refuse_loss_networks(judged, extractor, studies)
         card = evaluate_card(
             judged,
             studies,
@@ -133,7 +133,7 @@ def _card_command(part: str | None, about: str):
                 _clip_n(n, dataset, studies), _parse_grid("--seeds", seeds, int), size, extractor, training
             ),
             (part,) if part else tuple(PARTS),
-            judge=_open_judge(dataset),
+            judge=_open_judge(studies),
             metrics=open_metrics(metric or (), choose_device(device)),
             album=album,
             announce=lambda name: say(f"{name} ..."),
@@ -250,8 +250,8 @@ def sweep_command(
     )
     judged = open_system(system, device)
     if "drawing" in settings.tasks:
-        _refuse_loss_networks(judged, extractor, dataset)
-    result = sweep(judged, studies, settings, _open_judge(dataset))
+        _refuse_loss_networks(judged, extractor, studies)
+    result = sweep(judged, studies, settings, _open_judge(studies))
     result = {"system": system, "dataset": dataset, **result}
     maps = Plot("Heat maps", draw_sweep(result, out).read_bytes())
     _deliver(f"Sweep of {system} on {dataset}", result, sweep_blocks(result), [maps], json_file, html_file)
@@ -265,11 +265,11 @@ def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) 
     Example:
       llmcxr evaluate labeler openi:data/openi --json labeler.json
     """
-    from llmcxr.data import open_dataset
+    from llmcxr.data import find_kind, open_dataset
     from llmcxr.evaluation.card.page import labeler_table
     from llmcxr.evaluation.labeler_score import score_labeler
 
-    if not dataset.startswith("openi:"):
+    if find_kind(dataset) != "openi":
         raise UserError(f"expected openi:DIR, whose reports carry manual tags, found {dataset}; give that")
     if json_file is not None:
         check_writable(json_file)
@@ -312,7 +312,7 @@ def tokenizer_command(
       llmcxr evaluate tokenizer phantom phantom:n=256,seed=1,split=test --json fidelity.json --sheet worst.png
       llmcxr evaluate tokenizer cxr nih:data/nih,split=validate --classifier runs/judge-nih/classifier
     """
-    from llmcxr.data import Rejections, open_dataset
+    from llmcxr.data import Rejections, find_kind, open_dataset
     from llmcxr.evaluation.tokenizer import evaluate_tokenizer
     from llmcxr.evaluation.tokenizer.sheet import write_sheet
     from llmcxr.images.statistics import read_summary
@@ -325,7 +325,7 @@ def tokenizer_command(
     if sheet is None and json_file is not None:
         sheet = json_file.with_suffix(".png")
     _check_files(json_file, sheet, rejected)
-    judge = classifier or (EVALUATOR if dataset.startswith("phantom:") else FILM_EVALUATOR)
+    judge = classifier or (EVALUATOR if find_kind(dataset) == "phantom" else FILM_EVALUATOR)
     extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
     directory = find_image_tokenizer(tokenizer)
     refuse_loss_networks(read_loss_networks(directory), (judge, extractor_name.partition(":")[2]))
@@ -408,21 +408,21 @@ def _clip_n(n: int, name: str, studies: Dataset) -> int:
     return min(n, len(studies))
 
 
-def _open_judge(dataset: str) -> Classifier | None:
+def _open_judge(dataset: Dataset) -> Classifier | None:
     """The independent classifier of drawings: what ships for them knows phantoms."""
     from llmcxr.model.judges import load_evaluator
 
-    return load_evaluator() if dataset.startswith("phantom:") else None
+    return load_evaluator() if dataset.kind == "phantom" else None
 
 
-def _refuse_loss_networks(system: System, extractor: str, dataset: str = "") -> None:
+def _refuse_loss_networks(system: System, extractor: str, dataset: Dataset | None = None) -> None:
     """Raises UserError where the network of `extractor`, or the judge of drawings on `dataset`, is a loss
     network of the image tokenizer of `system`.
     """
     from llmcxr.model.judges import EVALUATOR, refuse_loss_networks
 
     judges = [extractor.partition(":")[2] or EVALUATOR]
-    if dataset.startswith("phantom:"):
+    if dataset is not None and dataset.kind == "phantom":
         judges.append(EVALUATOR)
     refuse_loss_networks(system.loss_networks, judges)
 

@@ -94,11 +94,14 @@ def encode_command(
       accelerate launch --num_processes 4 -m llmcxr encode nih:data/nih cxr runs/nih-codes
     """
     from llmcxr.codes.encode import EncodingConfig, encode_dataset, find_ranks
+    from llmcxr.data import open_dataset
     from llmcxr.model.directory import load_image_tokenizer
 
     ranks = find_ranks()  # gives each process its own GPU, before the tokenizer goes to one
     image_tokenizer = load_image_tokenizer(tokenizer).to(choose_device(device))
-    store = encode_dataset(dataset, image_tokenizer, out, cache_dir, EncodingConfig(codings), ranks, workers)
+    store = encode_dataset(
+        open_dataset(dataset), image_tokenizer, out, cache_dir, EncodingConfig(codings), ranks, workers
+    )
     if ranks.index:
         return
     say(f"{len(store)} radiographs as codes on a {'x'.join(map(str, store.metadata.grid))} grid")

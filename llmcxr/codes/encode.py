@@ -17,7 +17,7 @@ from torch import Tensor
 from llmcxr.codes.image_cache import cached_images
 from llmcxr.codes.store import CodeStore, Ranks, Rejected, tell_repeated
 from llmcxr.common.errors import UserError
-from llmcxr.data import Dataset, Rejections, find_frontal, open_dataset
+from llmcxr.data import Dataset, find_frontal
 from llmcxr.data.read_ahead import read_ahead
 from vqgan import VQGAN
 from vqgan.training.augmentation import AugmentationConfig, augment
@@ -57,7 +57,7 @@ def find_ranks() -> Ranks:
 
 
 def encode_dataset(
-    name: str,
+    dataset: Dataset,
     image_tokenizer: VQGAN,
     path: str | Path,
     cache_dir: str | Path,
@@ -67,40 +67,45 @@ def encode_dataset(
 ) -> CodeStore:
     """The codes of every study's first frontal radiograph, by image id; a whole store at `path` is opened.
 
-    name: a dataset's opening string. Images that cannot be read are left out and listed in the store's
-    rejected.jsonl. Goes on where an interrupted call stopped. Of several `ranks` (by default those of
-    `accelerate launch`) each encodes its part. `workers` threads read files while the network runs; 0 is one
-    per usable core.
+    Images that cannot be read are left out and listed in the store's rejected.jsonl. Goes on where an
+    interrupted call stopped. Each of several `ranks` (by default those of `accelerate launch`) encodes its
+    part. `workers` threads read files while the network runs; 0 is one per usable core.
     """
-    dataset, config, ranks = open_dataset(name), config or EncodingConfig(), ranks or find_ranks()
+    config, ranks = config or EncodingConfig(), ranks or find_ranks()
     part = ranks.part(len(dataset))
-    _refuse_repeated_ids(name, dataset)
+    _refuse_repeated_ids(dataset)
 
     def open_batches(start: int) -> Iterator[tuple[list[str | Rejected], Tensor]]:
-        read = _choose_reader(name, dataset, image_tokenizer.config.image_size, cache_dir)
+        read = _choose_reader(dataset, image_tokenizer.config.image_size, cache_dir)
         indices = part[start:]
         return _batches(indices, read_ahead(read, indices, workers, 2 * BATCH_IMAGES), config)
 
-    left_out = getattr(dataset, "rejections", Rejections()).entries  # what was bad already when opened
     return CodeStore.build(
-        path, image_tokenizer, open_batches, config.codings, len(part), name, ranks, left_out
+        path,
+        image_tokenizer,
+        open_batches,
+        config.codings,
+        len(part),
+        dataset.name,
+        ranks,
+        dataset.rejections,
     )
 
 
-def _refuse_repeated_ids(name: str, dataset: Dataset) -> None:
-    """Before hours of work, where the dataset's list is in memory; the store looks again when it is whole."""
-    frontals = [find_frontal(study) for study in getattr(dataset, "studies", ())]
+def _refuse_repeated_ids(dataset: Dataset) -> None:
+    """Raises UserError before hours of work; the store looks again when it is whole."""
+    frontals = (find_frontal(dataset.identify(index)) for index in range(len(dataset)))
     ids = [radiograph.image_id for radiograph in frontals if radiograph is not None]
     if repeated := len(ids) - len(set(ids)):
-        raise UserError(f"{name}: {tell_repeated(repeated, len(ids))}")
+        raise UserError(f"{dataset.name}: {tell_repeated(repeated, len(ids))}")
 
 
-def _choose_reader(name: str, dataset: Dataset, size: int, cache_dir: str | Path) -> ReadItem:
-    if not name.startswith("phantom:"):
+def _choose_reader(dataset: Dataset, size: int, cache_dir: str | Path) -> ReadItem:
+    if not dataset.is_synthetic:
         return lambda index: _read_file(dataset, index, size)
     # the salience channel is not needed here; asking for it shares the file that tokenizer training made
-    cached = cached_images(name, size, cache_dir, with_salience=True)
-    return lambda index: (find_frontal(dataset[index]).image_id, _read_cached(cached, index))
+    cached = cached_images(dataset, size, cache_dir, with_salience=True)
+    return lambda index: (find_frontal(dataset.identify(index)).image_id, _read_cached(cached, index))
 
 
 def _read_file(dataset: Dataset, index: int, size: int) -> tuple[str, np.ndarray] | Rejected:
@@ -108,7 +113,7 @@ def _read_file(dataset: Dataset, index: int, size: int) -> tuple[str, np.ndarray
         pixels = dataset.read(index, size)
     except UserError as error:
         return Rejected(f"study {index}", str(error))
-    return find_frontal(dataset[index]).image_id, pixels
+    return find_frontal(dataset.identify(index)).image_id, pixels
 
 
 def _read_cached(cached: np.memmap, index: int) -> np.ndarray:

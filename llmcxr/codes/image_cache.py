@@ -1,7 +1,7 @@
 """Compute a dataset's images once, by parallel processes, into one memory-mapped file of bytes.
 
-Shared by every training that reads pixels again and again. Knows datasets only by their opening string;
-knows no models, labels or texts. The files can be deleted at any time: they are made again.
+Shared by every training that reads pixels again and again. Knows no models, labels or texts. The files can
+be deleted at any time: they are made again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -22,14 +23,14 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable
 
 if TYPE_CHECKING:
-    from llmcxr.data import Rejections
+    from llmcxr.data import Dataset, Rejections
 
 CHUNK_IMAGES = 64  # one unit of work; also the unit that an interruption can lose
 PROBE_IMAGES = 12  # images read to recognise a changed generator or changed files
 
 
 def cached_images(
-    dataset: str,
+    dataset: Dataset,
     size: int,
     cache_dir: str | Path,
     with_salience: bool = False,
@@ -37,18 +38,14 @@ def cached_images(
 ) -> np.memmap:
     """All images of a dataset, letterboxed to `size` x `size`.
 
-    `dataset` is an opening string such as "phantom:n=20000,seed=0". Returns a read-only (N, C, size, size)
-    uint8 memory map, 0..255 for 0..1: channel 0 the image, channel 1 (only `with_salience`) the weight map
-    of its small findings, zero where the dataset knows none. An image that cannot be read is black and one
-    of `read_rejected`, until the files here are deleted. An interrupted call goes on where it stopped; two
-    calls at a time share the work of one. `processes` defaults to the usable cores; 1 computes in this
-    process.
+    Returns a read-only (N, C, size, size) uint8 memory map, 0..255 for 0..1: channel 0 the image, channel 1
+    (only `with_salience`) the weight map of its small findings, zero where the dataset knows none. An image
+    that cannot be read is black and one of `read_rejected`, until the files here are deleted. An interrupted
+    call goes on where it stopped; two calls at a time share the work of one. `processes` defaults to the
+    usable cores; 1 computes in this process.
     """
-    from llmcxr.data import open_dataset
-
-    opened = open_dataset(dataset)
-    shape = (len(opened), 2 if with_salience else 1, size, size)
-    path = Path(cache_dir) / f"{_cache_key(opened, dataset, shape)}.npy"
+    shape = (len(dataset), 2 if with_salience else 1, size, size)
+    path = Path(cache_dir) / f"{_cache_key(dataset, shape)}.npy"
     if not path.exists():
         check_writable(path)
         with _only_one_builder(path.with_suffix(".lock")):
@@ -58,7 +55,7 @@ def cached_images(
 
 
 def read_rejected(images: np.memmap) -> dict[int, str]:
-    """Of what `cached_images` gave, the indices of the images that could not be read, with the reasons."""
+    """The indices of the images that could not be read, among what `cached_images` gave, with the reasons."""
     path = _rejected_file(Path(images.filename))
     if not path.exists():
         return {}
@@ -86,12 +83,12 @@ def _rejected_file(path: Path) -> Path:
     return path.with_suffix(".rejected.jsonl")
 
 
-def _cache_key(opened, name: str, shape: tuple[int, ...]) -> str:
-    """A name that changes with the dataset's string, the shape, and the pixels of a few of its images."""
-    digest = hashlib.sha256(repr((name, shape)).encode())
+def _cache_key(dataset: Dataset, shape: tuple[int, ...]) -> str:
+    """A name that changes with the dataset's name, the shape, and the pixels of a few of its images."""
+    digest = hashlib.sha256(repr((dataset.name, shape)).encode())
     indices = np.unique(np.linspace(0, shape[0] - 1, PROBE_IMAGES).astype(int))
-    digest.update(_read_bytes(opened, indices.tolist(), shape)[0].tobytes())
-    return f"{name.partition(':')[0]}-{shape[0]}x{shape[-1]}-{digest.hexdigest()[:16]}"
+    digest.update(_read_bytes(dataset, indices.tolist(), shape)[0].tobytes())
+    return f"{dataset.name.partition(':')[0]}-{shape[0]}x{shape[-1]}-{digest.hexdigest()[:16]}"
 
 
 @contextmanager
@@ -104,7 +101,7 @@ def _only_one_builder(lock_path: Path):
         yield
 
 
-def _build(path: Path, name: str, shape: tuple[int, ...], processes: int) -> None:
+def _build(path: Path, dataset: Dataset, shape: tuple[int, ...], processes: int) -> None:
     partial, done_path = path.with_suffix(".partial"), path.with_suffix(".done")
     num_chunks = -(-shape[0] // CHUNK_IMAGES)
     if not (partial.exists() and done_path.exists()):
@@ -113,7 +110,9 @@ def _build(path: Path, name: str, shape: tuple[int, ...], processes: int) -> Non
         done_path.write_bytes(bytes(num_chunks))
     done = np.memmap(done_path, dtype=np.uint8, mode="r+", shape=(num_chunks,))
     missing = np.flatnonzero(done == 0).tolist()
-    for chunk, rejected in _progress(_filled_chunks(partial, name, shape, missing, processes), len(missing)):
+    for chunk, rejected in _progress(
+        _filled_chunks(partial, dataset, shape, missing, processes), len(missing)
+    ):
         if rejected:  # before the chunk counts as done, so that none is lost; one listed twice does no harm
             with _rejected_file(path).open("a", encoding="utf-8") as file:
                 for index, reason in rejected.items():
@@ -140,51 +139,62 @@ def _take_room(partial: Path, shape: tuple[int, ...]) -> None:
         ) from error
 
 
-def _filled_chunks(partial: Path, name: str, shape: tuple[int, ...], chunks: list[int], processes: int):
+def _filled_chunks(
+    partial: Path, dataset: Dataset, shape: tuple[int, ...], chunks: list[int], processes: int
+) -> Iterator[tuple[int, dict[int, str]]]:
     """Fill the chunks in any order, yielding the number of each and what could not be read of it when its
     pixels are in the file.
     """
     if processes == 1 or len(chunks) < 2:
         for chunk in chunks:
-            yield _fill_chunk(partial, name, shape, chunk)
+            yield _fill_chunk(dataset, partial, shape, chunk)
         return
-    with ProcessPoolExecutor(min(processes, len(chunks)), mp_context=get_context("spawn")) as pool:
-        work = [pool.submit(_fill_chunk, partial, name, shape, chunk) for chunk in chunks]
+    workers, context = min(processes, len(chunks)), get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_receive, initargs=(dataset,)) as pool:
+        work = [pool.submit(_fill_chunk_of_received, partial, shape, chunk) for chunk in chunks]
         for finished in as_completed(work):
             yield finished.result()
 
 
-_opened: dict[str, object] = {}  # a worker process opens its dataset once
+_received: list[Dataset] = []  # of a worker process: its dataset, sent once and not with every chunk
 
 
-def _fill_chunk(partial: Path, name: str, shape: tuple[int, ...], chunk: int) -> tuple[int, dict[int, str]]:
-    if name not in _opened:
-        from llmcxr.data import open_dataset
+def _receive(dataset: Dataset) -> None:
+    _received.append(dataset)
 
-        _opened[name] = open_dataset(name)
+
+def _fill_chunk_of_received(partial: Path, shape: tuple[int, ...], chunk: int) -> tuple[int, dict[int, str]]:
+    return _fill_chunk(_received[0], partial, shape, chunk)
+
+
+def _fill_chunk(
+    dataset: Dataset, partial: Path, shape: tuple[int, ...], chunk: int
+) -> tuple[int, dict[int, str]]:
     start, stop = chunk * CHUNK_IMAGES, min((chunk + 1) * CHUNK_IMAGES, shape[0])
     images = np.load(partial, mmap_mode="r+")
-    images[start:stop], rejected = _read_bytes(_opened[name], range(start, stop), shape)
+    images[start:stop], rejected = _read_bytes(dataset, range(start, stop), shape)
     images.flush()
     return chunk, rejected
 
 
-def _read_bytes(opened, indices, shape: tuple[int, ...]) -> tuple[np.ndarray, dict[int, str]]:
-    """(n, C, size, size) uint8, and the reason for each index that could not be read. A dataset may offer
-    `read_many(indices, size)` and `salience(index, size)`.
-    """
+def _read_bytes(
+    dataset: Dataset, indices: Sequence[int], shape: tuple[int, ...]
+) -> tuple[np.ndarray, dict[int, str]]:
+    """(n, C, size, size) uint8, and the reason for each index that could not be read."""
     size, rejected = shape[-1], {}
     pixels = np.zeros((len(indices), *shape[1:]), np.float32)
-    if hasattr(opened, "read_many"):
-        pixels[:, 0] = opened.read_many(indices, size)
-    else:
+    try:
+        pixels[:, 0] = dataset.read_many(indices, size)
+    except UserError:  # one by one, to know which
         for image, index in zip(pixels, indices, strict=True):
             try:
-                image[0] = opened.read(index, size)
+                image[0] = dataset.read(index, size)
             except UserError as error:
                 rejected[index] = str(error)
-    if shape[1] == 2 and hasattr(opened, "salience"):
-        pixels[:, 1] = [opened.salience(index, size) for index in indices]
+    if shape[1] == 2:
+        for image, index in zip(pixels, indices, strict=True):
+            if (weights := dataset.salience(index, size)) is not None:
+                image[1] = weights
     return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8), rejected
 
 

@@ -2,6 +2,6 @@
 
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import Dataset, StudyDataset, Texts, find_frontal
-from llmcxr.data.opening import open_dataset
+from llmcxr.data.opening import find_kind, open_dataset
 
-__all__ = ["Dataset", "Rejections", "StudyDataset", "Texts", "find_frontal", "open_dataset"]
+__all__ = ["Dataset", "Rejections", "StudyDataset", "Texts", "find_frontal", "find_kind", "open_dataset"]

@@ -44,7 +44,7 @@ def open_folder(path: str, split: str | None = None) -> StudyDataset:
         raise UserError(
             f"{table}: expected images beside the table, found none of {len(rejections)}; check the paths"
         )
-    return StudyDataset(keep_split(studies.values(), split, f"folder:{path}"), rejections=rejections)
+    return StudyDataset(keep_split(studies.values(), split, f"folder:{path}"), rejections=rejections.entries)
 
 
 def _build_study(row: Mapping[str, str], number: int, table: Path) -> Study:

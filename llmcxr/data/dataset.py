@@ -1,48 +1,87 @@
-"""The one shape of every source: studies that give images and words. Knows no publisher's layout."""
+"""The one shape of every source: studies that give images and texts. Knows no publisher's format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from llmcxr import images
 from llmcxr.common.errors import UserError
-from llmcxr.common.rejections import Rejections
 from llmcxr.records import SPLITS, LesionBox, Question, Radiograph, Report, Study
 from llmcxr.reports import clean
+
+if TYPE_CHECKING:
+    from llmcxr.data.phantom.case import PhantomCase
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The words of one study for one step: its report, a request that would draw it, questions on it."""
+    """The texts of one study for one step: its report, a request that would draw it, questions about it."""
 
     report: Report
     request: str
     questions: tuple[Question, ...] = ()
 
 
-@runtime_checkable
-class Dataset(Protocol):
-    """What every source gives, by index from 0. `read` and `texts` are as cheap as the source allows.
+class Dataset(ABC):
+    """Studies by index from 0. Every source gives studies and their pixels; the rest has defaults.
 
-    One that knows where findings are may offer `salience(index, size)`, which weighs a tokenizer's pixels,
-    and `layout(index, grid)`, which a language model is told of a grid's cells; see PhantomDataset.
+    What only some sources know (`case`, `finding_map`, `salience`, `boxes`) is None or () of the others, so
+    that nobody has to ask what a dataset is before using it.
     """
 
+    name: str = ""  # the string that opened it, as the user wrote it
+    kind: str = ""  # that string's KIND, see data.opening
+    is_synthetic: bool = False  # its images are computed: they show no patient and are no files
+    rejections: Sequence[tuple[str, str]] = ()  # (name, reason) of what the source had to leave out
+
+    @abstractmethod
     def __len__(self) -> int: ...
 
+    @abstractmethod
     def __getitem__(self, index: int) -> Study: ...
 
+    @abstractmethod
     def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
-        """The study's first frontal radiograph, (H, W) float32 in [0, 1]; letterboxed if `size` is given."""
-        ...
+        """The study's first frontal radiograph, (H, W) float32 in [0, 1]; letterboxed if `size` is given.
+
+        Raises UserError for a study without a frontal radiograph or a file that cannot be read.
+        """
+
+    def __iter__(self) -> Iterator[Study]:
+        return (self[index] for index in range(len(self)))
+
+    def identify(self, index: int) -> Study:
+        """The study with its ids, its split and its radiographs' ids; the rest where it costs nothing."""
+        return self[index]
+
+    def read_many(self, indices: Sequence[int], size: int) -> np.ndarray:
+        """`read` of several studies, (n, size, size) float32 in [0, 1]."""
+        return np.stack([self.read(index, size) for index in indices])
 
     def texts(self, index: int, rng: np.random.Generator) -> Texts:
-        """The study's words. The phantom words them anew with `rng`; files give what they have."""
-        ...
+        """The study's texts. The phantom words them anew with `rng`; files give what they have."""
+        return texts_of_report(self[index], rng)
+
+    def case(self, index: int) -> PhantomCase | None:
+        """Everything that decided the study's image, where the image was computed."""
+        return None
+
+    def finding_map(self, index: int, grid: tuple[int, int]) -> np.ndarray | None:
+        """How much of each cell each finding covers, (findings, rows, columns) float32 in 0..1."""
+        return None
+
+    def salience(self, index: int, size: int) -> np.ndarray | None:
+        """Where small findings are, (size, size) float32 in 0..1: a weight of a tokenizer's pixels."""
+        return None
+
+    def boxes(self, index: int) -> Sequence[LesionBox]:
+        """Where readers marked findings on the radiograph that `read` gives."""
+        return ()
 
 
 def find_frontal(study: Study) -> Radiograph | None:
@@ -53,7 +92,7 @@ def find_frontal(study: Study) -> Radiograph | None:
 
 
 def texts_of_report(study: Study, rng: np.random.Generator) -> Texts:
-    """The words of a study that has a published report, without the marks of de-identification.
+    """The texts of a study that has a published report, without the marks of de-identification.
 
     The request is its impression, else its findings; both are empty where the study has no report.
     """
@@ -62,20 +101,20 @@ def texts_of_report(study: Study, rng: np.random.Generator) -> Texts:
     return Texts(report, report.impression or report.findings, study.questions)
 
 
-@dataclass(frozen=True)
-class StudyDataset:
-    """A Dataset over studies whose pixels are files. `rejections` lists what the source had to leave out.
+@dataclass(eq=False)
+class StudyDataset(Dataset):
+    """A Dataset of studies whose pixels are files.
 
-    `extents_mm` holds, by image_id, the height and width of films whose files were resized since: from it and
-    the file's size follows the pixel spacing, when a study is asked for. `boxes` holds, by image_id, where
-    readers marked findings.
+    `extents_mm` holds, by image_id, the height and width of radiographs whose files were resized since: the
+    pixel spacing follows from it and the file's size, when a study is asked for. `marked` holds, by image_id,
+    where readers marked findings.
     """
 
     studies: Sequence[Study]
     write_texts: Callable[[Study, np.random.Generator], Texts] = texts_of_report
-    rejections: Rejections = field(default_factory=Rejections)
+    rejections: Sequence[tuple[str, str]] = ()
     extents_mm: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    boxes: Mapping[str, Sequence[LesionBox]] = field(default_factory=dict)
+    marked: Mapping[str, Sequence[LesionBox]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.studies)
@@ -85,18 +124,22 @@ class StudyDataset:
         radiographs = tuple(self._measure_spacing(radiograph) for radiograph in study.radiographs)
         return replace(study, radiographs=radiographs)
 
+    def identify(self, index: int) -> Study:
+        """See `Dataset.identify`. Opens no file."""
+        return self.studies[index]
+
     def _measure_spacing(self, radiograph: Radiograph) -> Radiograph:
         if radiograph.image_id not in self.extents_mm:
             return radiograph
         try:
             rows, columns = images.read_size(radiograph.path)
-        except UserError:  # told by `read`, which needs the pixels
+        except UserError:  # raised by `read`, which needs the pixels
             return radiograph
         height, width = self.extents_mm[radiograph.image_id]
         return replace(radiograph, pixel_spacing_mm=(height / rows, width / columns))
 
     def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
-        """See `Dataset.read`. Raises UserError for a study without a frontal radiograph or a bad file."""
+        """See `Dataset.read`."""
         study = self.studies[index]
         radiograph = find_frontal(study)
         if radiograph is None:
@@ -110,6 +153,11 @@ class StudyDataset:
     def texts(self, index: int, rng: np.random.Generator) -> Texts:
         """See `Dataset.texts`."""
         return self.write_texts(self.studies[index], rng)
+
+    def boxes(self, index: int) -> Sequence[LesionBox]:
+        """See `Dataset.boxes`."""
+        radiograph = find_frontal(self.studies[index])
+        return self.marked.get(radiograph.image_id, ()) if radiograph else ()
 
 
 def keep_split(studies: Iterable[Study], split: str | None, source: str) -> list[Study]:

@@ -40,7 +40,7 @@ def open_dicom_folder(path: str, split: str | None = None) -> StudyDataset:
             f"{folder}: expected DICOM radiographs in it or its folders, found none; check the path"
         )
     studies = _group(list(radiographs.values()))
-    return StudyDataset(keep_split(studies, split, f"dicom:{path}"), rejections=rejections)
+    return StudyDataset(keep_split(studies, split, f"dicom:{path}"), rejections=rejections.entries)
 
 
 def _read_radiograph(file: Path) -> Radiograph:

@@ -65,9 +65,9 @@ def open_nih(path: str, split: str | None = None) -> StudyDataset:
     return StudyDataset(
         kept,
         write_texts=write_texts,
-        rejections=rejections,
+        rejections=rejections.entries,
         extents_mm=extents,
-        boxes=read_boxes(folder / "BBox_List.csv"),
+        marked=read_boxes(folder / "BBox_List.csv"),
     )
 
 

@@ -74,7 +74,7 @@ def open_openi(path: str, split: str | None = None, images: str | None = None) -
     rejections.write()
     extents = {image_id: extent for image_id, row in headers.items() if (extent := _find_extent(row))}
     kept = keep_split(studies, split, f"openi:{path}")
-    return StudyDataset(kept, rejections=rejections, extents_mm=extents)
+    return StudyDataset(kept, rejections=rejections.entries, extents_mm=extents)
 
 
 def _find_reports(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Open any dataset by one string, `KIND:PATH[,key=value...]`. Knows the kinds' names, not their layouts."""
+"""Open any dataset by one string, `KIND:PATH[,key=value...]`. Knows the kinds' names, not their formats."""
 
 from __future__ import annotations
 
@@ -41,7 +41,14 @@ def open_dataset(name: str) -> Dataset:
                 f"{name}: expected a key of {kind} ({', '.join(keys)}), found {key!r}; correct it"
             )
     values = {key: _convert(name, key, value, keys[key]) for key, value in options.items()}
-    return opener(**values) if kind in COMPUTED else opener(path, **values)
+    dataset = opener(**values) if kind in COMPUTED else opener(path, **values)
+    dataset.name, dataset.kind = name, kind
+    return dataset
+
+
+def find_kind(name: str) -> str:
+    """The kind that an opening string names, whether or not there is one of that name."""
+    return name.partition(":")[0]
 
 
 def _parse(name: str) -> tuple[str, str, dict[str, str]]:

@@ -24,6 +24,7 @@ import torch
 import llmcxr
 from llmcxr import images
 from llmcxr.common.errors import UserError
+from llmcxr.data import find_kind
 from llmcxr.decoding import engine
 from llmcxr.decoding.sampling import Sampling, check_seed
 from llmcxr.model.directory import Bundle, load, save
@@ -76,7 +77,7 @@ class CXR(System):
     @property
     def is_phantom_trained(self) -> bool:
         """Trained on computed phantoms only: what it says of a real radiograph then means nothing."""
-        return str(self.provenance.get("dataset", "")).startswith("phantom:")
+        return find_kind(str(self.provenance.get("dataset", ""))) == "phantom"
 
     # -- reading ------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from llmcxr.common.errors import UserError
-from llmcxr.data import Dataset, StudyDataset, open_dataset
+from llmcxr.data import Dataset, find_kind, open_dataset
 from llmcxr.data.phantom import PhantomDataset
 from llmcxr.records import SPLITS, Study
 
@@ -27,7 +27,7 @@ def check_splits(
     number their patients alike by chance need other ids.
     """
     if isinstance(evaluated, PhantomDataset) and isinstance(trained, PhantomDataset):
-        # a phantom is its seed and number; to compute twenty thousand of them takes half a minute
+        # a phantom is its seed and number: however many there are, none has to be listed
         num_judged = len(evaluated) if n is None else min(n, len(evaluated))
         shared = min(num_judged, len(trained)) if evaluated.seed == trained.seed else 0
         _refuse(shared, shared, num_judged)
@@ -71,8 +71,9 @@ def check_training(
     check_one_split(islice(_studies(evaluated), n))
     if not name:
         return "not checked against the training data: the model does not say what it was trained on"
-    kind = name.partition(":")[0]
-    return f"not checked against the training data: the {kind} dataset it names cannot be opened here"
+    return (
+        f"not checked against the training data: the {find_kind(name)} dataset it names cannot be opened here"
+    )
 
 
 def check_one_split(studies: Iterable[Study]) -> str:
@@ -88,10 +89,8 @@ def check_one_split(studies: Iterable[Study]) -> str:
 
 
 def _studies(source: Iterable[Study] | Dataset) -> Iterable[Study]:
-    if isinstance(source, StudyDataset):  # its own indexing opens every file to measure it
-        return source.studies
     if isinstance(source, Dataset):
-        return (source[index] for index in range(len(source)))
+        return (source.identify(index) for index in range(len(source)))
     return source
 
 

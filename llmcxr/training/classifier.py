@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +23,7 @@ from llmcxr.codes.image_cache import cached_images, list_rejected
 from llmcxr.common import config as run_config
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
-from llmcxr.data import Rejections
-from llmcxr.data.dataset import Dataset
+from llmcxr.data import Dataset, Rejections, open_dataset
 from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.records import Label
 from llmcxr.training.augmentation import AugmentationConfig, augment
@@ -77,11 +75,12 @@ def run(config: ClassifierRun) -> Path:
     has_begun = (run_dir / "checkpoint.pt").exists() or (run_dir / "classifier").exists()
     if has_begun and settings.is_file():  # before images are read, which can take long
         run_config.check_goes_on(config, settings, FREE_SETTINGS)
-    targets = _load_targets(config)
+    datasets = open_dataset(config.dataset), open_dataset(config.validation)
+    targets = _load_targets(config, *datasets)
     rejections = Rejections(run_dir / "rejected.jsonl")
     examples = [
-        _open_examples(config, name, truth, rejections)
-        for name, truth in zip((config.dataset, config.validation), targets, strict=True)
+        _open_examples(config, dataset, truth, rejections)
+        for dataset, truth in zip(datasets, targets, strict=True)
     ]
     run_config.save(config, settings)
     rejections.write()
@@ -94,13 +93,10 @@ def run(config: ClassifierRun) -> Path:
     return run_dir / "classifier"
 
 
-def _load_targets(config: ClassifierRun) -> tuple[Targets, Targets]:
-    """Of the dataset and of the validation, with the same findings."""
-    from llmcxr.data import open_dataset
-
-    dataset, validation = (open_dataset(name) for name in (config.dataset, config.validation))
-    if hasattr(dataset, "case") and not config.findings:
-        if not hasattr(validation, "case"):
+def _load_targets(config: ClassifierRun, dataset: Dataset, validation: Dataset) -> tuple[Targets, Targets]:
+    """The truth of both datasets, with the same findings."""
+    if dataset.case(0) is not None and not config.findings:
+        if validation.case(0) is None:
             raise UserError(
                 f"validation {config.validation!r} does not know its cases, as {config.dataset!r} does: give "
                 "another of its kind, or name the findings to learn"
@@ -116,7 +112,7 @@ def _load_targets(config: ClassifierRun) -> tuple[Targets, Targets]:
     return targets, replace(Targets.from_labels(labels[1], findings), weights=targets.weights)
 
 
-def _targets_of_cases(dataset: Any) -> Targets:
+def _targets_of_cases(dataset: Dataset) -> Targets:
     return Targets.from_cases([dataset.case(index) for index in range(len(dataset))])
 
 
@@ -140,10 +136,12 @@ class _Examples:
         return self.images[self.places[rows].numpy()]
 
 
-def _open_examples(config: ClassifierRun, name: str, targets: Targets, rejections: Rejections) -> _Examples:
-    """`targets` are of all images of the dataset `name`. Raises UserError where none can be read."""
-    images = cached_images(name, config.model.image_size, config.cache_dir, processes=config.threads)
-    rejected = list_rejected(images, name, rejections)
+def _open_examples(
+    config: ClassifierRun, dataset: Dataset, targets: Targets, rejections: Rejections
+) -> _Examples:
+    """`targets` are of all images of the dataset. Raises UserError where none can be read."""
+    images = cached_images(dataset, config.model.image_size, config.cache_dir, processes=config.threads)
+    rejected = list_rejected(images, dataset.name, rejections)
     places = torch.from_numpy(np.delete(np.arange(len(images)), rejected))
     return _Examples(images[:, 0], places, targets.select(places))
 

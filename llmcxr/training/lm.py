@@ -66,10 +66,10 @@ def run(config: LMRun) -> Path:
         raise UserError(f"tokenizer={config.tokenizer}: {error}") from error
     dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
     store = encode_dataset(
-        config.dataset, image_tokenizer, directory.path / "codes", config.cache_dir, config.encoding
+        dataset, image_tokenizer, directory.path / "codes", config.cache_dir, config.encoding
     )
     validation_store = encode_dataset(
-        config.validation, image_tokenizer, directory.path / "codes-validation", config.cache_dir
+        validation, image_tokenizer, directory.path / "codes-validation", config.cache_dir
     )
     texts = _texts_of(dataset, config.seed)
     model, prompt_tokenizer = build_model(
@@ -122,7 +122,7 @@ def _step_examples(
     num_items: int,
 ) -> StepExamples:
     layout = config.layout
-    if layout.is_wanted and not hasattr(dataset, "layout"):
+    if layout.is_wanted and dataset.finding_map(0, (1, 1)) is None:
         raise UserError(
             f"layout.drawn={layout.drawn} and layout.read={layout.read} need a dataset that knows where "
             f"findings are, as phantom: does; {name} does not, so leave both 0"

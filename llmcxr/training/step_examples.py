@@ -121,10 +121,10 @@ class StepExamples(TorchDataset):
 
 def _flat_finding_map(dataset: Dataset, index: int, grid: tuple[int, int]) -> np.ndarray:
     """(findings, rows, columns) of the dataset -> (cells, findings)."""
-    finding_map = dataset.layout(index, grid)
+    finding_map = dataset.finding_map(index, grid)
     return finding_map.reshape(len(finding_map), -1).T
 
 
 def _image_id(dataset: Dataset, index: int) -> str:
-    radiograph = find_frontal(dataset[index])
+    radiograph = find_frontal(dataset.identify(index))
     return radiograph.image_id if radiograph else ""

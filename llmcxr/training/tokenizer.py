@@ -19,6 +19,7 @@ from llmcxr.codes.image_cache import cached_images, list_rejected
 from llmcxr.common import config as run_config
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
+from llmcxr.data import Dataset as Studies
 from llmcxr.data import Rejections, open_dataset
 from llmcxr.images.statistics import ImageSummary, summarise_images, write_summary
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
@@ -87,9 +88,10 @@ def run(config: TokenizerRun) -> Path:
         torch.set_num_threads(config.threads)
     check_run(config.training, config.run_dir, config.seed)  # before images are read, which can take long
     feature_network, loss_networks = _load_loss_network(config.loss_network), _list_loss_networks(config)
-    _warn_of_shared_patients(config)
+    dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
+    _warn_of_shared_patients(dataset, validation)
     rejections = Rejections(Path(config.run_dir) / "rejected.jsonl")
-    datasets = [_open_images(config, name, rejections) for name in (config.dataset, config.validation)]
+    datasets = [_open_images(config, each, rejections) for each in (dataset, validation)]
     run_config.save(config, Path(config.run_dir) / "config.yaml")
     rejections.write()
     summary = _summarise(datasets[0])
@@ -113,16 +115,17 @@ def run(config: TokenizerRun) -> Path:
     return result.model_dir
 
 
-def _warn_of_shared_patients(config: TokenizerRun) -> None:
-    """A warning, since two archives may number their patients alike. Phantoms have none."""
-    opened = [open_dataset(name) for name in (config.dataset, config.validation)]
-    trained, validated = ({study.patient_id for study in getattr(each, "studies", ())} for each in opened)
+def _warn_of_shared_patients(dataset: Studies, validation: Studies) -> None:
+    """A warning and no error, since two archives may number their patients alike."""
+    trained, validated = (
+        {each.identify(index).patient_id for index in range(len(each))} for each in (dataset, validation)
+    )
     shared = trained & validated
     if shared:
         logger.warning(
             "%d of %d patients of validation %s are in dataset %s too: the scores on validation will be too "
             "good; give each its own split=, or other patient ids where they are not the same people",
-            len(shared), len(validated), config.validation, config.dataset,
+            len(shared), len(validated), validation.name, dataset.name,
         )  # fmt: skip
 
 
@@ -136,11 +139,12 @@ def _summarise(dataset: CachedImages) -> ImageSummary:
     return summarise_images(batches, dataset[0]["image"].shape[-1])
 
 
-def _open_images(config: TokenizerRun, name: str, rejections: Rejections) -> CachedImages:
-    """The salience map is kept only where the loss uses it and the dataset can have one."""
-    with_salience = bool(config.training.losses.salience_weight) and name.startswith("phantom:")
-    images = cached_images(name, config.training.model.image_size, config.cache_dir, with_salience)
-    return CachedImages(images, list_rejected(images, name, rejections))
+def _open_images(config: TokenizerRun, dataset: Studies, rejections: Rejections) -> CachedImages:
+    """The salience map is kept only where the loss uses it and the dataset has one."""
+    size = config.training.model.image_size
+    with_salience = bool(config.training.losses.salience_weight) and dataset.salience(0, size) is not None
+    images = cached_images(dataset, size, config.cache_dir, with_salience)
+    return CachedImages(images, list_rejected(images, dataset.name, rejections))
 
 
 def _list_loss_networks(config: TokenizerRun) -> dict[str, str]:

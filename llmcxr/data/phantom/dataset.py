@@ -1,31 +1,34 @@
-"""The phantom as a dataset of studies: pixels, words and labels computed when asked for. Knows no files."""
+"""The phantom as a dataset of studies: pixels, texts and labels computed when asked for. Knows no files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from llmcxr import images
 from llmcxr.common.errors import UserError
-from llmcxr.data.dataset import Texts
+from llmcxr.data.dataset import Dataset, Texts
 from llmcxr.data.phantom.case import FINDINGS, VARIATION, PhantomCase
 from llmcxr.data.phantom.projection import render
 from llmcxr.data.phantom.sampling import sample_case
-from llmcxr.data.phantom.truth import layout, salience
+from llmcxr.data.phantom.truth import finding_map, salience
 from llmcxr.records import SPLITS, Label, Radiograph, Study
 
 OWN_SIZE = 512  # px: the side of a phantom read without a size
 
 
-@dataclass(frozen=True)
-class PhantomDataset:
+@dataclass(eq=False)
+class PhantomDataset(Dataset):
     """`n` phantoms of one seed, `phantom:n=4000,seed=0`. Phantoms of other seeds share no patient with them.
 
     `split` names the split that these studies say they belong to; it chooses nothing. `variation` is how much
     of their full spread posture, habitus, exposure and noise have, 0..1.
     """
+
+    kind = "phantom"
+    is_synthetic = True
 
     n: int = 1000
     seed: int = 0
@@ -43,6 +46,7 @@ class PhantomDataset:
             )
         if not 0 <= self.variation <= 1:
             raise UserError(f"phantom: expected variation in 0..1, found {self.variation}; correct it")
+        self.name = f"phantom:n={self.n},seed={self.seed},split={self.split},variation={self.variation}"
 
     def __len__(self) -> int:
         return self.n
@@ -54,30 +58,26 @@ class PhantomDataset:
         return sample_case(self.seed, int(index), self.variation)
 
     def __getitem__(self, index: int) -> Study:
-        case = self.case(index)
-        name = f"phantom-{self.seed}-{index}"
-        words = self.texts(index, np.random.default_rng(np.random.SeedSequence((self.seed, int(index), 5))))
-        return Study(
-            study_id=name,
-            patient_id=name,
-            radiographs=(
-                Radiograph(
-                    image_id=name,
-                    study_id=name,
-                    patient_id=name,
-                    view_position=case.view_position,
-                    sex=case.sex,
-                    age_years=float(case.age_years),
-                ),
-            ),
-            report=words.report,
+        case, known = self.case(index), self.identify(index)
+        texts = self.texts(index, np.random.default_rng(np.random.SeedSequence((self.seed, int(index), 5))))
+        radiograph = replace(
+            known.radiographs[0],
+            view_position=case.view_position,
+            sex=case.sex,
+            age_years=float(case.age_years),
+        )
+        return replace(
+            known,
+            radiographs=(radiograph,),
+            report=texts.report,
             labels={f: Label.ABSENT if case.find(f) is None else Label.PRESENT for f in FINDINGS},
-            split=self.split,
-            questions=words.questions,
+            questions=texts.questions,
         )
 
-    def __iter__(self) -> Iterator[Study]:
-        return (self[index] for index in range(self.n))
+    def identify(self, index: int) -> Study:
+        """See `Dataset.identify`. Computes nothing."""
+        name = f"phantom-{self.seed}-{index}"
+        return Study(name, name, (Radiograph(name, name, name),), split=self.split)
 
     def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
         """The picture, (size, size) float32 in [0, 1]; drawn at that size, letterboxed if not square."""
@@ -87,19 +87,19 @@ class PhantomDataset:
         return picture if rows == columns else images.fit(picture, (rows, columns))[0]
 
     def read_many(self, indices: Sequence[int], size: int) -> np.ndarray:
-        """The pictures of several studies, (n, size, size) float32 in [0, 1]."""
+        """See `Dataset.read_many`."""
         return render([self.case(index) for index in indices], size)
 
     def salience(self, index: int, size: int) -> np.ndarray:
-        """Where small findings are, (size, size) float32 in 0..1."""
+        """See `Dataset.salience`."""
         return salience(self.case(index), size)
 
-    def layout(self, index: int, grid: tuple[int, int]) -> np.ndarray:
-        """Where each finding is on the cells of an image grid, (findings, rows, columns) float32 in 0..1."""
-        return layout(self.case(index), grid)
+    def finding_map(self, index: int, grid: tuple[int, int]) -> np.ndarray:
+        """See `Dataset.finding_map`."""
+        return finding_map(self.case(index), grid)
 
     def texts(self, index: int, rng: np.random.Generator) -> Texts:
-        """The study's words, worded anew by `rng`."""
+        """See `Dataset.texts`; worded anew by `rng`."""
         from llmcxr.data.phantom.questions import ask_questions
         from llmcxr.data.phantom.wording import describe, write_report
 

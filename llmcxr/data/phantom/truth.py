@@ -24,7 +24,7 @@ from llmcxr.data.phantom.parts import (
 from llmcxr.data.phantom.projection import build_chest
 
 RIBS = (4, 6, 8)  # whose crossings with the mid-clavicular line are points
-LAYOUT_PIXELS = 64  # side of the picture, at least, that a layout is measured on
+MAP_PIXELS = 64  # side of the picture, at least, that a finding map is measured on
 SCAPULA_V = 0.25  # tw below the lungs' tops: a height at which the blade is broad
 
 
@@ -160,7 +160,7 @@ def finding_salience(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
     }
 
 
-def layout(case: PhantomCase, grid: tuple[int, int]) -> np.ndarray:
+def finding_map(case: PhantomCase, grid: tuple[int, int]) -> np.ndarray:
     """Where each finding is, on the cells of an image grid: (findings, rows, columns) float32 in 0..1.
 
     In the order of FINDINGS: the most that a cell is covered anywhere within it, so that a thin line counts.
@@ -168,7 +168,7 @@ def layout(case: PhantomCase, grid: tuple[int, int]) -> np.ndarray:
     """
     rows, columns = grid
     side = math.lcm(rows, columns)
-    side *= -(-LAYOUT_PIXELS // side)
+    side *= -(-MAP_PIXELS // side)
     chest = build_chest(case, side)
     covers = {name: layer.cover for name, layer in build_layers(chest).items()}
     if case.find("mediastinal widening"):

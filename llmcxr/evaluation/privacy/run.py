@@ -14,7 +14,6 @@ import numpy as np
 from llmcxr import images as image_files
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, open_dataset
-from llmcxr.data.phantom import PhantomDataset
 from llmcxr.evaluation.leakage import check_one_split, check_splits
 from llmcxr.evaluation.privacy.measures import ImageSet, Likelihoods, membership, privacy_card
 from llmcxr.metrics.images.features import FeatureExtractor, extract, open_extractor
@@ -173,7 +172,7 @@ def _pair_sheets(card: dict, drawn: Sequence[np.ndarray], training: Dataset, siz
             true = training.read(pair["training"], size)
             pictures += [
                 Picture(drawn[pair["drawing"]], f"{distance}: drawing"),
-                Picture(true, f"{distance}: training image", isinstance(training, PhantomDataset)),
+                Picture(true, f"{distance}: training image", training.is_synthetic),
             ]
         if pictures:
             sheets.append(Sheet(f"The closest pairs in {space.replace('_', ' ')}", pictures))

@@ -8,25 +8,22 @@ from typing import Any
 import numpy as np
 
 from llmcxr import images
-from llmcxr.data import find_frontal
+from llmcxr.data import Dataset, find_frontal
 from llmcxr.data.phantom.truth import finding_salience, masks
 
 
-def lesion_regions(dataset: Any, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
+def lesion_regions(dataset: Dataset, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
     """(finding, bool mask (size, size)) for every lesion that the dataset knows the place of; none is empty.
 
     A dataset knows them by `case`, as the phantom, or by `boxes`, as NIH; of another source there are none.
     """
-    if hasattr(dataset, "case"):
-        case = dataset.case(index)
+    if (case := dataset.case(index)) is not None:
         drawn = masks(case, size)
         named = ((finding.name, drawn[finding.name]) for finding in case.findings)
         yield from ((name, mask) for name, mask in named if mask.any())
         return
-    radiograph = find_frontal(dataset[index])
-    boxes = getattr(dataset, "boxes", {}).get(radiograph.image_id, ()) if radiograph else ()
-    if boxes:
-        padding = images.place(images.read_size(radiograph.path), size)
+    if boxes := dataset.boxes(index):
+        padding = images.place(images.read_size(find_frontal(dataset.identify(index)).path), size)
         for box in boxes:
             yield box.finding, _fill(box, padding)
 
@@ -45,9 +42,9 @@ def _fill(box: Any, padding: images.Padding) -> np.ndarray:
     return mask
 
 
-def thin_lines(dataset: Any, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
+def thin_lines(dataset: Dataset, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
     """(finding, (size, size) in 0..1) of the lines, tubes and edges of a phantom; none for films, whose lines
     nobody has drawn.
     """
-    if hasattr(dataset, "case"):
-        yield from finding_salience(dataset.case(index), size).items()
+    if (case := dataset.case(index)) is not None:
+        yield from finding_salience(case, size).items()

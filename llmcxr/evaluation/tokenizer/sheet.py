@@ -54,7 +54,7 @@ def write_sheet(
 
 def _bounds(dataset: Dataset, index: int, size: int) -> list[tuple[int, int, int, int]]:
     """Left, top, right, bottom of each lesion, px. A phantom's masks have no boxes."""
-    if not hasattr(dataset, "boxes"):
+    if not dataset.boxes(index):
         return []
     found = []
     for _, region in lesion_regions(dataset, index, size):

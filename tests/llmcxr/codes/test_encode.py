@@ -19,6 +19,7 @@ from llmcxr.codes import encode as encoding
 from llmcxr.codes.encode import EncodingConfig, encode_dataset
 from llmcxr.codes.store import CodeStore, Ranks
 from llmcxr.common.errors import UserError
+from llmcxr.data import open_dataset
 from llmcxr.images import dicom
 from vqgan import VQGAN, VQGANConfig
 
@@ -35,7 +36,7 @@ def tokenizer():
 def write_table(folder, names):
     rows = "".join(f"{name},Clear lungs.\n" for name in names)
     (folder / "films.csv").write_text("image,text\n" + rows)
-    return f"folder:{folder / 'films.csv'}"
+    return open_dataset(f"folder:{folder / 'films.csv'}")
 
 
 @pytest.fixture
@@ -81,7 +82,9 @@ def test_one_coding_is_of_the_image_as_it_is(folder, tokenizer, tmp_path):
 
 
 def test_phantoms_have_codings_too(tokenizer, tmp_path):
-    store = encode_dataset("phantom:n=3,seed=4", tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(2))
+    store = encode_dataset(
+        open_dataset("phantom:n=3,seed=4"), tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(2)
+    )
     assert store.image_ids == [f"phantom-4-{i}" for i in range(3)]
     codes = store.read(range(3))
     assert codes.shape == (3, 2, 4, 2) and (codes[:, 0] != codes[:, 1]).any()
@@ -111,6 +114,7 @@ def test_an_interrupted_encoding_reads_only_what_is_missing(long_folder, tokeniz
 KILLED = """
 import os, signal, sys
 from llmcxr.codes import encode as encoding
+from llmcxr.data import open_dataset
 from vqgan import VQGAN
 batches = encoding._batches
 def killed(*given):
@@ -119,13 +123,14 @@ def killed(*given):
             os.kill(os.getpid(), signal.SIGKILL)
         yield batch
 encoding._batches = killed
-encoding.encode_dataset(sys.argv[1], VQGAN.from_pretrained(sys.argv[2]), sys.argv[3], sys.argv[3])
+dataset = open_dataset(sys.argv[1])
+encoding.encode_dataset(dataset, VQGAN.from_pretrained(sys.argv[2]), sys.argv[3], sys.argv[3])
 """
 
 
 def test_a_killed_encoding_goes_on(long_folder, tokenizer, tmp_path, repository):
     tokenizer.save_pretrained(tmp_path / "tokenizer")
-    given = [long_folder, str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
+    given = [long_folder.name, str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
     done = subprocess.run([sys.executable, "-c", KILLED, *given], cwd=repository, capture_output=True)
     assert done.returncode == -9, done.stderr.decode()
     assert not (tmp_path / "codes").exists() and (tmp_path / "codes.partial").exists()
@@ -157,7 +162,14 @@ def test_processes_that_are_started_together_share_the_work(long_folder, tokeniz
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     # what accelerate starts several processes with; its own --cpu --num_processes 2 starts one
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    encode = ["-m", "llmcxr", "encode", long_folder, str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
+    encode = [
+        "-m",
+        "llmcxr",
+        "encode",
+        long_folder.name,
+        str(tmp_path / "tokenizer"),
+        str(tmp_path / "codes"),
+    ]
     done = subprocess.run(
         [*launch, *encode, "--device", "cpu"],
         cwd=repository,
@@ -242,7 +254,8 @@ def test_bright_is_dense_whatever_the_photometric_interpretation(tmp_path):
     header.StudyInstanceUID = "1.2.3"
     header.save_as(tmp_path / "films" / "cut.dcm")
     (tmp_path / "films" / "cut.dcm").write_bytes((tmp_path / "films" / "cut.dcm").read_bytes()[:2000])
-    store = encode_dataset(f"dicom:{tmp_path / 'films'}", Pixels(), tmp_path / "codes", tmp_path)
+    films = open_dataset(f"dicom:{tmp_path / 'films'}")
+    store = encode_dataset(films, Pixels(), tmp_path / "codes", tmp_path)
     first, second = store.read([0, 1])[:, 0]
     assert np.abs(first - second).max() <= 1
     assert (first[0, 1:] > first[0, :-1]).all()  # the ramp rises to the right
@@ -263,5 +276,7 @@ def test_repeated_image_ids_are_said_before_anything_is_encoded(folder, tokenize
         "image,text,patient_id\nfilm0.png,Clear.,a\nfilm1.png,Clear.,a\nfilm0.png,Clear.,b\n"
     )
     with pytest.raises(UserError, match="found 1 repeated among 3; leave each image in the dataset once"):
-        encode_dataset(f"folder:{tmp_path / 'twice.csv'}", tokenizer, tmp_path / "codes", tmp_path)
+        encode_dataset(
+            open_dataset(f"folder:{tmp_path / 'twice.csv'}"), tokenizer, tmp_path / "codes", tmp_path
+        )
     assert not (tmp_path / "codes").exists() and not (tmp_path / "codes.partial").exists()

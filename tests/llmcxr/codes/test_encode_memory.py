@@ -14,12 +14,12 @@ import pytest
 ENCODE = """
 import json, resource, sys
 import numpy as np, torch
-from llmcxr.data import opening
+from llmcxr.data import Dataset
 from llmcxr.records import Radiograph, Study
 from llmcxr.codes.encode import encode_dataset
 from vqgan import VQGAN, VQGANConfig
 
-class Computed:
+class Computed(Dataset):
     def __init__(self, n):
         self.n = n
     def __len__(self):
@@ -29,12 +29,10 @@ class Computed:
     def read(self, index, size=None):
         return np.full((size, size), (index % 97) / 97, np.float32)
 
-from llmcxr.codes import encode as encoding
-encoding.open_dataset = lambda name: Computed(int(name))
 torch.set_num_threads(1)
 torch.manual_seed(0)
 config = VQGANConfig(image_size=64, levels=(4, 3), stem_channels=8, grid_channels=8, grid_blocks=1)
-store = encode_dataset(sys.argv[1], VQGAN(config).eval(), sys.argv[2], sys.argv[2])
+store = encode_dataset(Computed(int(sys.argv[1])), VQGAN(config).eval(), sys.argv[2], sys.argv[2])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({"images": len(store), "peak_mb": peak}))
 """

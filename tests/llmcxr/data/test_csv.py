@@ -62,7 +62,7 @@ def test_a_patients_studies_share_a_split_without_a_split_column(tmp_path):
 def test_missing_images_are_left_out(tmp_path):
     name = _make(tmp_path, "image,text", "a.png,One.", "none.png,Two.")
     dataset = open_dataset(name)
-    assert len(dataset) == 1 and dataset.rejections.entries[0][0] == "none.png"
+    assert len(dataset) == 1 and dataset.rejections[0][0] == "none.png"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_files_are_grouped_into_studies_and_bad_ones_left_out(tmp_path, caplog):
     assert [study.split for study in dataset] == [dataset[0].split] * 2  # one patient
     assert dataset[0].radiographs[1].age_years == 40
     np.testing.assert_allclose(dataset.read(0), IMAGE, atol=1e-3)  # the frontal one
-    assert [Path(name).name for name, _ in dataset.rejections.entries] == ["bad.dcm", "frames.dcm"]
+    assert [Path(name).name for name, _ in dataset.rejections] == ["bad.dcm", "frames.dcm"]
     assert "left out 2 " in caplog.text
 
 

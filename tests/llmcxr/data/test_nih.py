@@ -96,7 +96,7 @@ def test_missing_images_are_left_out_and_counted(tmp_path, caplog):
     name = _make(tmp_path)
     (tmp_path / "images_001" / "images" / "00000002_000.png").unlink()
     dataset = open_dataset(name)
-    assert len(dataset) == 2 and dataset.rejections.entries[0][0] == "00000002_000.png"
+    assert len(dataset) == 2 and dataset.rejections[0][0] == "00000002_000.png"
     assert "left out 1 " in caplog.text
 
 

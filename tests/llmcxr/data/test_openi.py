@@ -91,7 +91,7 @@ def test_tags():
 def test_bad_members_are_left_out(tmp_path):
     dataset = open_dataset(_make(tmp_path, a=XML, b="<eCitation><uId", c="<eCitation/>"))
     assert len(dataset) == 1
-    assert [name for name, _ in dataset.rejections.entries] == ["b.xml", "c.xml"]
+    assert [name for name, _ in dataset.rejections] == ["b.xml", "c.xml"]
 
 
 def test_a_bad_archive_or_folder_is_named(tmp_path):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcxr.data import Texts
+from llmcxr.data import Dataset, Texts
 from llmcxr.data.phantom.case import FINDINGS
 from llmcxr.data.phantom.questions import ask_questions
 from llmcxr.data.phantom.sampling import sample_case
@@ -25,7 +25,7 @@ class Result:
         return Report(findings=self.text)
 
 
-class NumberedPhantoms:
+class NumberedPhantoms(Dataset):
     """Cases of the phantom; image i is 16 x 16 and holds nothing but i in its first pixel."""
 
     def __init__(self, n, seed=1):

@@ -31,7 +31,7 @@ def test_pictures_are_drawn_at_the_size_asked_for():
     assert dataset.read(0, (48, 64)).shape == (48, 64)
     assert dataset.read(0).shape == (512, 512)
     assert dataset.salience(1, 48).shape == (48, 48)
-    assert dataset.layout(1, (16, 8)).shape == (len(FINDINGS), 16, 8)
+    assert dataset.finding_map(1, (16, 8)).shape == (len(FINDINGS), 16, 8)
 
 
 def test_words_are_new_each_time():

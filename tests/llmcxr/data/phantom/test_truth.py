@@ -5,7 +5,7 @@ import pytest
 
 from llmcxr.data.phantom import masks, points, sample_case
 from llmcxr.data.phantom.case import FINDINGS
-from llmcxr.data.phantom.truth import layout
+from llmcxr.data.phantom.truth import finding_map
 
 SIZE = 256
 SIDES = ("right", "left")
@@ -84,9 +84,9 @@ def test_ribs_are_numbered_from_above():
 
 
 @pytest.mark.parametrize("index", range(10))
-def test_a_layout_is_the_masks_seen_by_cell(index):
+def test_a_finding_map_is_the_masks_seen_by_cell(index):
     case = sample_case(5, index)
-    cells, parts = dict(zip(FINDINGS, layout(case, (16, 8)), strict=True)), masks(case, 64)
+    cells, parts = dict(zip(FINDINGS, finding_map(case, (16, 8)), strict=True)), masks(case, 64)
     heart = parts["heart"].reshape(16, 4, 8, 8).mean((1, 3))
     np.testing.assert_allclose(cells.pop("cardiomegaly"), heart, atol=0.15)
     for name, cover in cells.items():
@@ -95,6 +95,6 @@ def test_a_layout_is_the_masks_seen_by_cell(index):
         np.testing.assert_array_equal(cover > 0.5, is_touched)
 
 
-def test_a_layout_is_of_any_grid():
+def test_a_finding_map_is_of_any_grid():
     for grid in ((8, 8), (5, 7), (32, 32), (3, 100)):
-        assert layout(sample_case(5, 0), grid).shape == (len(FINDINGS), *grid)
+        assert finding_map(sample_case(5, 0), grid).shape == (len(FINDINGS), *grid)

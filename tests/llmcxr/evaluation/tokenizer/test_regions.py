@@ -11,7 +11,7 @@ def test_a_box_lands_where_the_film_was_fitted(tmp_path):
     images.write_png(tmp_path / "film.png", np.zeros((40, 80)))  # fitted to 16 px: rows 4 to 12 hold it
     film = Radiograph("film", "study", "patient", str(tmp_path / "film.png"), view_position="PA")
     boxes = {"film": [LesionBox("mass", 0.0, 0.5, 0.5, 1.0), LesionBox("nodule", 0.999, 0.0, 1.0, 0.001)]}
-    dataset = StudyDataset([Study("study", "patient", (film,))], boxes=boxes)
+    dataset = StudyDataset([Study("study", "patient", (film,))], marked=boxes)
     regions = dict(lesion_regions(dataset, 0, 16))
     expected = np.zeros((16, 16), bool)
     expected[4:8, 8:16] = True
