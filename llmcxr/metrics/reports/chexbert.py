@@ -145,6 +145,11 @@ class ReadByCheXbert:
         return self.metric.value(rows)
 
 
+def open_chexbert(checkpoint: str, bert: str, device: str = "cpu") -> tuple[ReadByCheXbert, ...]:
+    """Load CheXbert as `load_chexbert` does, for `chexbert_metrics`."""
+    return chexbert_metrics(load_chexbert(checkpoint, bert, device))
+
+
 def chexbert_metrics(labeler: CheXbert) -> tuple[ReadByCheXbert, ...]:
     """Every label metric, on 14 and on 5, under every convention."""
     return tuple(ReadByCheXbert(metric, labeler) for metric in label_metrics(FINDINGS))

@@ -19,7 +19,7 @@ from types import ModuleType
 import numpy as np
 
 from llmcxr.common.errors import UserError
-from llmcxr.metrics.reports.chexbert import CheXbert
+from llmcxr.metrics.reports.chexbert import CheXbert, load_chexbert
 from llmcxr.metrics.reports.mean_metric import MeanMetric
 
 RADEVAL = "pip install --no-deps RadEval==2.2.1"
@@ -147,6 +147,14 @@ def radcliq(
         return (parts - RADCLIQ_MEAN) / RADCLIQ_SCALE @ RADCLIQ_COEFFICIENTS
 
     return MeanMetric("RadCliQ-v1", compare)
+
+
+def open_radcliq(
+    radgraph: str, distilroberta: str, baseline: str, chexbert: str, bert: str, device: str = "cpu"
+) -> MeanMetric:
+    """Open `radcliq` with the CheXbert of two paths, as `load_chexbert` takes them."""
+    labeler = load_chexbert(chexbert, bert, device)
+    return radcliq(radgraph, distilroberta, baseline, labeler, device)
 
 
 def _compare_graphs(annotate: Callable, references: Sequence[str], candidates: Sequence[str]) -> np.ndarray:

@@ -7,12 +7,15 @@
     bertscore:DIR,layer=N[,baseline=FILE.tsv]
     radcliq:RADGRAPH_DIR,distilroberta=DIR,baseline=FILE.tsv,chexbert=FILE,bert=DIR
 
-Knows names and keys, not how they work.
+To add one, write its file and a line of KINDS. Knows names, not how the metrics work.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from llmcxr.common.errors import UserError
@@ -20,67 +23,64 @@ from llmcxr.common.errors import UserError
 if TYPE_CHECKING:
     from llmcxr.metrics.metric import Metric
 
-KEYS = {  # name: (keys it needs, keys it may have)
-    "chexbert": (("bert",), ()),
-    "radgraph": ((), ()),
-    "ratescore": (("synonyms",), ()),
-    "green": ((), ()),
-    "bertscore": (("layer",), ("baseline",)),
-    "radcliq": (("distilroberta", "baseline", "chexbert", "bert"), ()),
+Opener = Callable[..., "Metric | Sequence[Metric]"]
+
+# name: (module, function), or the function itself, as a plug-in adds it. It takes the path first; its other
+# parameters are the keys, needed where they have no default. One called `device` is given "cpu" or "cuda".
+KINDS: dict[str, tuple[str, str] | Opener] = {
+    "chexbert": ("llmcxr.metrics.reports.chexbert", "open_chexbert"),
+    "radgraph": ("llmcxr.metrics.reports.external", "radgraph_metrics"),
+    "ratescore": ("llmcxr.metrics.reports.external", "ratescore"),
+    "green": ("llmcxr.metrics.reports.external", "green"),
+    "bertscore": ("llmcxr.metrics.reports.external", "bertscore"),
+    "radcliq": ("llmcxr.metrics.reports.external", "open_radcliq"),
 }
 
 
 def open_metrics(specs: Sequence[str], device: str = "cpu") -> tuple[Metric, ...]:
-    """Raises UserError for an unknown name or key, a missing one, and a path or package that is not there."""
+    """Open the metrics of every spec, in their order.
+
+    Raises UserError for an unknown name or key, a missing one, and a path or package that is not there.
+    """
     return tuple(metric for spec in specs for metric in _open(spec, device))
 
 
 def _open(spec: str, device: str) -> Sequence[Metric]:
-    from llmcxr.metrics.reports import external
-    from llmcxr.metrics.reports.chexbert import chexbert_metrics, load_chexbert
-
-    name, path, keys = _parse(spec)
-    openers: dict[str, Callable[[], Sequence[Metric]]] = {
-        "chexbert": lambda: chexbert_metrics(load_chexbert(path, keys["bert"], device)),
-        "radgraph": lambda: external.radgraph_metrics(path, device),
-        "ratescore": lambda: (external.ratescore(path, keys["synonyms"], device),),
-        "green": lambda: (external.green(path, device),),
-        "bertscore": lambda: (
-            external.bertscore(path, _layer(spec, keys["layer"]), keys.get("baseline"), device),
-        ),
-        "radcliq": lambda: (
-            external.radcliq(
-                path,
-                keys["distilroberta"],
-                keys["baseline"],
-                load_chexbert(keys["chexbert"], keys["bert"], device),
-                device,
-            ),
-        ),
-    }
-    return openers[name]()
-
-
-def _parse(spec: str) -> tuple[str, str, dict[str, str]]:
-    """ "bertscore:DIR,layer=5" -> ("bertscore", "DIR", {"layer": "5"})."""
-    name, _, rest = spec.partition(":")
-    if name not in KEYS:
-        raise UserError(f"--metric: expected one of {', '.join(KEYS)}, found {name!r}; correct it")
-    path, *pairs = rest.split(",")
-    keys = dict(pair.partition("=")[::2] for pair in pairs)
-    needed, allowed = KEYS[name]
+    name, path, given = _split(spec)
+    opener = KINDS[name]
+    if isinstance(opener, tuple):
+        opener = getattr(import_module(opener[0]), opener[1])
+    _, *parameters = inspect.signature(opener).parameters.values()
+    keys = {parameter.name: parameter for parameter in parameters if parameter.name != "device"}
+    needed = [key for key, parameter in keys.items() if parameter.default is parameter.empty]
     form = f"{name}:PATH" + "".join(f",{key}=..." for key in needed)
-    if not path or [key for key in needed if not keys.get(key)]:
-        missing = [*([] if path else ["PATH"]), *(key for key in needed if not keys.get(key))]
+    if missing := [*([] if path else ["PATH"]), *(key for key in needed if not given.get(key))]:
         raise UserError(f"--metric: expected {form}, found {spec!r} without {', '.join(missing)}; add it")
-    if unknown := set(keys) - {*needed, *allowed}:
-        raise UserError(
-            f"--metric: expected {form}, found the key {', '.join(sorted(unknown))!r}; leave it out"
-        )
-    return name, path, keys
+    if unknown := sorted(set(given) - set(keys)):
+        raise UserError(f"--metric: expected {form}, found the key {', '.join(unknown)!r}; leave it out")
+    values = {key: _convert(spec, keys[key], text) for key, text in given.items()}
+    if len(keys) < len(parameters):
+        values["device"] = device
+    opened = opener(path, **values)
+    return opened if isinstance(opened, Sequence) else (opened,)
 
 
-def _layer(spec: str, text: str) -> int:
+def _split(spec: str) -> tuple[str, str, dict[str, str]]:
+    """ "bertscore:DIR,layer=5" -> ("bertscore", "DIR", {"layer": "5"}). A path may hold commas."""
+    name, _, rest = spec.partition(":")
+    if name not in KINDS:
+        raise UserError(f"--metric: expected one of {', '.join(KINDS)}, found {name!r}; correct it")
+    parts = rest.split(",")
+    keys: dict[str, str] = {}
+    while parts and (pair := re.fullmatch(r"(\w+)=(.*)", parts[-1])):
+        parts.pop()
+        keys = {pair[1]: pair[2], **keys}
+    return name, ",".join(parts), keys
+
+
+def _convert(spec: str, key: inspect.Parameter, text: str) -> int | str:
+    if key.annotation not in (int, "int"):
+        return text
     if not text.isdecimal():
-        raise UserError(f"--metric: expected layer to be a whole number, found {text!r} in {spec!r}")
+        raise UserError(f"--metric: expected {key.name} to be a whole number, found {text!r} in {spec!r}")
     return int(text)

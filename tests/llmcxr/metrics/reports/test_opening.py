@@ -1,37 +1,59 @@
+from functools import wraps
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from llmcxr.common.errors import UserError
-from llmcxr.metrics.reports import chexbert, external
-from llmcxr.metrics.reports.opening import open_metrics
+from llmcxr.metrics.metric import Inputs, score
+from llmcxr.metrics.reports import external
+from llmcxr.metrics.reports.mean_metric import MeanMetric
+from llmcxr.metrics.reports.opening import KINDS, open_metrics
 
 
 def test_paths_and_keys_reach_the_builders(monkeypatch):
     made = []
 
-    def build(name, result):
-        def builder(*arguments):
-            made.append((name, *arguments))
+    def replace(module, name, result):
+        @wraps(getattr(module, name))
+        def builder(*arguments, **keys):
+            made.append((name, *arguments, *keys.values()))
             return result
 
-        return builder
+        monkeypatch.setattr(module, name, builder)
 
-    monkeypatch.setattr(external, "bertscore", build("bertscore", "bert score"))
-    monkeypatch.setattr(external, "radgraph_metrics", build("radgraph", ("simple", "partial")))
-    monkeypatch.setattr(external, "radcliq", build("radcliq", "cliq"))
-    monkeypatch.setattr(chexbert, "load_chexbert", build("load", "labeler"))
+    score, simple, partial, cliq = (MeanMetric(name, lambda *reports: np.zeros(0)) for name in "spqc")
+    replace(external, "bertscore", score)
+    replace(external, "radgraph_metrics", (simple, partial))
+    replace(external, "radcliq", cliq)
+    replace(external, "load_chexbert", "labeler")
     specs = (
         "bertscore:models/roberta,layer=17",
         "radgraph:models/radgraph-xl",
         "radcliq:rg,distilroberta=dr,baseline=b.tsv,chexbert=c.pth,bert=bb",
     )
-    assert open_metrics(specs, "cuda") == ("bert score", "simple", "partial", "cliq")
+    assert open_metrics(specs, "cuda") == (score, simple, partial, cliq)
     assert made == [
-        ("bertscore", "models/roberta", 17, None, "cuda"),
-        ("radgraph", "models/radgraph-xl", "cuda"),
-        ("load", "c.pth", "bb", "cuda"),
+        ("bertscore", "models/roberta", 17, "cuda"),
+        ("radgraph_metrics", "models/radgraph-xl", "cuda"),
+        ("load_chexbert", "c.pth", "bb", "cuda"),
         ("radcliq", "rg", "dr", "b.tsv", "labeler", "cuda"),
     ]
     assert open_metrics(()) == ()
+
+
+def test_a_metric_of_ones_own_is_one_file_and_one_line(monkeypatch, tmp_path):
+    def open_toy(path: str, times: int = 1) -> MeanMetric:
+        words = set(Path(path).read_text().split())
+        return MeanMetric("toy", lambda true, written: [times * len(words & {*x.split()}) for x in written])
+
+    (tmp_path / "a,b.txt").write_text("effusion nodule")
+    monkeypatch.setitem(KINDS, "toy", open_toy)
+    inputs = Inputs(["p", "q"], ["", ""], ["no effusion", "clear"])
+    (plain,), (tripled,) = (
+        open_metrics([f"toy:{tmp_path}/a,b.txt{keys}"], "cuda") for keys in ("", ",times=3")
+    )
+    assert (score(plain, inputs).value, score(tripled, inputs).value) == (0.5, 1.5)
 
 
 @pytest.mark.parametrize(
