@@ -19,7 +19,7 @@ CONFIGURATIONS = sorted(REPOSITORY.glob("configs/**/*.yaml"))
 OWN_FILE = re.compile(
     r"(?<![\w/])(?:llmcxr|vqgan|tests|configs|benchmarks|docs)/[\w./-]+\.(?:py|yaml|md|png)\b"
 )
-RUN_MODULE = re.compile(r"python -m ((?:llmcxr|vqgan|benchmarks)[\w.]*)")
+RUN_MODULE = re.compile(r"python -m\s+((?:llmcxr|vqgan|benchmarks)[\w.]*)")
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 
 
