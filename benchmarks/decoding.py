@@ -20,10 +20,11 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 from llmcxr import CXR
-from llmcxr.bench.timing import Row, measure, measure_peak, table, write_rows
+from llmcxr.bench.timing import Row, measure, measure_peak, to_result
 from llmcxr.data import open_dataset
 from llmcxr.decoding import engine
 from llmcxr.decoding.sampling import GREEDY, Sampling
+from llmcxr.pages.result import deliver
 from llmcxr.prompts import DRAW, REPORT
 
 REPEATS = 3
@@ -151,10 +152,8 @@ def main() -> None:
         plain = AutoModelForCausalLM.from_pretrained(folder).eval()
     rows, whole = measure_drawing(cxr, plain, arguments.rows)
     rows.append(measure_reading(cxr, plain, arguments.rows))
-    print(table(rows, "images or reports a second"))
+    deliver("Decoding", to_result(rows, "images or reports a second"), arguments.json)
     print(f"whole grids: generate restricted {whole[0]:.0%}, generate as LLM-CXR {whole[1]:.0%}, engine 100%")
-    if arguments.json:
-        write_rows(rows, arguments.json)
 
 
 if __name__ == "__main__":

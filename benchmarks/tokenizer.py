@@ -17,8 +17,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from llmcxr.bench.timing import Row, count_flops, measure, measure_peak, table, write_rows
+from llmcxr.bench.timing import Row, count_flops, measure, measure_peak, to_result
 from llmcxr.codes.store import CodeStore
+from llmcxr.pages.result import deliver
 from vqgan import VQGAN, VQGANConfig
 
 NUM_IMAGES = 64
@@ -81,10 +82,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows there as well")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    rows = measure_all(VQGANConfig())
-    print(table(rows))
-    if arguments.json:
-        write_rows(rows, arguments.json)
+    deliver("Image tokenizer", to_result(measure_all(VQGANConfig())), arguments.json)
 
 
 if __name__ == "__main__":

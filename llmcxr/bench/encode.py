@@ -15,8 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llmcxr.bench.timing import Row, compare, count_flops, interleave, measure_peak
+from llmcxr.bench.timing import Row, compare, count_flops, interleave, measure_peak, to_result
 from llmcxr.common.errors import UserError
+from llmcxr.pages.document import Paragraph
+from llmcxr.pages.result import Result
 from vqgan import VQGAN, VQGANConfig
 from vqgan.foreign.taming.names import to_taming_weights
 from vqgan.foreign.taming.networks import TamingConfig
@@ -26,9 +28,7 @@ CXR_F16 = {"levels": (8, 8, 8, 8), "stem_channels": 48, "grid_channels": 192, "g
 CXR_TIMES = 16  # as many images for ours as for taming's, so that its time can be measured as well
 
 
-def bench_encode(
-    num_images: int = 4, repeats: int = 5, threads: int = 2, small: bool = False
-) -> dict[str, Any]:
+def bench_encode(num_images: int = 4, repeats: int = 5, threads: int = 2, small: bool = False) -> Result:
     """`rows`, and `same_codes`, the share of codes that are equal with the same weights.
 
     `small` shrinks taming's network and the images, to try the benchmark, not to measure. Raises UserError
@@ -55,19 +55,21 @@ def bench_encode(
         flops = count_flops(works[name])
         title = f"encode {name}, taming-transformers"
         rows.append(compare(title, times[name], times["plain"], count, num_images, flops, peak))
-    return {
-        "rows": rows,
-        "same_codes": same,
-        "image_size": size,
-        "images": num_images,
-        "repeats": repeats,
-        "threads": threads,
-        "peak_gflops": peak / 1e9,
-        "gflops_an_image": {
+    result = to_result(
+        rows,
+        same_codes=same,
+        image_size=size,
+        images=num_images,
+        repeats=repeats,
+        threads=threads,
+        peak_gflops=peak / 1e9,
+        gflops_an_image={
             name: count_flops(lambda model=model: model.encode(images[:1])) / 1e9
             for name, model in (("taming_f16", taming), ("cxr_f16", cxr))
         },
-    }
+    )
+    sentence = Paragraph(f"{same:.2%} of the codes are the same with the same weights.")
+    return Result(result.json, [*result.blocks, sentence])
 
 
 def build_plain(tokenizer: VQGAN) -> Callable[[Tensor], Tensor]:

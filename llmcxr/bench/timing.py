@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from llmcxr.common.files import replacing
+from llmcxr.pages.document import Table
+from llmcxr.pages.result import Result
 
 Work = Callable[[], object]
 
@@ -99,18 +98,15 @@ def measure_peak(repeats: int = 5) -> float:
         return max(count_flops(works[name]) / min(times[name]) for name in works)
 
 
-def table(rows: Sequence[Row], unit: str = "images/s") -> str:
-    lines = [f"{unit:44} {'ours':>9} {'plain':>9} {'ratio':>7} {'spread':>7} {'roofline':>9}"]
-    for row in rows:
-        share = "" if row.roofline_share is None else f"{row.roofline_share:9.0%}"
-        lines.append(
-            f"{row.name:44} {row.ours:9.2f} {row.plain:9.2f} {row.ratio:7.2f} {row.spread:7.2f} {share}"
-        )
-    return "\n".join(lines)
-
-
-def write_rows(rows: Sequence[Row], path: Path, **about) -> None:
-    """{"rows": [...]} and what else is told of the run, as JSON."""
-    with replacing(path) as beside:
-        told = about | {"rows": [asdict(row) for row in rows]}
-        beside.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+def to_result(rows: Sequence[Row], unit: str = "images/s", **about: object) -> Result:
+    """A table of the rows in `unit`; its JSON has what else is known of the run too."""
+    cells = [
+        [
+            row.name,
+            *(f"{value:.2f}" for value in (row.ours, row.plain, row.ratio, row.spread)),
+            "" if row.roofline_share is None else f"{row.roofline_share:.0%}",
+        ]
+        for row in rows
+    ]
+    table = Table([unit, "ours", "plain", "ratio", "spread", "roofline"], cells)
+    return Result({**about, "rows": [asdict(row) for row in rows]}, [table])

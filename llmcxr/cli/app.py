@@ -14,6 +14,7 @@ import typer
 
 from llmcxr.cli import bench, evaluate, use
 from llmcxr.cli import train as training
+from llmcxr.cli.options import Command
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import say
 
@@ -38,7 +39,7 @@ def _program(name: str, about: str) -> typer.Typer:
 def _add(program: typer.Typer, *commands: Callable[..., None]) -> None:
     """Each under the name of its function."""
     for command in commands:
-        program.command(command.__name__.removesuffix("_command"))(command)
+        program.command(command.__name__.removesuffix("_command"), cls=Command)(command)
 
 
 app = _program(
@@ -51,7 +52,7 @@ evaluate_app = _program("evaluate", "Score a model.")
 bench_app = _program("bench", "Measure speed against the plain way.")
 for program in (app, generate_app):
     _add(program, use.draw_command, use.report_command, use.answer_command)
-    program.command("image", hidden=True)(use.draw_command)  # its former name
+    program.command("image", cls=Command, hidden=True)(use.draw_command)  # its former name
 _add(app, training.train_command, training.curves_command, training.encode_command)
 _add(app, use.export_command, use.info_command, evaluate.demo_command)
 _add(evaluate_app, *evaluate.COMMANDS)

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from llmcxr.cli.options import JsonFileOption
-from llmcxr.common.files import check_writable
+from llmcxr.cli.options import HtmlOption, JsonOption, check_files
 
 
 def encode_command(
-    json_file: JsonFileOption = None,
+    json_file: JsonOption = None,
+    html_file: HtmlOption = None,
     images: Annotated[int, typer.Option(min=1, help="In a batch of taming's encoder.")] = 4,
     repeats: Annotated[int, typer.Option(min=1, help="How often each way is timed, in turn.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
@@ -26,12 +26,8 @@ def encode_command(
       llmcxr bench encode --json encode.json
     """
     from llmcxr.bench.encode import bench_encode
-    from llmcxr.bench.timing import table, write_rows
+    from llmcxr.pages.result import deliver
 
-    if json_file is not None:
-        check_writable(json_file)
+    check_files(json_file, html_file)
     result = bench_encode(images, repeats, threads, small)
-    if json_file is not None:
-        write_rows(path=json_file, **result)
-    print(table(result["rows"]))
-    print(f"{result['same_codes']:.2%} of the codes are the same with the same weights")
+    deliver("Encoding, ours and taming-transformers", result, json_file, html_file)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +13,6 @@ from llmcxr.cli.options import (
     ExtractorOption,
     GridOption,
     HtmlOption,
-    JsonFileOption,
     JsonOption,
     MetricOption,
     ModelArgument,
@@ -28,17 +25,17 @@ from llmcxr.cli.options import (
     SystemArgument,
     TokenizerArgument,
     TrainingOption,
+    check_files,
     load_model,
 )
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
-from llmcxr.common.files import check_writable, replacing
-from llmcxr.common.terminal import say
+from llmcxr.common.files import check_writable
+from llmcxr.common.terminal import STDOUT, say
 
 if TYPE_CHECKING:
     from llmcxr.data import Dataset
     from llmcxr.model.classifier import Classifier
-    from llmcxr.pages.document import Block, Sheet
     from llmcxr.systems import System
 
 PARTS = {  # of the card: what each is for
@@ -56,7 +53,8 @@ def phantom_command(
     n: Annotated[int, typer.Option(min=1, help="How many held-out phantoms.")] = 500,
     seed: SeedOption = 0,
     best_of: Annotated[list[int], typer.Option(min=1, help="Draw the best of so many; repeatable.")] = (1, 4),
-    as_json: JsonOption = False,
+    json_file: JsonOption = None,
+    html_file: HtmlOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Score reading, drawing and answering on phantoms that no training saw.
@@ -67,11 +65,13 @@ def phantom_command(
     Example:
       llmcxr evaluate phantom runs/lm-phantom/model --n 64 --best-of 1 --json > scores.json
     """
-    from llmcxr.evaluation.phantom.run import evaluate_phantom, phantom_tables
+    from llmcxr.evaluation.phantom.run import evaluate_phantom
+    from llmcxr.pages.result import deliver
 
+    check_files(json_file, html_file)
     cxr = load_model(model, device)
-    scores = evaluate_phantom(cxr, n, seed, tuple(best_of), announce=lambda stage: say(f"{stage} ..."))
-    print(json.dumps(scores, indent=2) if as_json else phantom_tables(scores))
+    result = evaluate_phantom(cxr, n, seed, tuple(best_of), announce=lambda stage: say(f"{stage} ..."))
+    deliver(f"{model} on {n} held-out phantoms", result, json_file, html_file)
 
 
 def demo_command(
@@ -108,25 +108,24 @@ def _card_command(part: str | None, about: str):
         extractor: ExtractorOption = "classifier",
         training: TrainingOption = "",
         metric: MetricOption = None,
-        json_file: JsonFileOption = None,
+        json_file: JsonOption = None,
         html_file: HtmlOption = None,
         device: DeviceOption = "auto",
     ) -> None:
         from llmcxr.data import open_dataset
-        from llmcxr.evaluation.card.page import card_blocks
         from llmcxr.evaluation.card.parts import PARTS
         from llmcxr.evaluation.card.run import evaluate_card
         from llmcxr.evaluation.card.session import CardSettings
         from llmcxr.metrics.reports.opening import open_metrics
+        from llmcxr.pages.result import deliver
         from llmcxr.systems.opening import open_system
 
-        _check_files(json_file, html_file)
+        check_files(json_file, html_file)
         studies = open_dataset(dataset)
-        album: list[Sheet] = []
         judged = open_system(system, device)
         if part in (None, "image"):  # no other part has a judge or features
             _refuse_loss_networks(judged, extractor, studies)
-        card = evaluate_card(
+        result = evaluate_card(
             judged,
             studies,
             CardSettings(
@@ -135,11 +134,10 @@ def _card_command(part: str | None, about: str):
             (part,) if part else tuple(PARTS),
             judge=_open_judge(studies),
             metrics=open_metrics(metric or (), choose_device(device)),
-            album=album,
             announce=lambda name: say(f"{name} ..."),
         )
-        card = {"system": system, "dataset": dataset, "metric_options": metric or [], **card}
-        _deliver(f"{system} on {dataset}", card, card_blocks(card), album, json_file, html_file)
+        result = result.about(system=system, dataset=dataset, metric_options=metric or [])
+        deliver(f"{system} on {dataset}", result, json_file, html_file)
 
     example = (
         f"llmcxr evaluate {part or 'card'} phantom phantom:n=64,seed=1,split=test --n 64 --json card.json"
@@ -167,7 +165,7 @@ def privacy_command(
     seed: SeedOption = 0,
     size: SizeOption = 128,
     extractor: ExtractorOption = "classifier",
-    json_file: JsonFileOption = None,
+    json_file: JsonOption = None,
     html_file: HtmlOption = None,
     device: DeviceOption = "auto",
 ) -> None:
@@ -180,20 +178,19 @@ def privacy_command(
       llmcxr evaluate privacy phantom phantom:n=64,seed=1,split=test --num-training 500 --html privacy.html
     """
     from llmcxr.data import open_dataset
-    from llmcxr.evaluation.privacy.page import privacy_blocks
     from llmcxr.evaluation.privacy.run import PrivacySettings, evaluate_privacy, open_training
+    from llmcxr.pages.result import deliver
     from llmcxr.systems.opening import open_system
 
-    _check_files(json_file, html_file)
+    check_files(json_file, html_file)
     settings = PrivacySettings(n, num_training, requests, seed, size, extractor)
     held_out, judged = open_dataset(dataset), open_system(system, device)
     _refuse_loss_networks(judged, extractor)
     name, trained_on = open_training(training, judged)
     other = open_system(reference, device) if reference else None
-    album: list[Sheet] = []
-    result = evaluate_privacy(judged, held_out, trained_on, settings, other, album)
-    result = {"system": system, "dataset": dataset, "training": name, "reference": reference, **result}
-    _deliver(f"{system} on {dataset}", result, privacy_blocks(result), album, json_file, html_file)
+    result = evaluate_privacy(judged, held_out, trained_on, settings, other)
+    result = result.about(system=system, dataset=dataset, training=name, reference=reference)
+    deliver(f"{system}, trained on {name}, beside {dataset}", result, json_file, html_file)
 
 
 def sweep_command(
@@ -213,7 +210,7 @@ def sweep_command(
     size: SizeOption = 128,
     extractor: ExtractorOption = "classifier",
     out: Annotated[Path, typer.Option(help="The picture of heat maps, a PNG.")] = Path("sweep.png"),
-    json_file: JsonFileOption = None,
+    json_file: JsonOption = None,
     html_file: HtmlOption = None,
     device: DeviceOption = "auto",
 ) -> None:
@@ -226,14 +223,14 @@ def sweep_command(
       llmcxr evaluate sweep phantom phantom:n=32,seed=2,split=validate --guidance 1,2,4 --out sweep.png
     """
     from llmcxr.data import open_dataset
-    from llmcxr.evaluation.sweep.page import check_plotting, draw_sweep, sweep_blocks
-    from llmcxr.evaluation.sweep.run import TASKS, SweepSettings, sweep
-    from llmcxr.pages.document import Plot
+    from llmcxr.evaluation.sweep.page import TASKS, check_plotting
+    from llmcxr.evaluation.sweep.run import SweepSettings, sweep
+    from llmcxr.pages.result import deliver
     from llmcxr.prompts import REPORT
     from llmcxr.systems.opening import open_system
 
     check_plotting()
-    _check_files(out, json_file, html_file)
+    check_files(out, json_file, html_file)
     studies = open_dataset(dataset)
     settings = SweepSettings(
         _clip_n(n, dataset, studies),
@@ -252,13 +249,14 @@ def sweep_command(
     if "drawing" in settings.tasks:
         _refuse_loss_networks(judged, extractor, studies)
     result = sweep(judged, studies, settings, _open_judge(studies))
-    result = {"system": system, "dataset": dataset, **result}
-    maps = Plot("Heat maps", draw_sweep(result, out).read_bytes())
-    _deliver(f"Sweep of {system} on {dataset}", result, sweep_blocks(result), [maps], json_file, html_file)
+    result = result.about(system=system, dataset=dataset)
+    deliver(f"Sweep of {system} on {dataset}", result, json_file, html_file, out)
     say(f"heat maps: {out}")
 
 
-def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) -> None:
+def labeler_command(
+    dataset: DatasetArgument, json_file: JsonOption = None, html_file: HtmlOption = None
+) -> None:
     """Score the rule-based CheXpert labeler against tags that people gave.
 
     \b
@@ -266,16 +264,13 @@ def labeler_command(dataset: DatasetArgument, json_file: JsonFileOption = None) 
       llmcxr evaluate labeler openi:data/openi --json labeler.json
     """
     from llmcxr.data import find_kind, open_dataset
-    from llmcxr.evaluation.card.page import labeler_table
     from llmcxr.evaluation.labeler_score import score_labeler
+    from llmcxr.pages.result import deliver
 
     if find_kind(dataset) != "openi":
         raise UserError(f"expected openi:DIR, whose reports carry manual tags, found {dataset}; give that")
-    if json_file is not None:
-        check_writable(json_file)
-    result = score_labeler(open_dataset(dataset))
-    _write(json_file, result)
-    print(labeler_table(result))
+    check_files(json_file, html_file)
+    deliver(f"The labeler on {dataset}", score_labeler(open_dataset(dataset)), json_file, html_file)
 
 
 def tokenizer_command(
@@ -285,7 +280,9 @@ def tokenizer_command(
     seed: SeedOption = 0,
     classifier: Annotated[
         Path | None,
-        typer.Option(help="A classifier directory, trained apart. One ships for phantoms, one for films."),
+        typer.Option(
+            help="A classifier directory, trained apart; one ships for phantoms, one for real images."
+        ),
     ] = None,
     features: Annotated[
         str | None,
@@ -294,7 +291,8 @@ def tokenizer_command(
             "xrv, inception, rad-dino."
         ),
     ] = None,
-    json_file: JsonFileOption = None,
+    json_file: JsonOption = None,
+    html_file: HtmlOption = None,
     sheet: Annotated[
         Path | None, typer.Option(help="Draw the worst cases to this PNG; without it beside the JSON.")
     ] = None,
@@ -304,8 +302,8 @@ def tokenizer_command(
     """How much of a radiograph an image tokenizer keeps, and what it erases.
 
     Findings are judged by a classifier that took part in no loss of the tokenizer: that of --classifier, or
-    one that ships, for phantoms or for films. Its features also give the Fréchet distance, unless --features
-    names others. A network whose features a loss of the tokenizer compared is refused.
+    one that ships, for phantoms or for radiographs. Its features also give the Fréchet distance, unless
+    --features names others. A network whose features a loss of the tokenizer compared is refused.
 
     \b
     Examples:
@@ -314,17 +312,16 @@ def tokenizer_command(
     """
     from llmcxr.data import Rejections, find_kind, open_dataset
     from llmcxr.evaluation.tokenizer import evaluate_tokenizer
-    from llmcxr.evaluation.tokenizer.sheet import write_sheet
     from llmcxr.images.statistics import read_summary
     from llmcxr.metrics.images.features import open_extractor
     from llmcxr.model.classifier import Classifier
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
     from llmcxr.model.judges import EVALUATOR, FILM_EVALUATOR, read_loss_networks, refuse_loss_networks
-    from llmcxr.pages.tables import erasure_table, fidelity_line
+    from llmcxr.pages.result import deliver
 
-    if sheet is None and json_file is not None:
+    if sheet is None and json_file not in (None, STDOUT):
         sheet = json_file.with_suffix(".png")
-    _check_files(json_file, sheet, rejected)
+    check_files(json_file, html_file, sheet, rejected)
     judge = classifier or (EVALUATOR if find_kind(dataset) == "phantom" else FILM_EVALUATOR)
     extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
     directory = find_image_tokenizer(tokenizer)
@@ -342,20 +339,18 @@ def tokenizer_command(
             training_images=read_summary(directory),
             rejections=rejections,
             seed=seed,
+            with_sheet=bool(sheet or html_file),
         )
-    about = {"tokenizer": tokenizer, "fingerprint": model.fingerprint, "dataset": dataset}
-    scores = {
-        **about,
-        "grid": list(model.config.grid),
-        "image_size": model.config.image_size,
-        **result.scores,
-    }
-    _write(json_file, scores)
-    if sheet is not None:
-        write_sheet(sheet, model, studies, result.indices, result.psnr)
-    for warning in scores["site"]["warnings"]:
+    for warning in result.json["site"]["warnings"]:
         say(f"warning: {warning}")
-    print("\n\n".join(filter(None, (erasure_table(scores), fidelity_line(scores)))))
+    result = result.about(
+        tokenizer=tokenizer,
+        fingerprint=model.fingerprint,
+        dataset=dataset,
+        grid=list(model.config.grid),
+        image_size=model.config.image_size,
+    )
+    deliver(f"{tokenizer} on {dataset}", result, json_file, html_file, sheet)
     if len(rejections):
         say(f"{len(rejections)} images were left out; see {rejected}")
         raise typer.Exit(1)
@@ -367,6 +362,8 @@ def compare_command(
     dataset: DatasetArgument,
     seed: SeedOption = 0,
     resamples: Annotated[int, typer.Option(min=100, help="Of the test and the interval.")] = 1000,
+    json_file: JsonOption = None,
+    html_file: HtmlOption = None,
 ) -> None:
     """Is A better than B on the same studies? Paired randomisation over patients.
 
@@ -375,11 +372,13 @@ def compare_command(
       llmcxr evaluate compare a.csv b.csv phantom:n=200,seed=1,split=test
     """
     from llmcxr.data import open_dataset
-    from llmcxr.evaluation.comparing import compare_files, comparison_table
+    from llmcxr.evaluation.comparing import compare_files
     from llmcxr.metrics.answers.kinds import KindAccuracy
     from llmcxr.metrics.reports import report_metrics
+    from llmcxr.pages.result import deliver
 
-    comparisons = compare_files(
+    check_files(json_file, html_file)
+    result = compare_files(
         first,
         second,
         open_dataset(dataset),
@@ -387,7 +386,8 @@ def compare_command(
         resamples=resamples,
         seed=seed,
     )
-    print(comparison_table((str(first), str(second)), comparisons))
+    result = result.about(first=str(first), second=str(second), dataset=dataset)
+    deliver(f"{first} against {second} on {dataset}", result, json_file, html_file)
 
 
 def _parse_grid(option: str, text: str, kind: type) -> tuple:
@@ -425,37 +425,6 @@ def _refuse_loss_networks(system: System, extractor: str, dataset: Dataset | Non
     if dataset is not None and dataset.kind == "phantom":
         judges.append(EVALUATOR)
     refuse_loss_networks(system.loss_networks, judges)
-
-
-def _check_files(*paths: Path | None) -> None:
-    for path in paths:
-        if path is not None:
-            check_writable(path)
-
-
-def _deliver(
-    title: str,
-    result: dict,
-    blocks: Sequence[Block],
-    figures: Sequence[Block],
-    json_file: Path | None,
-    html_file: Path | None,
-) -> None:
-    """JSON and page to their files, Markdown to stdout."""
-    from llmcxr.pages.document import Heading, to_html, to_markdown
-
-    _write(json_file, result)
-    blocks = [Heading(title, 1), *blocks]
-    if html_file is not None:
-        with replacing(html_file) as beside:
-            beside.write_text(to_html(title, [*blocks, *figures]), encoding="utf-8")
-    print(to_markdown(blocks))
-
-
-def _write(path: Path | None, result: dict) -> None:
-    if path is not None:
-        with replacing(path) as beside:
-            beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 COMMANDS = (

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from llmcxr.common.device import choose_device
+from llmcxr.common.files import check_writable
+from llmcxr.common.terminal import STDOUT
 
 if TYPE_CHECKING:
     from llmcxr import CXR
@@ -67,12 +71,45 @@ MetricOption = Annotated[
 
 # -- what is written -----------------------------------------------------------------------------------------
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")]
-JsonFileOption = Annotated[Path | None, typer.Option("--json", help="Also write everything to this file.")]
+JsonOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="[FILE]",
+        help="Also write everything to this .json or .jsonl file; without FILE, or with -, print it in place "
+        "of text. --json=FILE takes any name.",
+    ),
+]
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
 ]
 RejectedOption = Annotated[Path, typer.Option(help="Images that cannot be read are listed here.")]
+
+
+class Command(TyperCommand):
+    """A command whose --json may stand alone, for stdout.
+
+    What follows it is its value only where that is "-" or a name that ends in .json or .jsonl, so that
+    `report --json radiograph.png` reads the picture and never writes to it.
+    """
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        spelled = [
+            "--json=-" if one == "--json" and not _names_json_file(following) else one
+            for one, following in pairwise([*args, ""])
+        ]
+        return super().parse_args(ctx, spelled)
+
+
+def _names_json_file(argument: str) -> bool:
+    return argument == str(STDOUT) or argument.endswith((".json", ".jsonl"))
+
+
+def check_files(*paths: Path | None) -> None:
+    """Raise UserError where one cannot be written: asked before long work."""
+    for path in paths:
+        if path not in (None, STDOUT):
+            check_writable(path)
 
 
 def load_model(model: str, device: str) -> CXR:

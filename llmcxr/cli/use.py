@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,16 +17,16 @@ from llmcxr.cli.options import (
     ModelOption,
     SeedOption,
     WordingOption,
+    check_files,
     load_model,
 )
 from llmcxr.common.errors import UserError
-from llmcxr.common.files import check_writable
-from llmcxr.common.terminal import progress, say
+from llmcxr.common.terminal import STDOUT, progress, say
 
 if TYPE_CHECKING:
     from llmcxr import CXR
     from llmcxr.common.rejections import Rejections
-    from llmcxr.outputs.reading import Film, Reading
+    from llmcxr.outputs.reading import Radiograph, Reading
 
 BATCH = 16  # images worked on between two steps of a progress bar
 
@@ -67,7 +68,7 @@ def draw_command(
     settings |= {"top_k": top_k, "top_p": top_p}
     drawn = []
     with progress("drawing", n) as advance:
-        for start, count in _pieces(n, max(1, BATCH // best_of)):
+        for start, count in _batches(n, max(1, BATCH // best_of)):
             drawn += cxr.draw([text], n=count, seed=seed + start, best_of=best_of, **settings)
             advance(count)
     for path in drawings.write(out, drawn):
@@ -77,40 +78,46 @@ def draw_command(
 
 def report_command(
     images: Annotated[list[Path], typer.Argument(help="PNG, JPEG or DICOM files.", metavar="IMAGE...")],
-    as_json: JsonOption = False,
+    json_file: JsonOption = None,
     seed: SeedOption = 0,
     temperature: WordingOption = 0.0,
     rejected: Annotated[
-        Path, typer.Option(help="Of many images, those that cannot be read are listed here.")
+        Path, typer.Option(help="Images of many that cannot be read are listed here.")
     ] = Path("rejected.jsonl"),
     model: ModelOption = "phantom",
     device: DeviceOption = "auto",
 ) -> None:
     """Write the report of each radiograph.
 
-    Of many images, those that cannot be read are left out, listed with the reason in rejected.jsonl, and
-    counted at the end; the exit code is then 1, or 2 where none could be read. --json: an object a line.
+    Images of many that cannot be read are left out, listed with the reason in rejected.jsonl, and counted at
+    the end; the exit code is then 1, or 2 where none could be read. --json: an object a line.
 
     \b
     Examples:
-      llmcxr report film.png
+      llmcxr report radiograph.png
       llmcxr report archive/*.dcm --json > reports.jsonl
     """
     from llmcxr.common.rejections import Rejections
     from llmcxr.outputs.reading import read_all
 
+    check_files(json_file)
     if len(images) == 1:
-        films = _open_films(images, None)
+        opened = _open_radiographs(images, None)
         cxr = _load_reader(model, device)
-        _print_reading(read_all(films, cxr, seed, temperature)[0], as_json)
+        with _reading_writer(json_file) as write:
+            write(read_all(opened, cxr, seed, temperature)[0])
         return
-    check_writable(rejected)
+    check_files(rejected)
     cxr = _load_reader(model, device)
-    with Rejections(rejected) as rejections, progress("reading", len(images)) as advance:
-        for start, count in _pieces(len(images), BATCH):
-            films = _open_films(images[start : start + count], rejections)
-            for reading in read_all(films, cxr, seed, temperature):
-                _print_reading(reading, as_json, heading=True)
+    with (
+        Rejections(rejected) as rejections,
+        _reading_writer(json_file, with_heading=True) as write,
+        progress("reading", len(images)) as advance,
+    ):
+        for start, count in _batches(len(images), BATCH):
+            opened = _open_radiographs(images[start : start + count], rejections)
+            for reading in read_all(opened, cxr, seed, temperature):
+                write(reading)
             advance(count)
     if len(rejections):
         say(f"{len(images) - len(rejections)} of {len(images)} images were read")
@@ -120,7 +127,7 @@ def report_command(
 def answer_command(
     image: Annotated[Path, typer.Argument(help="A PNG, JPEG or DICOM file.", metavar="IMAGE")],
     question: Annotated[str, typer.Argument(help="A question about it.", metavar="QUESTION")],
-    as_json: JsonOption = False,
+    json_file: JsonOption = None,
     seed: SeedOption = 0,
     temperature: WordingOption = 0.0,
     model: ModelOption = "phantom",
@@ -130,15 +137,17 @@ def answer_command(
 
     \b
     Examples:
-      llmcxr answer film.png "Is there a pneumothorax?"
-      llmcxr answer film.png "What is the cardiothoracic ratio?" --json
+      llmcxr answer radiograph.png "Is there a pneumothorax?"
+      llmcxr answer radiograph.png "What is the cardiothoracic ratio?" --json
     """
     from llmcxr.outputs.reading import Reading
 
-    film = _open_films([image], None)[0]
+    check_files(json_file)
+    radiograph = _open_radiographs([image], None)[0]
     cxr = _load_reader(model, device)
-    result = cxr.answer(film.pixels, question, seed=seed, temperature=temperature)
-    _print_reading(Reading(film, result, cxr.name, cxr.is_phantom_trained), as_json)
+    result = cxr.answer(radiograph.pixels, question, seed=seed, temperature=temperature)
+    with _reading_writer(json_file) as write:
+        write(Reading(radiograph, result, cxr.name, cxr.is_phantom_trained))
 
 
 def export_command(
@@ -154,7 +163,7 @@ def export_command(
     print(load_model(model, "cpu").save_pretrained(out))
 
 
-def info_command(model: ModelArgument = "phantom", as_json: JsonOption = False) -> None:
+def info_command(model: ModelArgument = "phantom", json_file: JsonOption = None) -> None:
     """Say what a model is: its grid, its size, where it came from.
 
     \b
@@ -162,7 +171,9 @@ def info_command(model: ModelArgument = "phantom", as_json: JsonOption = False) 
       llmcxr info phantom
     """
     from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
+    from llmcxr.pages.result import write_json
 
+    check_files(json_file)
     cxr = load_model(model, "cpu")
     vocabulary, image_tokenizer = cxr.model.vocabulary, cxr.image_tokenizer
     facts = {
@@ -178,41 +189,57 @@ def info_command(model: ModelArgument = "phantom", as_json: JsonOption = False) 
         "image_tokenizer_fingerprint": image_tokenizer.fingerprint,
         "provenance": cxr.provenance,
     }
-    if as_json:
-        print(json.dumps(facts, indent=2))
+    if json_file is not None:
+        write_json(json_file, facts)
+    if json_file == STDOUT:
         return
     for name, value in facts.items():
         print(f"{name.replace('_', ' ')}: {value}")
 
 
-def _open_films(paths: Sequence[Path], rejections: Rejections | None) -> list[Film]:
+def _open_radiographs(paths: Sequence[Path], rejections: Rejections | None) -> list[Radiograph]:
     """Those that can be read. Without `rejections`, the first that cannot raises its UserError."""
-    from llmcxr.outputs.reading import Film
+    from llmcxr.outputs.reading import Radiograph
 
-    films = []
+    opened = []
     for path in paths:
         try:
-            films.append(Film.open(path))
+            opened.append(Radiograph.open(path))
         except UserError as error:
             if rejections is None:
                 raise
             rejections.add(str(path), str(error))
             say(f"left out: {error}")
-    return films
+    return opened
 
 
-def _print_reading(reading: Reading, as_json: bool, heading: bool = False) -> None:
-    if as_json:
-        print(reading.to_json(), flush=True)
-        return
-    for warning in reading.film_warnings:
-        say(f"{reading.film.path}: {warning}")
-    title = f"== {reading.film.path}\n" if heading else ""
-    print(f"{title}{reading.to_text()}" + ("\n" if heading else ""), flush=True)
+@contextmanager
+def _reading_writer(
+    json_file: Path | None, with_heading: bool = False
+) -> Iterator[Callable[[Reading], None]]:
+    """A function that prints a reading: as text, or as a line of JSON for "-"; a file gets the lines too."""
+    is_file = json_file not in (None, STDOUT)
+    with json_file.open("w", encoding="utf-8") if is_file else nullcontext(sys.stdout) as lines:
+
+        def write(reading: Reading) -> None:
+            if json_file is not None:
+                print(reading.to_json(), file=lines, flush=True)
+            if json_file != STDOUT:
+                _print_reading(reading, with_heading)
+
+        yield write
+
+
+def _print_reading(reading: Reading, with_heading: bool) -> None:
+    path = reading.radiograph.path
+    for warning in reading.image_warnings:
+        say(f"{path}: {warning}")
+    title, end = (f"== {path}\n", "\n") if with_heading else ("", "")
+    print(f"{title}{reading.to_text()}{end}", flush=True)
 
 
 def _load_reader(model: str, device: str) -> CXR:
-    """A model that is about to speak of films, introduced."""
+    """A model that is about to speak of radiographs, introduced."""
     from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
 
     cxr = load_model(model, device)
@@ -224,7 +251,7 @@ def _num_parameters(module: Any) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _pieces(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """(start, count) of consecutive pieces of `total`."""
+def _batches(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """(start, count) of consecutive batches of `total`."""
     for start in range(0, total, size):
         yield start, min(size, total - start)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+STDOUT = Path("-")  # as the name of a file to write
 
 
 def say(message: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from llmcxr.data import Dataset
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.metric import Inputs, Metric
 from llmcxr.metrics.significance import Comparison, compare
-from llmcxr.pages.tables import interval, markdown, number
+from llmcxr.pages.document import Table
+from llmcxr.pages.result import Result
+from llmcxr.pages.tables import interval, number
 from llmcxr.systems import Predictions, gather
 
 
@@ -36,8 +38,8 @@ def compare_systems(
     ]
 
 
-def comparison_table(names: tuple[str, str], comparisons: Sequence[Comparison]) -> str:
-    """Markdown: a row a metric, with both values, the difference with its interval, and p."""
+def comparison_table(names: tuple[str, str], comparisons: Sequence[Comparison]) -> Table:
+    """A row a metric, with both values, the difference with its interval, and p."""
     rows = [
         [
             one.name,
@@ -48,7 +50,7 @@ def comparison_table(names: tuple[str, str], comparisons: Sequence[Comparison]) 
         ]
         for one in comparisons
     ]
-    return markdown(["metric", *names, "difference (95%)", "p"], rows)
+    return Table(["metric", *names, "difference (95%)", "p"], rows)
 
 
 def compare_files(
@@ -61,7 +63,7 @@ def compare_files(
     findings: Sequence[str] = (),
     resamples: int = 1000,
     seed: int = 0,
-) -> list[Comparison]:
+) -> Result:
     """Compare two prediction files over the first `n` (all) studies of a dataset.
 
     Both must predict the same things: reports, answers, or both. `metrics` may be of reports (with
@@ -83,7 +85,8 @@ def compare_files(
         comparisons += compare_systems(metrics, *inputs, resamples, seed)
     if "answers" in parts:
         comparisons += compare_systems(metrics, *[one.question_inputs() for one in said], resamples, seed)
-    return comparisons
+    scores = {"comparisons": [asdict(one) for one in comparisons]}
+    return Result(scores, [comparison_table((str(first), str(second)), comparisons)])
 
 
 @dataclass(frozen=True)

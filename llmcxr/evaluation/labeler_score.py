@@ -24,12 +24,15 @@ from llmcxr.labeler.rules import clear_cache
 from llmcxr.labeler.states import CODES, to_codes
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import detection, macro
+from llmcxr.pages.document import Block, Paragraph, Table
+from llmcxr.pages.result import Result
+from llmcxr.pages.tables import interval, number
 from llmcxr.records import Label, Report
 
 PRESENT, UNCERTAIN, ABSENT = (CODES[state] for state in (Label.PRESENT, Label.UNCERTAIN, Label.ABSENT))
 
 
-def score_labeler(dataset: Any, resamples: int = 200, seed: int = 0) -> dict:
+def score_labeler(dataset: Any, resamples: int = 200, seed: int = 0) -> Result:
     """Scores over the studies of an Open-i dataset that have both a report and tags.
 
     `findings` has F1, precision, recall, support, their F1's 95% interval over patients (`resamples` of the
@@ -56,7 +59,7 @@ def score_labeler(dataset: Any, resamples: int = 200, seed: int = 0) -> dict:
 
     with_uncertain = np.where(said == UNCERTAIN, PRESENT, said)
     others = [column for column, name in enumerate(CHEXPERT_FINDINGS) if name != "No Finding"]
-    return {
+    scores = {
         "n": len(judged),
         "left_out": len(studies) - len(judged),
         "micro_f1": micro_f1(truth, said),
@@ -72,6 +75,28 @@ def score_labeler(dataset: Any, resamples: int = 200, seed: int = 0) -> dict:
         "reports_per_second": speed,
         "findings": findings,
     }
+    return Result(scores, labeler_blocks(scores))
+
+
+def labeler_blocks(result: dict) -> list[Block]:
+    rows = [
+        [
+            name,
+            number(one["f1"]) + interval(one["f1_interval"]),
+            number(one["precision"]),
+            number(one["recall"]),
+            str(one["support"]),
+        ]
+        for name, one in result["findings"].items()
+    ]
+    overall = number(result["micro_f1"]) + interval(result["micro_f1_interval"])
+    rows += [["**micro**", overall, "", "", ""], ["**macro**", number(result["macro_f1"]), "", "", ""]]
+    sentence = (
+        f"{result['n']} reports with tags, {result['left_out']} left out. Micro F1 on the held-out half"
+        f" {number(result['held_out_micro_f1'])}; {result['reports_per_second']:.0f} reports a second"
+        " on one core."
+    )
+    return [Table(["labeler", "F1 (95%)", "precision", "recall", "n"], rows), Paragraph(sentence)]
 
 
 def is_held_out(patient_id: str) -> bool:

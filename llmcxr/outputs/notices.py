@@ -1,6 +1,7 @@
 """What is said of everything that the models say or draw."""
 
 DISCLAIMER = "Research software, not a medical device."
+FIDELITY_NOTICE = "High fidelity is no proof that a finding survives."
 PHANTOM_NOTICE = (
     "This model was trained on computed phantoms only: what it says of a real radiograph means nothing."
 )

@@ -1,4 +1,4 @@
-"""Films that a user names, and what a model wrote about them, as text and as JSON. Knows no models."""
+"""Radiographs that a user names, and what a model wrote about them, as text and as JSON. Knows no models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from llmcxr.predictor import AnswerResult, ReportResult
 
 
 @dataclass(frozen=True)
-class Film:
+class Radiograph:
     """An image file that was read: pixels (H, W) float32 in [0, 1], bright = dense."""
 
     path: Path
@@ -23,7 +23,7 @@ class Film:
     warnings: tuple[str, ...]
 
     @classmethod
-    def open(cls, path: Path) -> Film:
+    def open(cls, path: Path) -> Radiograph:
         """Raises UserError where the file cannot be read."""
         pixels, header = images.read_with_header(path)
         return cls(path, pixels, header.warnings)
@@ -36,23 +36,23 @@ class Film:
 
 @dataclass(frozen=True)
 class Reading:
-    """A report of a film, or an answer about it, by the model called `model`."""
+    """A report of a radiograph, or an answer about it, by the model called `model`."""
 
-    film: Film
+    radiograph: Radiograph
     result: ReportResult | AnswerResult
     model: str
     is_phantom_trained: bool
 
     @property
-    def film_warnings(self) -> list[str]:
-        """Of the file and of its pixels, each once: the model looks at the pixels again."""
-        return list(dict.fromkeys([*self.film.warnings, *self.result.warnings]))
+    def image_warnings(self) -> list[str]:
+        """Those of the file and of its pixels, each once: the model looks at the pixels again."""
+        return list(dict.fromkeys([*self.radiograph.warnings, *self.result.warnings]))
 
     @property
     def warnings(self) -> list[str]:
-        means_nothing = self.is_phantom_trained and not self.film.is_synthetic
+        means_nothing = self.is_phantom_trained and not self.radiograph.is_synthetic
         notices = [PHANTOM_NOTICE] if means_nothing else []
-        return [*self.film_warnings, *notices]
+        return [*self.image_warnings, *notices]
 
     @property
     def sections(self) -> dict[str, str]:
@@ -70,7 +70,7 @@ class Reading:
         is_answer = isinstance(self.result, AnswerResult)
         about = {"question": self.result.question} if is_answer else {"sections": self.sections}
         reading = {
-            "image": str(self.film.path),
+            "image": str(self.radiograph.path),
             **about,
             "text": self.result.text,
             "log_probability": self.result.log_probability,
@@ -82,12 +82,14 @@ class Reading:
         return json.dumps(reading, ensure_ascii=False)
 
 
-def read_all(films: Sequence[Film], cxr, seed: int, temperature: float) -> list[Reading]:
-    """A report of each film, in one batch."""
-    if not films:
+def read_all(radiographs: Sequence[Radiograph], cxr, seed: int, temperature: float) -> list[Reading]:
+    """A report of each radiograph, in one batch."""
+    if not radiographs:
         return []
-    results = cxr.report([film.pixels for film in films], seed=seed, temperature=temperature)
+    results = cxr.report(
+        [radiograph.pixels for radiograph in radiographs], seed=seed, temperature=temperature
+    )
     return [
-        Reading(film, result, cxr.name, cxr.is_phantom_trained)
-        for film, result in zip(films, results, strict=True)
+        Reading(radiograph, result, cxr.name, cxr.is_phantom_trained)
+        for radiograph, result in zip(radiographs, results, strict=True)
     ]

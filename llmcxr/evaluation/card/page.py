@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.metrics.reports.label_f1 import AVERAGES, BothDefinite, OmissionNegative
 from llmcxr.pages.document import Bars, Block, Curves, Heading, Paragraph, Table
-from llmcxr.pages.tables import interval, markdown, number
+from llmcxr.pages.tables import interval, number
 
 CONVENTIONS = {
     "uncertain positive": OmissionNegative("positive").name,
@@ -233,25 +233,3 @@ def _is_told_over_seeds(name: str) -> bool:
 
 def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def labeler_table(result: dict) -> str:
-    """The result of `score_labeler` as Markdown."""
-    rows = [
-        [
-            name,
-            number(one["f1"]) + interval(one["f1_interval"]),
-            number(one["precision"]),
-            number(one["recall"]),
-            str(one["support"]),
-        ]
-        for name, one in result["findings"].items()
-    ]
-    overall = number(result["micro_f1"]) + interval(result["micro_f1_interval"])
-    rows += [["**micro**", overall, "", "", ""], ["**macro**", number(result["macro_f1"]), "", "", ""]]
-    return (
-        f"{markdown(['labeler', 'F1 (95%)', 'precision', 'recall', 'n'], rows)}\n\n"
-        f"{result['n']} reports with tags, {result['left_out']} left out. Micro F1 on the held-out half"
-        f" {number(result['held_out_micro_f1'])}; {result['reports_per_second']:.0f} reports a second"
-        " on one core."
-    )

@@ -1,6 +1,6 @@
 """The whole picture of a system on a dataset: every part that its inputs allow, with one JSON shape.
 
-A part is a dict of `card_parts`; a part that a system cannot do is {"left_out": why}.
+A part is a dict made in `parts.py`; a part that a system cannot do is {"left_out": why}.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from dataclasses import asdict
 import llmcxr
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset
+from llmcxr.evaluation.card.page import card_blocks
 from llmcxr.evaluation.card.parts import PARTS
 from llmcxr.evaluation.card.session import CardSettings, Interview
 from llmcxr.evaluation.leakage import check_training
 from llmcxr.metrics.metric import Metric
 from llmcxr.model.classifier import Classifier
 from llmcxr.outputs.notices import DISCLAIMER
-from llmcxr.pages.document import Sheet
+from llmcxr.pages.result import Result
 from llmcxr.systems import System
 
 
@@ -30,14 +31,13 @@ def evaluate_card(
     *,
     judge: Classifier | None = None,
     metrics: Sequence[Metric] = (),
-    album: list[Sheet] | None = None,
     announce: Callable[[str], None] = lambda part: None,
-) -> dict:
+) -> Result:
     """The `parts` of the card on the first `settings.n` studies.
 
     `judge` is an independent classifier of the phantom's findings; without it drawings are not judged by what
-    they show, which is right for films that it does not know. `metrics` score reports besides ours. Pictures
-    of the best and worst drawings are added to `album`. Raises UserError for an unknown part, for studies
+    they show, which is right for radiographs that it does not know. `metrics` score reports besides ours. The
+    figures are the best and worst drawings. Raises UserError for an unknown part, for studies
     that training saw, and where no part could be done.
     """
     settings = settings or CardSettings()
@@ -47,7 +47,7 @@ def evaluate_card(
         raise UserError(f"expected 1 to {len(dataset)} studies, as the dataset has, found n={settings.n}")
     provenance = system.provenance
     checked = check_training(dataset, provenance, settings.n, settings.training)
-    view = Interview(system, dataset, settings, judge, metrics, [] if album is None else album)
+    view = Interview(system, dataset, settings, judge, metrics)
     card: dict = {
         "notice": DISCLAIMER,
         "llmcxr_version": llmcxr.__version__,
@@ -70,4 +70,4 @@ def evaluate_card(
     if all("left_out" in part for part in card["parts"].values()):
         reasons = [f"{name}: {part['left_out']}" for name, part in card["parts"].items()]
         raise UserError(reasons[0].partition(": ")[2] if len(reasons) == 1 else "; ".join(reasons))
-    return card
+    return Result(card, card_blocks(card), view.album)

@@ -10,11 +10,12 @@ from typing import Any
 from llmcxr.evaluation.phantom.answers import evaluate_answers
 from llmcxr.evaluation.phantom.classifier import evaluate_classifier
 from llmcxr.evaluation.phantom.drawing import evaluate_drawing
+from llmcxr.evaluation.phantom.page import phantom_blocks
 from llmcxr.evaluation.phantom.reading import evaluate_reading
 from llmcxr.evaluation.tokenizer import evaluate_tokenizer
 from llmcxr.model.classifier import Classifier
 from llmcxr.model.judges import load_evaluator
-from llmcxr.pages import tables
+from llmcxr.pages.result import Result
 from llmcxr.systems import System
 
 HELD_OUT_SEED = 1  # the phantoms that no training may see
@@ -35,7 +36,7 @@ def evaluate_phantom(
     *,
     evaluator: Classifier | None = None,
     announce: Callable[[str], None] = lambda stage: None,
-) -> dict:
+) -> Result:
     """All scores of a model on the first `n` held-out phantoms.
 
     Keys: "reading", "drawing" (one result per entry of `best_of`), "answers", "evaluator" (the judge on the
@@ -55,7 +56,7 @@ def evaluate_phantom(
         )
     if system.image_tokenizer is not None:
         stages["tokenizer"] = lambda: (
-            evaluate_tokenizer(system.image_tokenizer, dataset, n, classifier=evaluator).scores
+            evaluate_tokenizer(system.image_tokenizer, dataset, n, classifier=evaluator).json
         )
     results, seconds = {}, {}
     for stage, work in stages.items():
@@ -64,32 +65,5 @@ def evaluate_phantom(
         results[stage] = work()
         seconds[stage] = round(time.perf_counter() - started, 1)
     drawing = [results.pop(f"drawing, best of {count}") for count in best_of]
-    return {"n": n, "seed": seed, **results, "drawing": drawing, "seconds": seconds}
-
-
-def phantom_tables(result: dict) -> str:
-    """The result of `evaluate_phantom` as markdown."""
-    reading, drawing = result["reading"], result["drawing"]
-    parts = [
-        tables.reading_table(reading),
-        tables.ratio_line("Cardiothoracic ratio, read against true", reading["ratio"]),
-        tables.drawing_table(*drawing),
-        *(
-            tables.ratio_line(f"Ratio requested against drawn, best of {one['best_of']}, {judge}", one[key])
-            for one in drawing
-            for judge, key in (("by geometry", "ratio_by_geometry"), ("by classifier", "ratio_by_classifier"))
-        ),
-        "Answers right: "
-        + ", ".join(
-            f"{kind} {tables.number(score['accuracy'])} (n {score['support']})"
-            for kind, score in result["answers"]["kinds"].items()
-        ),
-        tables.classifier_table(result["evaluator"]),
-    ]
-    if "tokenizer" in result:
-        kept = result["tokenizer"]
-        parts += [
-            tables.erasure_table(kept),
-            tables.fidelity_line(kept),
-        ]
-    return "\n\n".join(parts) + "\n"
+    scores = {"n": n, "seed": seed, **results, "drawing": drawing, "seconds": seconds}
+    return Result(scores, phantom_blocks(scores))

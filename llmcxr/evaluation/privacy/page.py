@@ -18,7 +18,7 @@ def privacy_blocks(result: dict) -> list[Block]:
         Heading("Does it give its training images back?"),
         Paragraph(
             f"{result['n']} drawings of the requests of {result['requests']} images, searched for among the "
-            f"first {result['num_training']} images of {result['training']}; seed {result['seed']}."
+            f"first {result['num_training']} training images; seed {result['seed']}."
         ),
     ]
     if "exact_copies" in result:

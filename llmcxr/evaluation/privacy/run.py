@@ -16,8 +16,10 @@ from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, open_dataset
 from llmcxr.evaluation.leakage import check_one_split, check_splits
 from llmcxr.evaluation.privacy.measures import ImageSet, Likelihoods, membership, privacy_card
+from llmcxr.evaluation.privacy.page import privacy_blocks
 from llmcxr.metrics.images.features import FeatureExtractor, extract, open_extractor
 from llmcxr.pages.document import Picture, Sheet
+from llmcxr.pages.result import Result
 from llmcxr.systems import System
 from llmcxr.systems.ask import drawing_requests, word_studies
 
@@ -68,12 +70,11 @@ def evaluate_privacy(
     training: Dataset,
     settings: PrivacySettings | None = None,
     reference: System | None = None,
-    album: list[Sheet] | None = None,
-) -> dict:
+) -> Result:
     """The privacy card of drawings by `system` against the first `num_training` training images.
 
     Keys: those of `privacy.privacy_card`, with "membership" a dict by the score that the attack goes by, and
-    the settings. `reference` is another model with `score_image`. The closest pairs are added to `album`.
+    the settings. `reference` is another model with `score_image`. The figures are the closest pairs.
     Raises UserError where the training studies are of several splits, or were held out as well.
     """
     settings = settings or PrivacySettings()
@@ -91,9 +92,8 @@ def evaluate_privacy(
     )
     attacks = _likelihoods(system, reference, held_out, training, min(n, num_training), settings)
     card["membership"] = {name: membership(one, settings.seed) for name, one in attacks.items()}
-    if album is not None:
-        album += _pair_sheets(card, drawn, training, settings.size)
-    return {**asdict(settings), "n": len(drawn), "num_training": num_training, **card}
+    card = {**asdict(settings), "n": len(drawn), "num_training": num_training, **card}
+    return Result(card, privacy_blocks(card), _pair_sheets(card, drawn, training, settings.size))
 
 
 def _draw(

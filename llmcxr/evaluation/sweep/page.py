@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 from typing import Any
 
 import numpy as np
 
 from llmcxr.common.errors import UserError
-from llmcxr.common.files import replacing
-from llmcxr.evaluation.sweep.run import AXES, LOWER_IS_BETTER, TASKS
 from llmcxr.outputs.notices import DISCLAIMER
 from llmcxr.pages.document import Block, Heading, Paragraph, Table
 from llmcxr.pages.tables import interval, number
 
+TASKS = ("reading", "drawing")
+# the settings of a point: a heat map for each of the first, down, across
+AXES = {"reading": ("prompt", "temperature", "top_p"), "drawing": ("top_k", "temperature", "guidance")}
+LOWER_IS_BETTER = ("kernel distance", "pairwise ms-ssim")
 PANEL = (3.6, 2.9)  # inches
 TITLE_LENGTH = 34  # characters of a prompt above a panel
 
@@ -54,8 +56,8 @@ def check_plotting() -> None:
         raise UserError("heat maps need matplotlib: pip install 'llmcxr[plot]'") from error
 
 
-def draw_sweep(result: dict, out: Path) -> Path:
-    """One heat map for each prompt (reading) and each top-k (drawing), into a PNG; dark is better.
+def draw_sweep(result: dict) -> bytes:
+    """A PNG of one heat map for each prompt (reading) and each top-k (drawing); dark is better.
 
     Reading has temperature over top-p, drawing temperature over guidance. The maps of a task share their
     colours. Raises UserError where matplotlib is missing or no point has a score.
@@ -73,9 +75,9 @@ def draw_sweep(result: dict, out: Path) -> Path:
             axes = figure.add_subplot(len(tasks), columns, row * columns + column + 1)
             _draw_panel(axes, task, panel, result[task])
     figure.supxlabel(DISCLAIMER, fontsize=7, color="#626a74")
-    with replacing(out) as beside:
-        figure.savefig(beside, format="png", dpi=120)
-    return out
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=120)
+    return png.getvalue()
 
 
 def _draw_panel(axes: Any, task: str, panel: Any, swept: dict) -> None:

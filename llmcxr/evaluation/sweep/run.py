@@ -2,7 +2,7 @@
 
 Every point judges the same studies with the same seed, so points differ by their settings alone. The interval
 is over patients; the best point of many is best in part by chance, so a setting chosen here has to be judged
-again on other studies. Knows no picture of the grid.
+again on other studies.
 """
 
 from __future__ import annotations
@@ -17,21 +17,28 @@ from llmcxr.common.terminal import progress
 from llmcxr.data import Dataset
 from llmcxr.decoding.sampling import Sampling
 from llmcxr.evaluation.inputs import drawing_inputs, label_inputs
+from llmcxr.evaluation.sweep.page import (
+    AXES,
+    LOWER_IS_BETTER,
+    TASKS,
+    check_plotting,
+    draw_sweep,
+    sweep_blocks,
+)
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.metrics.images import image_metrics
 from llmcxr.metrics.images.features import extract, open_extractor
 from llmcxr.metrics.metric import Inputs, Metric, score_all
 from llmcxr.metrics.reports import report_metrics
 from llmcxr.model.classifier import Classifier
+from llmcxr.pages.document import Plot
+from llmcxr.pages.result import Result
 from llmcxr.prompts import REPORT
 from llmcxr.systems import System, gather
 
-TASKS = ("reading", "drawing")
 MICRO_F1 = "micro F1, all 14 [omission negative, uncertain positive]"
 READING_SCORES = (MICRO_F1, "BLEU-4")
 DRAWING_SCORES = ("label f1", "label auroc", "kernel distance", "density", "pairwise ms-ssim")
-AXES = {"reading": ("prompt", "temperature", "top_p"), "drawing": ("top_k", "temperature", "guidance")}
-LOWER_IS_BETTER = ("kernel distance", "pairwise ms-ssim")
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,13 @@ class SweepSettings:
 
 def sweep(
     system: System, dataset: Dataset, settings: SweepSettings | None = None, judge: Classifier | None = None
-) -> dict:
+) -> Result:
     """{task: {"points": [settings with "scores": name -> Score as dict], "by": name, "best": settings}}.
 
-    "by" names the score that "best" is chosen by and that the heat map shows. Raises UserError for a system
-    that does not let its settings be changed.
+    "by" names the score that "best" is chosen by and that the heat map, the figure, shows. Raises UserError
+    for a system that does not let its settings be changed, and where matplotlib is missing.
     """
+    check_plotting()
     settings = settings or SweepSettings()
     builders = {"reading": _reading, "drawing": _drawing}
     result: dict = {"settings": asdict(settings)}
@@ -88,7 +96,7 @@ def sweep(
         ask, metrics = builders[task](system, dataset, settings, judge)
         points = _score_grid(task, settings, ask, metrics)
         result[task] = {"points": points, **_pick_best(task, points)}
-    return result
+    return Result(result, sweep_blocks(result), [Plot("Heat maps", draw_sweep(result))])
 
 
 def _score_grid(

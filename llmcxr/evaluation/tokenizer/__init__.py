@@ -1,5 +1,5 @@
 """How much of a radiograph an image tokenizer keeps, and what it erases."""
 
-from llmcxr.evaluation.tokenizer.run import Fidelity, evaluate_tokenizer
+from llmcxr.evaluation.tokenizer.run import evaluate_tokenizer
 
-__all__ = ["Fidelity", "evaluate_tokenizer"]
+__all__ = ["evaluate_tokenizer"]

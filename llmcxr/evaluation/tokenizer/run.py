@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,27 +14,21 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import progress
 from llmcxr.data import Dataset, Rejections
 from llmcxr.evaluation.tokenizer.erasure import erased_findings, means_over_findings, read_probabilities
+from llmcxr.evaluation.tokenizer.page import tokenizer_blocks
 from llmcxr.evaluation.tokenizer.pixels import line_contrast_kept, region_psnr, similarities
 from llmcxr.evaluation.tokenizer.reconstruction import Batch, reconstruct
 from llmcxr.evaluation.tokenizer.regions import lesion_regions, thin_lines
+from llmcxr.evaluation.tokenizer.sheet import draw_sheet
 from llmcxr.images.statistics import ImageSummary, compare_images, join_statistics, measure_images
 from llmcxr.labeler.states import to_codes
 from llmcxr.metrics.images.features import FeatureExtractor
 from llmcxr.metrics.images.frechet import frechet_distance
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import macro
+from llmcxr.outputs.notices import DISCLAIMER, FIDELITY_NOTICE
+from llmcxr.pages.document import Plot
+from llmcxr.pages.result import Result
 from vqgan.metrics import WINDOW, code_statistics, scale_weights
-
-DISCLAIMER = "Research software, not a medical device: high fidelity is no proof that a finding survives."
-
-
-@dataclass(frozen=True)
-class Fidelity:
-    """`scores` as JSON has them; `indices` of the studies scored and the PSNR of each, for the sheet."""
-
-    scores: dict[str, Any]
-    indices: list[int]
-    psnr: np.ndarray
 
 
 def evaluate_tokenizer(
@@ -48,13 +42,15 @@ def evaluate_tokenizer(
     rejections: Rejections | None = None,
     seed: int = 0,
     batch_size: int = 16,
-) -> Fidelity:
+    with_sheet: bool = False,
+) -> Result:
     """Encode and decode the first `n` studies (all for None) and score what comes back.
 
     `tokenizer` has `encode`, `decode`, `parameters`, `config.image_size` and `config.codebook_size` as
     `vqgan.VQGAN`. `classifier` (with `predict` as `Classifier`) and `extractor` took part in no loss of it;
     without them what they would say is None. `training_images` are those of `image_statistics`. Bad images
-    are left out and added to `rejections`, or raised without. Raises UserError where none can be read.
+    are left out and added to `rejections`, or raised without. The figure, `with_sheet`, shows the worst and
+    the ordinary reconstructions. Raises UserError where none can be read.
     """
     count = len(dataset) if n is None else min(n, len(dataset))
     work = _Work(tokenizer, dataset, classifier, extractor)
@@ -68,7 +64,11 @@ def evaluate_tokenizer(
     scores = work.scores(seed)
     scores["site"] = _compare_site(training_images, work.statistics)
     scores["left_out"] = count - len(work.indices)
-    return Fidelity(scores, work.indices, np.concatenate(work.rows["psnr"]))
+    figures = []
+    if with_sheet:
+        psnrs = np.concatenate(work.rows["psnr"])
+        figures.append(Plot("Reconstructions", draw_sheet(tokenizer, dataset, work.indices, psnrs)))
+    return Result(scores, tokenizer_blocks(scores), figures)
 
 
 class _Work:
@@ -116,7 +116,7 @@ class _Work:
         joined = {name: np.concatenate(parts) for name, parts in self.rows.items()}
         studies = [self.dataset[index] for index in self.indices]
         patients = [study.patient_id for study in studies]
-        result: dict[str, Any] = {"n": len(self.indices), "disclaimer": DISCLAIMER}
+        result: dict[str, Any] = {"n": len(self.indices), "disclaimer": f"{DISCLAIMER} {FIDELITY_NOTICE}"}
         for name in ("psnr", "ssim", "ms_ssim"):
             result |= _mean(name, joined.get(name), patients, seed)
         result["ms_ssim_scales"] = len(scale_weights(max(self.size, WINDOW)))

@@ -5,25 +5,25 @@ Uses the font inside Pillow, so it looks the same everywhere. Captions name no f
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from llmcxr.common.files import replacing
 from llmcxr.data import Dataset
 from llmcxr.evaluation.tokenizer.reconstruction import reconstruct
 from llmcxr.evaluation.tokenizer.regions import lesion_regions
 from llmcxr.images import to_picture
+from llmcxr.outputs.notices import DISCLAIMER
 
 COLUMNS = 6  # cases a group
 GAP, CAPTION, HEADER, FOOTER = 8, 20, 34, 30  # px
 INK, GREY, PAPER, BOX = (24, 28, 33), (98, 106, 116), (241, 243, 245), (255, 190, 0)
 NOTICE = (
     "Top to bottom: image (lesion boxes in yellow), reconstruction, four times their difference. "
-    "Research software, not a medical device."
+    + DISCLAIMER
 )
 
 
@@ -35,10 +35,8 @@ def choose_cases(psnr: np.ndarray, columns: int = COLUMNS) -> tuple[np.ndarray, 
     return worst, rest[middle : middle + columns]
 
 
-def write_sheet(
-    path: str | Path, tokenizer: Any, dataset: Dataset, indices: Sequence[int], psnr: np.ndarray
-) -> None:
-    """Read the chosen studies once more and draw them. `psnr` (N,) is that of the studies `indices`."""
+def draw_sheet(tokenizer: Any, dataset: Dataset, indices: Sequence[int], psnr: np.ndarray) -> bytes:
+    """Read the chosen studies once more and draw them, as PNG; `psnr` (N,) is that of the `indices`."""
     groups = []
     for title, chosen in zip(("worst", "around the median"), choose_cases(psnr), strict=True):
         studies = [indices[position] for position in chosen]
@@ -48,8 +46,9 @@ def write_sheet(
             decoded = np.concatenate([batch.reconstructions for batch in batches])
             boxes = [_bounds(dataset, index, images.shape[-1]) for index in studies]
             groups.append((title, images, decoded, psnr[chosen], boxes))
-    with replacing(path) as beside:
-        build_sheet(groups).save(beside, format="PNG")
+    png = io.BytesIO()
+    build_sheet(groups).save(png, format="PNG")
+    return png.getvalue()
 
 
 def _bounds(dataset: Dataset, index: int, size: int) -> list[tuple[int, int, int, int]]:

@@ -1,6 +1,11 @@
 import torch
 
-from llmcxr.bench.timing import Row, compare, count_flops, interleave, measure_peak, table
+from llmcxr.bench.timing import Row, compare, count_flops, interleave, measure_peak, to_result
+from llmcxr.pages.document import to_markdown
+
+
+def table(rows):
+    return to_markdown(to_result(rows).blocks)
 
 
 def test_works_take_turns_after_one_run_each():

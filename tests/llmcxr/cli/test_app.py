@@ -19,6 +19,8 @@ from llmcxr.cli import app as cli
 from llmcxr.cli.train import RUN_KINDS
 from llmcxr.common.errors import UserError
 from llmcxr.model.judges import EVALUATOR, fingerprint
+from llmcxr.pages.document import Paragraph
+from llmcxr.pages.result import Result
 from llmcxr.predictor import AnswerResult, DrawResult, ReportResult, System
 from llmcxr.records import Report
 
@@ -237,6 +239,22 @@ def test_json_is_one_object_an_image(run, film):
     assert "synthetic" in second["warnings"][0] and "means nothing" not in str(second["warnings"])
 
 
+def test_json_goes_to_a_file_beside_the_text_or_alone_to_stdout(run, film):
+    pixels = film.read_bytes()
+    texts = run("report", film)[1]
+    for given in (["--json", "out.jsonl", film], [film, "--json=out.jsonl"]):
+        assert run("report", *given)[:2] == (0, texts)
+        assert json.loads(Path("out.jsonl").read_text())["image"] == "film.png"
+    for given in (["--json", film], [film, "--json"], [film, "--json", "-"], [film, "--json", "--seed", "0"]):
+        assert json.loads(run("report", *given)[1])["image"] == "film.png"  # and the picture is whole
+    assert film.read_bytes() == pixels
+    assert run("report", film, film, "--json", "out.jsonl")[1].count("== film.png\n") == 2
+    assert len(Path("out.jsonl").read_text().splitlines()) == 2
+    assert "grid: [2, 4]" in run("info", "phantom", "--json", "info.json")[1]
+    assert json.loads(Path("info.json").read_text())["codebook_size"] == 10
+    assert run("report", film, "--json", "film.png/a.json")[0] == 2
+
+
 def test_work_goes_on_past_bad_files(run, film, house):
     Path("text.png").write_text("not a picture")
     code, out, err = run("report", film, "missing.png", "text.png", film)
@@ -351,11 +369,10 @@ def test_demo_prints_where_the_results_are(run, monkeypatch):
 
 def test_evaluate_prints_tables_or_json(run, monkeypatch):
     def evaluate(cxr, n, seed, best_of, announce):
-        return {"n": n, "best_of": list(best_of)}
+        return Result({"n": n, "best_of": list(best_of)}, [Paragraph(f"n {n}")])
 
     monkeypatch.setattr("llmcxr.evaluation.phantom.run.evaluate_phantom", evaluate)
-    monkeypatch.setattr("llmcxr.evaluation.phantom.run.phantom_tables", lambda scores: f"| n {scores['n']} |")
-    assert run("evaluate", "phantom", "phantom", "--n", "8")[1] == "| n 8 |\n"
+    assert run("evaluate", "phantom", "phantom", "--n", "8")[1].endswith("\n\nn 8\n\n")
     out = run("evaluate", "phantom", "phantom", "--n", "8", "--best-of", "2", "--json")[1]
     assert json.loads(out) == {"n": 8, "best_of": [2]}
 

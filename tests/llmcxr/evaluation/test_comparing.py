@@ -12,6 +12,7 @@ from llmcxr.evaluation.comparing import (
 )
 from llmcxr.metrics.answers.kinds import KindAccuracy
 from llmcxr.metrics.metric import Inputs
+from llmcxr.pages.document import to_markdown
 from tests.llmcxr.evaluation.fakes import NumberedPhantoms
 
 
@@ -66,7 +67,8 @@ def test_the_studies_must_be_the_same():
 
 
 def test_comparison_table():
-    lines = comparison_table(("ours", "theirs"), compare_systems([SharedWord()], ALL, NONE)).split("\n")
+    table = comparison_table(("ours", "theirs"), compare_systems([SharedWord()], ALL, NONE))
+    lines = to_markdown([table]).split("\n")
     assert lines[0] == "| metric | ours | theirs | difference (95%) | p |"
     assert lines[2] == "| word | 1.000 | 0.000 | 1.000 (1.000-1.000) | 0.001 |"
 
@@ -82,8 +84,10 @@ def write_csv(path, header, rows):
 def test_two_files_of_reports(tmp_path):
     first = write_csv(tmp_path / "a.csv", "id,report", [f"{i},clear" for i in range(4)])
     second = write_csv(tmp_path / "b.csv", "id,report", [f"{i}," for i in (3, 1, 2, 0)])
-    (one,) = compare_files(first, second, DATASET, [Length(), KindAccuracy()], resamples=50)
-    assert (one.name, one.first, one.second) == ("length", 5, 0)
+    (one,) = compare_files(first, second, DATASET, [Length(), KindAccuracy()], resamples=50).json[
+        "comparisons"
+    ]
+    assert (one["name"], one["first"], one["second"]) == ("length", 5, 0)
 
 
 def test_two_files_of_answers(tmp_path):
@@ -95,8 +99,10 @@ def test_two_files_of_answers(tmp_path):
     header = "id,question,answer"
     right = write_csv(tmp_path / "a.csv", header, [f'{i},"{q.question}","{q.answer}"' for i, q in asked])
     wrong = write_csv(tmp_path / "b.csv", header, [f'{i},"{q.question}",what?' for i, q in asked])
-    (one,) = compare_files(right, wrong, DATASET, [KindAccuracy(), Length()], resamples=50)
-    assert (one.name, one.first, one.second) == ("all accuracy", 1, 0)
+    (one,) = compare_files(right, wrong, DATASET, [KindAccuracy(), Length()], resamples=50).json[
+        "comparisons"
+    ]
+    assert (one["name"], one["first"], one["second"]) == ("all accuracy", 1, 0)
 
 
 def test_files_that_share_nothing_or_miss_a_study(tmp_path):
@@ -106,7 +112,12 @@ def test_files_that_share_nothing_or_miss_a_study(tmp_path):
         compare_files(reports, answers, DATASET, [Length()])
     with pytest.raises(UserError, match="none for 3 of 4"):
         compare_files(reports, reports, DATASET, [Length()])
-    assert compare_files(reports, reports, DATASET, [Length()], n=1, resamples=10)[0].difference == 0
+    assert (
+        compare_files(reports, reports, DATASET, [Length()], n=1, resamples=10).json["comparisons"][0][
+            "difference"
+        ]
+        == 0
+    )
 
 
 def test_seeds_are_told_beside_the_interval_over_patients():

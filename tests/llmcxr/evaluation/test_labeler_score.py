@@ -31,7 +31,7 @@ DATASET = StudyDataset(
 
 
 def test_score_of_a_small_dataset():
-    scores = score_labeler(DATASET, resamples=0)
+    scores = score_labeler(DATASET, resamples=0).json
     # Hits: 1 No Finding, 2 effusion. Missed: 3 effusion, 4 No Finding. Claimed: 4 fracture.
     assert (scores["n"], scores["left_out"]) == (5, 2)
     assert scores["micro_f1"] == pytest.approx(4 / 7)
@@ -48,7 +48,7 @@ def test_score_of_a_small_dataset():
 
 
 def test_intervals_hold_the_score():
-    scores = score_labeler(DATASET, resamples=20)
+    scores = score_labeler(DATASET, resamples=20).json
     low, high = scores["micro_f1_interval"]
     assert low <= scores["micro_f1"] <= high
 
@@ -73,7 +73,7 @@ def test_agrees_with_the_indexers_of_openi(shared_data):
     place = shared_data / "openi"
     if not place.is_dir():
         pytest.skip("needs Open-i's reports in openi/ of the shared data")
-    scores = score_labeler(open_dataset(f"openi:{place}"), resamples=0)
+    scores = score_labeler(open_dataset(f"openi:{place}"), resamples=0).json
     assert scores["n"] > 3800
     assert scores["micro_f1"] >= 0.85
     assert scores["held_out_micro_f1"] >= 0.85

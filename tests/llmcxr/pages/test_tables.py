@@ -1,4 +1,4 @@
-from llmcxr.pages.tables import interval, markdown, number, ratio_line
+from llmcxr.pages.tables import interval, markdown, number
 
 
 def test_numbers_and_what_is_unknown():
@@ -11,7 +11,3 @@ def test_markdown_has_one_line_per_row_and_as_many_bars():
     table = markdown(["a", "b"], [["x", "1"], ["y", "2"]]).split("\n")
     assert table[1] == "| --- | ---: |"
     assert {line.count("|") for line in table} == {3}
-
-
-def test_ratio_line():
-    assert ratio_line("read", {"r": 0.98, "mae": 0.01, "n": 5}) == "read: r 0.980, mean error 0.010, n 5"

@@ -7,7 +7,6 @@ import pytest
 
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
-from llmcxr.evaluation.card.page import card_blocks
 from llmcxr.evaluation.card.run import evaluate_card
 from llmcxr.evaluation.card.session import CardSettings
 from llmcxr.pages.document import Bars, to_html, to_markdown
@@ -61,7 +60,8 @@ class Painter(System):
 def test_a_text_prior_fails_the_audit_and_its_missing_parts_say_why(dataset):
     parts = ("report", "questions", "image", "audit", "evidence")
     prior = TextPrior("Normal heart size. No pleural effusion. Left pacemaker.", {}, "No.", {})
-    card = evaluate_card(prior, dataset, SETTINGS, parts)
+    result = evaluate_card(prior, dataset, SETTINGS, parts)
+    card = result.json
     done = card["parts"]
     assert not done["audit"]["reports"]["looks_at_image"]
     assert not done["audit"]["answers"]["looks_at_image"]
@@ -72,7 +72,7 @@ def test_a_text_prior_fails_the_audit_and_its_missing_parts_say_why(dataset):
     balance = {one["name"]: one["value"] for one in done["questions"]["balance"]}
     assert balance["yes said"] == 0 and balance["balanced accuracy"] == 0.5
     assert [one["name"] for one in done["questions"]["elixr"]][-1] == "ELIXR-style, all"
-    text = to_markdown([*card_blocks(card)])
+    text = to_markdown(result.blocks)
     assert "does not show that it looks" in text and "Left out: a prior: system" in text
     assert "| all 14, micro | 0." in text and "| No Finding | " in text
     assert "| F1, " not in text and "| micro F1, all 14 [omission" not in text.partition("## Questions")[0]
@@ -81,11 +81,11 @@ def test_a_text_prior_fails_the_audit_and_its_missing_parts_say_why(dataset):
 
 
 def test_drawings_beside_real_ones_by_finding_and_over_seeds(dataset, texts):
-    album, painter = [], Painter(dataset, texts)
+    painter = Painter(dataset, texts)
     settings = CardSettings(n=N, size=SIZE, seeds=(0, 1))
-    card = evaluate_card(painter, dataset, settings, ("image", "cycle"), album=album)
+    result = evaluate_card(painter, dataset, settings, ("image", "cycle"))
     assert painter.drawn == 2  # once a seed, for both parts
-    image, cycle = card["parts"]["image"], card["parts"]["cycle"]
+    image, cycle = result.json["parts"]["image"], result.json["parts"]["cycle"]
     against = image["against"]
     assert against["precision"]["score"]["value"] == 1  # they are the true images
     diversity = against["pairwise ms-ssim"]
@@ -97,11 +97,10 @@ def test_drawings_beside_real_ones_by_finding_and_over_seeds(dataset, texts):
     over_seeds = {one["name"]: one for one in cycle["seeds"]}
     micro = over_seeds["micro F1, all 14 [omission negative, uncertain positive]"]
     assert micro["values"][0] == 1 and micro["mean"] == pytest.approx(np.mean(micro["values"]))
-    assert [len(sheet.pictures) for sheet in album] == [3, 3]
-    blocks = card_blocks({"system": "painter", "dataset": "phantom", **card})
-    page = to_html("painter", [*blocks, *album])
+    assert [len(sheet.pictures) for sheet in result.figures] == [3, 3]
+    page = to_html("painter", [*result.blocks, *result.figures])
     assert "Over seeds" in page and page.count("data:image/png;base64,") == 6
-    assert any(isinstance(block, Bars) for block in blocks)
+    assert any(isinstance(block, Bars) for block in result.blocks)
 
 
 def test_the_true_reports_as_predictions_score_one(dataset, texts, tmp_path):
@@ -112,7 +111,7 @@ def test_the_true_reports_as_predictions_score_one(dataset, texts, tmp_path):
     (tmp_path / "said.jsonl").write_text("\n".join(lines) + "\n")
     card = evaluate_card(
         Predictions.read(tmp_path / "said.jsonl"), dataset, SETTINGS, parts=("report", "audit")
-    )
+    ).json
     scores = {one["name"]: one["value"] for one in card["parts"]["report"]["scores"]}
     assert scores["BLEU-4"] == pytest.approx(1) and scores["ROUGE-L"] == pytest.approx(1)
     assert scores["micro F1, all 14 [omission negative, uncertain positive]"] == 1

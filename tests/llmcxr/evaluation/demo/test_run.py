@@ -7,7 +7,8 @@ from PIL import Image
 
 from llmcxr.data.phantom import render, sample_case
 from llmcxr.evaluation.demo.run import PROMPTS, run_demo
-from llmcxr.evaluation.phantom.run import evaluate_phantom, phantom_tables
+from llmcxr.evaluation.phantom.run import evaluate_phantom
+from llmcxr.pages.document import to_markdown
 from tests.llmcxr.evaluation.fakes import ConstantPredictor, Result
 
 FIRST = render([sample_case(8, 0)], 128)[0]
@@ -57,8 +58,9 @@ def test_the_sheet_is_a_picture_of_eight_cards(demo):
 
 
 def test_everything_at_once_on_phantoms():
-    result = evaluate_phantom(OnePicture(), n=4, best_of=(1, 4))
+    everything = evaluate_phantom(OnePicture(), n=4, best_of=(1, 4))
+    result = everything.json
     assert [one["best_of"] for one in result["drawing"]] == [1, 4]
     assert json.loads(json.dumps(result))["reading"]["n"] == 4
-    tables = phantom_tables(result)
+    tables = to_markdown(everything.blocks)
     assert "| nodule |" in tables and "by geometry" in tables

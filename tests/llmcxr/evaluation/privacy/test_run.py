@@ -5,7 +5,6 @@ import pytest
 
 from llmcxr.common.errors import UserError
 from llmcxr.data import StudyDataset, open_dataset
-from llmcxr.evaluation.privacy.page import privacy_blocks
 from llmcxr.evaluation.privacy.run import OTHER_REFERENCE, PrivacySettings, evaluate_privacy, open_training
 from llmcxr.pages.document import to_markdown
 from llmcxr.predictor import System
@@ -56,8 +55,8 @@ class Keeper(System):
 
 
 def test_a_model_that_keeps_its_images_is_caught(training, held_out):
-    album = []
-    card = evaluate_privacy(Keeper(training), held_out, training, SETTINGS, album=album)
+    result = evaluate_privacy(Keeper(training), held_out, training, SETTINGS)
+    card, album = result.json, result.figures
     assert (card["n"], card["num_training"]) == (6, 12)
     assert card["exact_copies"]["copies"] == 6
     assert card["code_space"]["closest"][0] == {"drawing": 0, "training": 0, "distance": 0}
@@ -66,7 +65,7 @@ def test_a_model_that_keeps_its_images_is_caught(training, held_out):
         "log p(image given request)": 1,
         "log p(image given request) - log p(image)": 1,
     }
-    text = to_markdown(privacy_blocks({"training": "phantom", **card}))
+    text = to_markdown(result.blocks)
     assert (
         "Exact copies, by all codes: 6 of 6" in text and "drawings lie too near to training images**" in text
     )
@@ -77,12 +76,13 @@ def test_a_model_that_keeps_its_images_is_caught(training, held_out):
 def test_drawings_of_held_out_images_are_no_copies(training, held_out):
     settings = PrivacySettings(n=6, num_training=12, size=SIZE, requests="held-out")
     model = Keeper(held_out)
-    card = evaluate_privacy(model, held_out, training, settings, reference=model)
+    result = evaluate_privacy(model, held_out, training, settings, reference=model)
+    card = result.json
     assert card["exact_copies"]["copies"] == 0
     baseline = card["code_space"]["baselines"]["held out"]
     assert baseline["median"] == card["code_space"]["nearest"]["median"]  # they are the held-out images
     assert card["membership"][OTHER_REFERENCE]["auc"] == 0.5  # the reference is as good
-    assert "no nearer to training" in to_markdown(privacy_blocks({"training": "phantom", **card}))
+    assert "no nearer to training" in to_markdown(result.blocks)
 
 
 class PictureOnly(System):
@@ -93,9 +93,10 @@ class PictureOnly(System):
 
 
 def test_a_system_without_codes_or_likelihoods_is_judged_by_features(training, held_out):
-    card = evaluate_privacy(PictureOnly(), held_out, training, SETTINGS)
+    result = evaluate_privacy(PictureOnly(), held_out, training, SETTINGS)
+    card = result.json
     assert "code_space" not in card and "exact_copies" not in card and card["membership"] == {}
-    text = to_markdown(privacy_blocks({"training": "phantom", **card}))
+    text = to_markdown(result.blocks)
     assert "feature space" in text and "no likelihood" in text
 
 

@@ -1,12 +1,13 @@
 """Grids of a system whose score follows from its settings: every point is asked once, the best is found."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
-from llmcxr.evaluation.sweep.page import draw_sweep, sweep_blocks
 from llmcxr.evaluation.sweep.run import MICRO_F1, SweepSettings, sweep
 from llmcxr.pages.document import to_markdown
 from llmcxr.predictor import System
@@ -53,9 +54,10 @@ class Adjustable(System):
         return [Result(text, image) for text, image in zip(texts, drawn, strict=True)]
 
 
-def test_every_setting_is_asked_once_and_the_best_is_found(dataset, tmp_path):
+def test_every_setting_is_asked_once_and_the_best_is_found(dataset):
     system = Adjustable(dataset)
-    result = sweep(system, dataset, SweepSettings(**SETTINGS))
+    swept = sweep(system, dataset, SweepSettings(**SETTINGS))
+    result = swept.json
     assert len(result["reading"]["points"]) == 8 and len(system.asked) == 6  # temperature 0 knows no top-p
     scores = {
         (point["prompt"], point["temperature"], point["top_p"]): point["scores"][MICRO_F1]["value"]
@@ -69,9 +71,9 @@ def test_every_setting_is_asked_once_and_the_best_is_found(dataset, tmp_path):
     assert result["reading"]["best"] == {"prompt": "Truth.", "temperature": 0, "top_p": 0.5}
     assert result["drawing"]["by"] == "kernel distance"  # there is no judge
     assert result["drawing"]["best"]["guidance"] == 3
-    text = to_markdown(sweep_blocks(result))
+    text = to_markdown(swept.blocks)
     assert "| Truth. | 1 | 0.5 | 1.000" in text and "Best by kernel distance: top-k 0" in text
-    with Image.open(draw_sweep(result, tmp_path / "maps.png")) as picture:
+    with Image.open(io.BytesIO(swept.figures[0].png)) as picture:
         assert picture.width > picture.height and len(picture.convert("L").getcolors()) > 50
 
 

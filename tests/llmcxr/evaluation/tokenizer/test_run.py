@@ -14,19 +14,19 @@ from tests.llmcxr.evaluation.tokenizer.tokenizers import Passing
 def test_a_perfect_tokenizer_loses_nothing():
     phantoms = NumberedPhantoms(40)
     result = evaluate_tokenizer(Passing(16), phantoms, classifier=KnowingEvaluator(phantoms), batch_size=7)
-    scores = result.scores
+    scores = result.json
     assert (scores["n"], scores["psnr"], scores["ssim"], scores["ms_ssim"]) == (40, 100, 1, pytest.approx(1))
     assert (scores["codes_used"], scores["usage"], scores["perplexity"]) == (2, 0.5, pytest.approx(2))
     assert scores["macro"]["survival"] == 1 and scores["macro"]["auroc_change"] == 0
     assert scores["lesion_psnr"] == 100
     assert scores["frechet"] is None
-    assert result.indices == list(range(40)) and (result.psnr == 100).all()
+    assert scores["n"] == 40 and scores["psnr_interval"] == (100, 100)
 
 
 def test_what_is_lost_shows():
     phantoms = NumberedPhantoms(40)
     lossy = Passing(16, gain=0.0)  # every picture becomes phantom 0
-    scores = evaluate_tokenizer(lossy, phantoms, classifier=KnowingEvaluator(phantoms)).scores
+    scores = evaluate_tokenizer(lossy, phantoms, classifier=KnowingEvaluator(phantoms)).json
     assert scores["macro"]["survival"] < 0.5 and scores["macro"]["auroc_change"] < 0
     assert scores["psnr"] < 100
 
@@ -41,8 +41,8 @@ means.name, means.dimension = "means", 2
 
 def test_half_the_contrast_is_half_the_lines_and_a_frechet_distance():
     phantoms = PhantomDataset(12, 5)
-    whole = evaluate_tokenizer(Passing(64), phantoms, extractor=means).scores
-    half = evaluate_tokenizer(Passing(64, gain=0.5), phantoms, extractor=means).scores
+    whole = evaluate_tokenizer(Passing(64), phantoms, extractor=means).json
+    half = evaluate_tokenizer(Passing(64, gain=0.5), phantoms, extractor=means).json
     assert whole["line_contrast"] == pytest.approx(1) and half["line_contrast"] == pytest.approx(0.5)
     assert whole["frechet"] == pytest.approx(0, abs=1e-6) and half["frechet"] > 0.01
     assert half["frechet_features"] == "means"
@@ -56,12 +56,12 @@ def test_images_unlike_those_of_the_training_are_warned_of():
     phantoms = PhantomDataset(12, 5)
     pictures = phantoms.read_many(range(12), 32)
     alike = evaluate_tokenizer(Passing(32), phantoms, training_images=summarise_images([pictures], 32))
-    assert alike.scores["site"]["judged"] and not alike.scores["site"]["warnings"]
+    assert alike.json["site"]["judged"] and not alike.json["site"]["warnings"]
     darker = summarise_images([pictures * 0.3], 32)
-    warnings = evaluate_tokenizer(Passing(32), phantoms, training_images=darker).scores["site"]["warnings"]
+    warnings = evaluate_tokenizer(Passing(32), phantoms, training_images=darker).json["site"]["warnings"]
     assert len(warnings) == 1 and "brightness (median 0.6" in warnings[0]
     assert "100% outside its range" in warnings[0]
-    site = evaluate_tokenizer(Passing(32), phantoms).scores["site"]
+    site = evaluate_tokenizer(Passing(32), phantoms).json["site"]
     assert not site["judged"] and "cannot be judged" in site["warnings"][0]
 
 
@@ -78,9 +78,9 @@ def films(tmp_path):
 def test_bad_films_are_left_out_and_black_ones_give_numbers(films):
     rejections = Rejections()
     result = evaluate_tokenizer(Passing(32), open_dataset(films), rejections=rejections)
-    assert result.indices == [0, 2] and result.scores["left_out"] == 1
+    assert result.json["n"] == 2 and result.json["left_out"] == 1
     assert "cut.png" in rejections.entries[0][1]
-    assert result.scores["psnr"] == 100 and result.scores["ms_ssim"] == pytest.approx(1)
+    assert result.json["psnr"] == 100 and result.json["ms_ssim"] == pytest.approx(1)
     with pytest.raises(UserError, match=r"cut\.png"):
         evaluate_tokenizer(Passing(32), open_dataset(films))
 

@@ -1,8 +1,10 @@
+import io
+
 import numpy as np
 from PIL import Image
 
 from llmcxr.data.phantom import PhantomDataset
-from llmcxr.evaluation.tokenizer.sheet import choose_cases, write_sheet
+from llmcxr.evaluation.tokenizer.sheet import choose_cases, draw_sheet
 from tests.llmcxr.evaluation.tokenizer.tokenizers import Passing
 
 
@@ -13,10 +15,10 @@ def test_the_worst_come_first_and_ordinary_ones_beside():
     assert [len(cases) for cases in choose_cases(psnr[:3], columns=2)] == [2, 1]
 
 
-def test_a_sheet_shows_image_reconstruction_and_difference(tmp_path):
+def test_a_sheet_shows_image_reconstruction_and_difference():
     dataset = PhantomDataset(3, 5)
-    write_sheet(tmp_path / "sheet.png", Passing(32), dataset, [0, 1, 2], np.array([3.0, 1, 2]))
-    with Image.open(tmp_path / "sheet.png") as sheet:
+    png = draw_sheet(Passing(32), dataset, [0, 1, 2], np.array([3.0, 1, 2]))
+    with Image.open(io.BytesIO(png)) as sheet:
         pixels = np.asarray(sheet.convert("L"), np.float32) / 255
     cell = 256
     first, second, third = (pixels[34 + row * (cell + 8) :][:cell, 8 : 8 + cell] for row in range(3))

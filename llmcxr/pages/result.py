@@ -1,0 +1,66 @@
+"""What a suite hands over, and the one way to deliver it: Markdown to stdout; JSON, HTML and PNG to files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from llmcxr.common.files import replacing
+from llmcxr.common.terminal import STDOUT
+from llmcxr.pages.document import Block, Heading, Plot, to_html, to_markdown
+
+
+@dataclass(frozen=True)
+class Result:
+    """`json` has every number; `blocks` are for reading; `figures` stand on the page alone, after them."""
+
+    json: dict
+    blocks: Sequence[Block]
+    figures: Sequence[Block] = ()
+
+    def about(self, **names: object) -> Result:
+        """The same with `names` in front of its JSON: what was judged, on what."""
+        return Result({**names, **self.json}, self.blocks, self.figures)
+
+
+def deliver(
+    title: str,
+    result: Result,
+    json_file: Path | None = None,
+    html_file: Path | None = None,
+    png_file: Path | None = None,
+) -> None:
+    """Print Markdown under `title`, or JSON in its place where `json_file` is "-"; write the files named.
+
+    `png_file` gets the first of the figures that is a picture already.
+    """
+    write_files(title, result, json_file, html_file, png_file)
+    if json_file != STDOUT:
+        print(to_markdown([Heading(title, 1), *result.blocks]))
+
+
+def write_files(
+    title: str, result: Result, json_file: Path | None, html_file: Path | None, png_file: Path | None
+) -> None:
+    if json_file is not None:
+        write_json(json_file, result.json)
+    if html_file is not None:
+        page = to_html(title, [Heading(title, 1), *result.blocks, *result.figures])
+        with replacing(html_file) as beside:
+            beside.write_text(page, encoding="utf-8")
+    if png_file is not None:
+        plot = next(figure for figure in result.figures if isinstance(figure, Plot))
+        with replacing(png_file) as beside:
+            beside.write_bytes(plot.png)
+
+
+def write_json(path: Path, values: dict) -> None:
+    """To stdout for "-"."""
+    text = json.dumps(values, indent=2)
+    if path == STDOUT:
+        print(text)
+        return
+    with replacing(path) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
