@@ -23,7 +23,7 @@ from llmcxr import CXR
 from llmcxr.bench.timing import Row, measure, measure_peak, to_result
 from llmcxr.data import open_dataset
 from llmcxr.decoding import engine
-from llmcxr.decoding.sampling import GREEDY, Sampling
+from llmcxr.decoding.settings import GREEDY, Sampling
 from llmcxr.pages.result import deliver
 from llmcxr.prompts import DRAW, REPORT
 

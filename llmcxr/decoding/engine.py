@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from llmcxr.decoding.sampling import RowStreams, Sampling, sample
+from llmcxr.decoding.sampling import RowStreams, sample
+from llmcxr.decoding.settings import Sampling
 from llmcxr.model.unified import UnifiedModel
 
 

@@ -11,9 +11,9 @@ Research software, not a medical device.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import find_kind
 from llmcxr.decoding import engine
-from llmcxr.decoding.sampling import Sampling, check_seed
+from llmcxr.decoding.settings import DrawSettings, Sampling
 from llmcxr.model.directory import Bundle, load, save
 from llmcxr.predictor import ABILITIES, AnswerResult, DrawResult, ReportResult, System
 from llmcxr.prompts import DRAW, REPORT, SUMMARY
@@ -177,59 +177,46 @@ class CXR(System):
     def draw(
         self,
         text,
-        n: int = 1,
-        seed: int = 0,
-        best_of: int = 1,
-        guidance: float = 2.0,
-        side_guidance: float = 1.0,
-        temperature: float = 0.8,
-        top_k: int = 0,
-        top_p: float = 1.0,
+        settings: DrawSettings | None = None,
+        **changes,
     ):
         """Draw a radiograph that shows what the text says.
 
-        guidance: how closely to follow the text, 1 is plain. side_guidance: how strongly to lead away from
-        the same text with left and right exchanged, 0 is off. n: drawings of each text, with seeds seed ..
-        seed+n-1. best_of: draw as many candidates and keep the one whose own reading makes the text
-        likeliest, log p(text | image). Returns a DrawResult for one text and n=1, else a list, the n drawings
-        of each text together. The same text, seed and settings give the same image whatever else is drawn.
+        `changes` are fields of DrawSettings, such as n=4, seed=1, best_of=4 or guidance=3.0, that differ from
+        `settings` (the defaults for None). Returns a DrawResult for one text and n=1, else a flat list, the n
+        drawings of each text together, with seeds seed .. seed+n-1. The same text, seed and settings give the
+        same image whatever else is drawn.
         """
         texts, is_list = _as_list(text)
-        if n < 1:
-            raise UserError(f"the number of images must be 1 or more, got {n}")
-        if best_of < 1:
-            raise UserError(f"best-of must be 1 or more, got {best_of}")
+        settings = replace(settings or DrawSettings(), **changes)
         for one in texts:
             self._check_text(one, "prompt")
-        for name, strength in (("guidance", guidance), ("side_guidance", side_guidance)):
-            if not 0 <= strength < math.inf:
-                raise UserError(f"{name} must be 0 or more and finite, got {strength}")
-        settings = {"guidance": guidance, "side_guidance": side_guidance, "temperature": temperature}
-        settings |= {"top_k": top_k, "top_p": top_p}
-        sampling = Sampling(temperature, top_k, top_p)
-        wanted = [(one, seed + i) for one in texts for i in range(n)]
-        for _, one in wanted:
-            check_seed(one)
+        wanted = [(one, settings.seed + i) for one in texts for i in range(settings.n)]
         results = []
-        for batch in _batches(wanted, max(1, BATCH_ROWS // (2 * best_of))):
-            candidates = [(one, _candidate_seed(s, k)) for one, s in batch for k in range(best_of)]
-            codes, log_probabilities = self._draw_codes(candidates, sampling, guidance, side_guidance)
-            reading = self._score(codes, [one for one, _ in candidates]) if best_of > 1 else None
-            kept = _best(reading, len(batch), best_of)
-            pixels = self._decode([codes[k] for k in kept])
-            for (one, s), k, image in zip(batch, kept, pixels, strict=True):
-                results.append(
-                    DrawResult(
-                        image=image,
-                        text=one,
-                        seed=s,
-                        codes=codes[k],
-                        log_probability=log_probabilities[k],
-                        reading_score=reading[k] if reading else None,
-                        recipe={"prompt": one, "seed": s, "best_of": best_of, **settings, **self._identity()},
-                    )
-                )
-        return results if is_list or n > 1 else results[0]
+        for batch in _batches(wanted, max(1, BATCH_ROWS // (2 * settings.best_of))):
+            results += self._draw_batch(batch, settings)
+        return results if is_list or settings.n > 1 else results[0]
+
+    def _draw_batch(self, batch: Sequence[tuple[str, int]], settings: DrawSettings) -> list[DrawResult]:
+        """Draw best_of candidates for each text and seed; keep that whose own reading fits the text best."""
+        best_of = settings.best_of
+        candidates = [(text, _candidate_seed(seed, k)) for text, seed in batch for k in range(best_of)]
+        codes, log_probabilities = self._draw_codes(candidates, settings)
+        reading = self._score(codes, [text for text, _ in candidates]) if best_of > 1 else None
+        kept = _best(reading, len(batch), best_of)
+        pixels = self._decode([codes[k] for k in kept])
+        return [
+            DrawResult(
+                image=image,
+                text=text,
+                seed=seed,
+                codes=codes[k],
+                log_probability=log_probabilities[k],
+                reading_score=reading[k] if reading else None,
+                recipe={"prompt": text, **settings.recipe(seed), **self._identity()},
+            )
+            for (text, seed), k, image in zip(batch, kept, pixels, strict=True)
+        ]
 
     def score_image(self, image, text) -> list[float]:
         """log p(codes of the image | text) of each pair (nats); the empty text is the unconditional model."""
@@ -291,7 +278,7 @@ class CXR(System):
         return written
 
     def _draw_codes(
-        self, candidates, sampling: Sampling, guidance: float, side_guidance: float
+        self, candidates: Sequence[tuple[str, int]], settings: DrawSettings
     ) -> tuple[list[np.ndarray], list[float]]:
         codes, log_probabilities = [], []
         for batch in _batches(candidates, BATCH_ROWS):
@@ -301,10 +288,10 @@ class CXR(System):
                 self.model,
                 prompts,
                 [seed for _, seed in batch],
-                sampling,
-                guidance,
+                settings.sampling,
+                settings.guidance,
                 unconditional=self.prompt_tokenizer.prompt(DRAW.instructions[0], text=""),
-                opposition=side_guidance,
+                opposition=settings.side_guidance,
                 opposites={
                     row: self.prompt_tokenizer.prompt(DRAW.instructions[0], text=text)
                     for row, text in exchanged.items()

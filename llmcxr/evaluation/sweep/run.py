@@ -15,7 +15,7 @@ from typing import Any
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import progress
 from llmcxr.data import Dataset
-from llmcxr.decoding.sampling import Sampling
+from llmcxr.decoding.settings import DrawSettings, Sampling
 from llmcxr.evaluation.inputs import drawing_inputs, label_inputs
 from llmcxr.evaluation.sweep.page import (
     AXES,
@@ -60,14 +60,10 @@ class SweepSettings:
     def __post_init__(self) -> None:
         if not self.tasks or set(self.tasks) - set(TASKS):
             raise UserError(f"expected tasks of {', '.join(TASKS)}, found {', '.join(self.tasks) or 'none'}")
-        for temperature in (*self.temperatures, *self.draw_temperatures):
-            Sampling(temperature)
-        for top_p in self.top_p:
-            Sampling(top_p=top_p)
-        for top_k in self.top_k:
-            Sampling(top_k=top_k)
-        if min(self.guidance) < 0:
-            raise UserError(f"guidance must be 0 or more, got {min(self.guidance):g}")
+        for point in self.grid("reading"):
+            Sampling(point["temperature"], top_p=point["top_p"])
+        for point in self.grid("drawing"):
+            DrawSettings(**point)
 
     def grid(self, task: str) -> list[dict[str, Any]]:
         """The settings of every point, in the order of AXES."""

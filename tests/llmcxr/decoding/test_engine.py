@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from llmcxr.decoding import engine
-from llmcxr.decoding.sampling import GREEDY, Sampling
+from llmcxr.decoding.settings import GREEDY, Sampling
 from tests.llmcxr.model.tiny import tiny_bundle
 
 TEXTS = ["effusion", "No pneumothorax at all.", "Large right pleural effusion with cardiomegaly."]

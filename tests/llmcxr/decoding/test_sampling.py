@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from llmcxr.common.errors import UserError
-from llmcxr.decoding.sampling import GREEDY, RowStreams, Sampling, sample
+from llmcxr.decoding.sampling import RowStreams, sample
+from llmcxr.decoding.settings import GREEDY, Sampling
 
 LOGITS = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from llmcxr.decoding.engine import generate_images
-from llmcxr.decoding.sampling import GREEDY
+from llmcxr.decoding.settings import GREEDY
 from llmcxr.model.directory import load, save
 from llmcxr.model.growth import expand_depth
 from tests.llmcxr.model.tiny import tiny_bundle

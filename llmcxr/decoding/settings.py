@@ -1,0 +1,81 @@
+"""How tokens are chosen and how radiographs are drawn: every choice, its default and what it means.
+
+The options of `llmcxr draw` and the grid of `evaluate sweep` are made of these. Knows no model.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from llmcxr.common.errors import UserError
+
+LARGEST_SEED = 2**63 - 1
+
+
+def check_seed(seed: int) -> int:
+    """The seed, if a random stream can begin with it. Raises UserError."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"seed must be between 0 and {LARGEST_SEED}, got {seed}")
+    return int(seed)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """temperature 0 takes the likeliest token; top_k 0 and top_p 1 keep all tokens."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < math.inf:
+            raise UserError(f"temperature must be 0 (the likeliest token) or more, got {self.temperature}")
+        if self.top_k < 0:
+            raise UserError(f"top-k must be 0 (all tokens) or more, got {self.top_k}")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"top-p must be above 0 and at most 1, got {self.top_p}")
+
+
+GREEDY = Sampling(temperature=0.0)
+
+
+def _setting(default: float, about: str, least: int = 0, most: int | None = None) -> Any:
+    return field(default=default, metadata={"help": about, "min": least, "max": most})
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """How `n` radiographs are drawn of each text. Raises UserError for a value outside its range."""
+
+    n: int = _setting(1, "How many to draw, with seeds SEED, SEED+1, ...", least=1)
+    seed: int = _setting(0, "The same seed gives the same result.")
+    best_of: int = _setting(1, "Draw this many for each, keep the one whose reading fits best.", least=1)
+    guidance: float = _setting(2.0, "How closely to follow the text; 1 is plain.")
+    side_guidance: float = _setting(1.0, "How strongly to keep left and right apart; 0 is off.")
+    temperature: float = _setting(0.8, "0 draws the likeliest, more varies.")
+    top_k: int = _setting(0, "Choose among this many codes; 0 is all.")
+    top_p: float = _setting(1.0, "Choose among this much probability.", most=1)
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise UserError(f"the number of images must be 1 or more, got {self.n}")
+        if self.best_of < 1:
+            raise UserError(f"best-of must be 1 or more, got {self.best_of}")
+        for name, strength in (("guidance", self.guidance), ("side_guidance", self.side_guidance)):
+            if not 0 <= strength < math.inf:
+                raise UserError(f"{name} must be 0 or more and finite, got {strength}")
+        _ = self.sampling  # checks its part
+        for seed in (self.seed, self.seed + self.n - 1):
+            check_seed(seed)
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(self.temperature, self.top_k, self.top_p)
+
+    def recipe(self, seed: int) -> dict[str, Any]:
+        """The settings of one of the drawings, without their number."""
+        settings = {**asdict(self), "seed": seed}
+        del settings["n"]
+        return settings
