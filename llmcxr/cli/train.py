@@ -38,7 +38,7 @@ def train_command(
     \b
     Examples:
       llmcxr train configs/tokenizer/demo.yaml
-      llmcxr train configs/lm/nih.yaml run_dir=runs/mine dataset=folder:films.csv seed=1
+      llmcxr train configs/lm/nih.yaml run_dir=runs/mine dataset=csv:films.csv seed=1
     """
     from llmcxr.common.config import load, to_dict
 

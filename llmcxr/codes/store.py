@@ -31,6 +31,7 @@ from llmcxr.common.device import images_at_once
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
 from llmcxr.common.rejections import Rejections
+from llmcxr.data.opening import name_as_today
 from vqgan.files import write_text
 
 if TYPE_CHECKING:
@@ -327,7 +328,7 @@ def _prepare(part: Path, metadata: CodeStoreMetadata) -> int:
 
 
 def _describe(metadata: CodeStoreMetadata) -> str:
-    source = f", of {metadata.dataset}" if metadata.dataset else ""
+    source = f", of {name_as_today(metadata.dataset)}" if metadata.dataset else ""
     return f"tokenizer {metadata.fingerprint[:12]} and {metadata.augmentations} codings an image{source}"
 
 

@@ -24,7 +24,7 @@ from llmcxr.reports import parse_sections
 COLUMNS = ("image", "text")
 
 
-def open_folder(path: str, split: str | None = None) -> StudyDataset:
+def open_csv(path: str, split: str | None = None) -> StudyDataset:
     """Open FILE.csv. Images that are not there are left out and listed in `rejections`."""
     table = Path(path)
     if table.is_dir():
@@ -44,7 +44,7 @@ def open_folder(path: str, split: str | None = None) -> StudyDataset:
         raise UserError(
             f"{table}: expected images beside the table, found none of {len(rejections)}; check the paths"
         )
-    return StudyDataset(keep_split(studies.values(), split, f"folder:{path}"), rejections=rejections.entries)
+    return StudyDataset(keep_split(studies.values(), split, f"csv:{path}"), rejections=rejections.entries)
 
 
 def _build_study(row: Mapping[str, str], number: int, table: Path) -> Study:

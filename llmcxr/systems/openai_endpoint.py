@@ -182,6 +182,11 @@ class OpenAIEndpoint(System):
         return TextResult(text, warnings=(f"cut off at {self.max_tokens} tokens",) if is_cut else ())
 
 
+def open_endpoint(url: str, model: str, key_env: str = "") -> OpenAIEndpoint:
+    """Open `openai:URL,model=NAME[,key_env=VARIABLE]`."""
+    return OpenAIEndpoint(url, model, key_env)
+
+
 def _wait(error: urllib.error.HTTPError, otherwise_s: float) -> float:
     """Seconds until the next attempt: what the server asks for, where it gives a number."""
     named = error.headers.get("Retry-After", "")

@@ -12,21 +12,31 @@ Knows the kinds' names, not how they work.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
+from llmcxr.common.specs import (
+    Entry,
+    convert_settings,
+    find_opener,
+    list_keys,
+    list_needed,
+    parse_spec,
+    takes_device,
+)
 
 if TYPE_CHECKING:
     from llmcxr.predictor import System
 
-KINDS = {  # kind: the keys that it takes
-    "file": (),
-    "hf": (),
-    "openai": ("model", "key_env"),
-    "prior": (),  # keys are its dataset's
+# kind: what opens it. It takes the place first; its other parameters are the keys, needed where they have no
+# default, and one called `device` is given "cpu" or "cuda". A plug-in may add a kind.
+KINDS: dict[str, Entry] = {
+    "file": ("llmcxr.systems.prediction_file", "Predictions.read"),
+    "hf": ("llmcxr.systems.hugging_face", "HuggingFaceSystem.from_pretrained"),
+    "openai": ("llmcxr.systems.openai_endpoint", "open_endpoint"),
+    "prior": ("llmcxr.systems.text_prior", "TextPrior.learn"),  # its place is a dataset's whole string
 }
 FORMS = (
     "phantom, a model directory, file:PATH, hf:DIRECTORY, openai:URL,model=NAME[,key_env=VARIABLE], "
@@ -39,49 +49,29 @@ def open_system(name: str, device: str = "auto") -> System:
 
     Raises UserError for an unknown kind or key, and what the system itself raises on a bad place.
     """
-    kind, place, settings = _parse(name)
-    if kind == "file":
-        from llmcxr.systems.prediction_file import Predictions
+    if name == "phantom" or Path(name).is_dir():
+        from llmcxr import CXR
 
-        return Predictions.read(place)
-    if kind == "hf":
-        from llmcxr.systems.hugging_face import HuggingFaceSystem
-
-        return HuggingFaceSystem.from_pretrained(place, choose_device(device))
-    if kind == "openai":
-        from llmcxr.systems.openai_endpoint import OpenAIEndpoint
-
-        if not settings.get("model"):
-            raise UserError(f"expected openai:URL,model=NAME, found no model in {name!r}; name it")
-        return OpenAIEndpoint(place, **settings)
-    if kind == "prior":
-        from llmcxr.systems.text_prior import TextPrior
-
-        return TextPrior.learn(place)
-    from llmcxr import CXR
-
-    return CXR.from_pretrained(place, choose_device(device))
-
-
-def _parse(name: str) -> tuple[str, str, dict[str, str]]:
-    """`openai:URL,model=NAME` -> ("openai", "URL", {"model": "NAME"}); kind "" for a model of ours."""
-    kind, colon, rest = name.partition(":")
-    if not colon or Path(name).is_dir():
-        if name != "phantom" and not Path(name).is_dir():
-            raise UserError(f"expected a system ({FORMS}), found {name!r}, which is no directory; correct it")
-        return "", name, {}
+        return CXR.from_pretrained(name, choose_device(device))
+    if ":" not in name:
+        raise UserError(f"expected a system ({FORMS}), found {name!r}, which is no directory; correct it")
+    kind = parse_spec(name).kind
     if kind not in KINDS:
-        raise UserError(f"expected a system ({FORMS}), found the kind {kind!r}; correct it")
-    parts = rest.split(",")
-    settings: dict[str, str] = {}
-    while len(parts) > 1 and KINDS[kind] and re.match(r"\w+=", parts[-1]):
-        key, _, value = parts.pop().partition("=")
-        if key not in KINDS[kind]:
-            raise UserError(
-                f"expected a key of {kind} ({', '.join(KINDS[kind])}), found {key!r} in {name!r}; correct it"
-            )
-        settings[key] = value
-    place = ",".join(parts).strip()
-    if not place:
+        added = "".join(f", {kind}:PLACE" for kind in KINDS if f"{kind}:" not in FORMS)
+        raise UserError(f"expected a system ({FORMS}{added}), found the kind {kind!r}; correct it")
+    opener = find_opener(KINDS[kind])
+    keys = list_keys(opener)
+    spec = parse_spec(name, has_keys=bool(keys))
+    if unknown := [key for key in spec.settings if key not in keys]:
+        raise UserError(
+            f"expected a key of {kind} ({', '.join(keys)}), found {unknown[0]!r} in {name!r}; correct it"
+        )
+    if not spec.place:
         raise UserError(f"expected {kind}:PLACE, found no place after {name!r}; name it")
-    return kind, place, settings
+    for key in list_needed(opener):
+        if not spec.settings.get(key):
+            raise UserError(f"expected {kind}:PLACE,{key}=..., found no {key} in {name!r}; name it")
+    values: dict[str, object] = {**convert_settings(spec, keys)}
+    if takes_device(opener):
+        values["device"] = choose_device(device)
+    return opener(spec.place, **values)

@@ -25,6 +25,7 @@ import numpy as np
 
 from llmcxr import images as image_files
 from llmcxr.common.errors import UserError
+from llmcxr.common.specs import Entry, find_opener, parse_spec
 from llmcxr.common.terminal import progress
 from llmcxr.data.dataset import Dataset
 
@@ -69,14 +70,15 @@ def open_extractor(name: str = "classifier") -> FeatureExtractor:
 
     Raises UserError for an unknown kind, a path that is not there, or a package that is not installed.
     """
-    kind, _, place = name.partition(":")
-    if kind not in OPENERS:
-        raise UserError(f"unknown feature extractor {name!r}; choose {', '.join(OPENERS)}, as KIND:PATH")
+    spec = parse_spec(name, has_keys=False)
+    kind, place = spec.kind, spec.place
+    if kind not in KINDS:
+        raise UserError(f"unknown feature extractor {name!r}; choose {', '.join(KINDS)}, as KIND:PATH")
     if not place and kind != "classifier":
         raise UserError(f"the feature extractor {kind} needs the path of its weights: {kind}:PATH")
     if place and not Path(place).exists():
         raise UserError(f"{name}: expected weights at {place}, found nothing there")
-    return TorchExtractor(name, *OPENERS[kind](Path(place) if place else None))
+    return TorchExtractor(name, *find_opener(KINDS[kind])(Path(place) if place else None))
 
 
 def extract(
@@ -177,7 +179,8 @@ def _open_rad_dino(directory: Path) -> tuple[int, Callable]:
     return net.config.hidden_size, embed
 
 
-OPENERS: dict[str, Callable[[Path | None], tuple[int, Callable]]] = {
+# kind: what gives the dimension D and a function (B, 1, H, W) -> (B, D). A plug-in may add a kind.
+KINDS: dict[str, Entry] = {
     "classifier": _open_classifier,
     "xrv": _open_xrv,
     "inception": _open_inception,

@@ -110,7 +110,7 @@ def test_films_are_judged_by_the_classifier_of_films_that_ships(tmp_path, monkey
     for number in range(2):
         images.write_png(tmp_path / f"{number}.png", np.random.default_rng(number).random((64, 64)))
     (tmp_path / "films.csv").write_text("image,text\n0.png,Clear.\n1.png,Clear.\n")
-    given = ["evaluate", "tokenizer", "phantom", "folder:films.csv", "--json", "out.json"]
+    given = ["evaluate", "tokenizer", "phantom", "csv:films.csv", "--json", "out.json"]
     assert CliRunner().invoke(app, given).exit_code == 0
     scores = json.loads((tmp_path / "out.json").read_text())
     assert scores["per_finding"]["pneumonia"]["auroc_original"] is None  # the folder tells no labels
@@ -157,8 +157,8 @@ def taught(tmp_path, embedded_model):
     ("command", "dataset", "extractor"),
     [
         ("card", PHANTOMS, "classifier"),
-        ("image", "folder:films.csv", "classifier"),
-        ("image", "folder:films.csv", f"classifier:{FILM_EVALUATOR}"),
+        ("image", "csv:films.csv", "classifier"),
+        ("image", "csv:films.csv", f"classifier:{FILM_EVALUATOR}"),
         ("image", PHANTOMS, "xrv:other.pt"),  # the judge
         ("privacy", PHANTOMS, "classifier"),
         ("sweep", PHANTOMS, "classifier"),

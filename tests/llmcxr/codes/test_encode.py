@@ -36,7 +36,7 @@ def tokenizer():
 def write_table(folder, names):
     rows = "".join(f"{name},Clear lungs.\n" for name in names)
     (folder / "films.csv").write_text("image,text\n" + rows)
-    return open_dataset(f"folder:{folder / 'films.csv'}")
+    return open_dataset(f"csv:{folder / 'films.csv'}")
 
 
 @pytest.fixture
@@ -276,7 +276,12 @@ def test_repeated_image_ids_are_said_before_anything_is_encoded(folder, tokenize
         "image,text,patient_id\nfilm0.png,Clear.,a\nfilm1.png,Clear.,a\nfilm0.png,Clear.,b\n"
     )
     with pytest.raises(UserError, match="found 1 repeated among 3; leave each image in the dataset once"):
-        encode_dataset(
-            open_dataset(f"folder:{tmp_path / 'twice.csv'}"), tokenizer, tmp_path / "codes", tmp_path
-        )
+        encode_dataset(open_dataset(f"csv:{tmp_path / 'twice.csv'}"), tokenizer, tmp_path / "codes", tmp_path)
     assert not (tmp_path / "codes").exists() and not (tmp_path / "codes.partial").exists()
+
+
+def test_codes_made_under_the_old_name_of_a_kind_are_found(folder, tokenizer, tmp_path):
+    as_before = open_dataset(folder.name.replace("csv:", "folder:"))
+    store = encode_dataset(as_before, tokenizer, tmp_path / "codes", tmp_path)
+    assert store.metadata.dataset.startswith("folder:")
+    assert is_same(encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path), store)

@@ -18,7 +18,7 @@ def _make(folder: Path, *lines: str, pictures: tuple[str, ...] = ("a.png", "b.pn
     for name in pictures:
         images.write_png(folder / name, np.full((40, 40), 0.5, np.float32))
     (folder / "mine.csv").write_text("\n".join(lines) + "\n")
-    return f"folder:{folder / 'mine.csv'}"
+    return f"csv:{folder / 'mine.csv'}"
 
 
 def test_image_and_text_are_enough(tmp_path):
@@ -82,4 +82,4 @@ def test_a_bad_table_is_explained(tmp_path, lines, found):
 
 def test_a_folder_instead_of_the_table(tmp_path):
     with pytest.raises(UserError, match="found a folder"):
-        open_dataset(f"folder:{tmp_path}")
+        open_dataset(f"csv:{tmp_path}")

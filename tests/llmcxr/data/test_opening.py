@@ -7,15 +7,8 @@ import pytest
 
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, Texts, open_dataset
-from llmcxr.data.opening import KINDS, _parse
-
-
-def test_a_name_is_taken_apart():
-    assert _parse("nih:DIR,split=train") == ("nih", "DIR", {"split": "train"})
-    assert _parse("phantom:n=4000,seed=0") == ("phantom", "", {"n": "4000", "seed": "0"})
-    assert _parse("phantom:") == ("phantom", "", {})
-    assert _parse("folder:C:\\a, b\\x.csv") == ("folder", "C:\\a, b\\x.csv", {})
-    assert _parse("openi:a,b=c/d,images=e") == ("openi", "a", {"b": "c/d", "images": "e"})
+from llmcxr.data.opening import KINDS, find_kind, name_as_today
+from llmcxr.records import Study
 
 
 def test_the_phantom_opens_and_keeps_the_protocol():
@@ -43,10 +36,48 @@ def test_the_phantom_opens_and_keeps_the_protocol():
         ("dicom:no/such/folder", ["no/such/folder", "no such folder"]),
         ("nih:no/such/folder", ["no/such/folder", "Data_Entry.csv"]),
         ("openi:no/such/folder", ["no/such/folder", "NLMCXR_reports.tgz"]),
-        ("folder:no/such.csv", ["no/such.csv", "CSV"]),
+        ("csv:no/such.csv", ["no/such.csv", "CSV"]),
     ],
 )
 def test_a_wrong_name_is_answered_with_what_is_known(name, parts):
     with pytest.raises(UserError) as raised:
         open_dataset(name)
     assert all(part in str(raised.value) for part in parts)
+
+
+def test_folder_is_the_old_name_of_csv(tmp_path):
+    (tmp_path / "mine.csv").write_text("image,text\n,Clear lungs.\n")
+    dataset = open_dataset(f"folder:{tmp_path / 'mine.csv'}")
+    assert dataset.kind == "csv" and dataset[0].report.findings == "Clear lungs."
+    assert dataset.name == f"folder:{tmp_path / 'mine.csv'}"  # caches are found by it
+    assert find_kind(dataset.name) == "csv"
+    assert name_as_today(dataset.name) == f"csv:{tmp_path / 'mine.csv'}"
+
+
+class Blank(Dataset):
+    def __init__(self, n: int = 2):
+        self.n = n
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, index):
+        return Study(f"s{index}", f"p{index}", ())
+
+    def read(self, index, size=None):
+        return np.full((size, size), index, np.float32)
+
+
+def test_a_new_kind_is_one_entry(monkeypatch):
+    monkeypatch.setitem(KINDS, "blank", Blank)
+    dataset = open_dataset("blank:n=3")
+    assert (dataset.name, dataset.kind, len(list(dataset))) == ("blank:n=3", "blank", 3)
+
+
+def test_what_a_dataset_does_not_know_is_none_or_nothing():
+    dataset = Blank()
+    assert dataset.case(0) is dataset.finding_map(0, (2, 2)) is dataset.salience(0, 8) is None
+    assert (*dataset.boxes(0), *dataset.rejections) == () and not dataset.is_synthetic
+    assert dataset.identify(1) == dataset[1]
+    assert dataset.read_many([1, 0], 2)[:, 0, 0].tolist() == [1, 0]
+    assert not dataset.texts(0, np.random.default_rng(0)).request

@@ -51,8 +51,8 @@ def test_against_what_a_model_says_of_its_training():
     said = check_training(held_out, {"dataset": "phantom:n=20000,seed=0"})
     assert said == "no evaluated image or patient is among the 20000 studies of the training data"
     assert "not checked" in check_training(held_out, {})
-    elsewhere = check_training(held_out, {"dataset": "folder:secret/place.csv"})
-    assert "the folder dataset it names cannot be opened" in elsewhere and "secret" not in elsewhere
+    elsewhere = check_training(held_out, {"dataset": "csv:secret/place.csv"})
+    assert "the csv dataset it names cannot be opened" in elsewhere and "secret" not in elsewhere
     with pytest.raises(UserError, match="5 evaluated studies"):
         check_training(held_out, {"dataset": "phantom:n=20000,seed=1"})
 
@@ -66,7 +66,7 @@ def test_the_training_data_that_a_user_names():
     assert check_training(mixed, {}, training="unknown").endswith("which are unknown")
     assert check_training(mixed, {}, training="phantom:n=2").startswith("no evaluated image")
     with pytest.raises(UserError, match=r"nowhere\.csv"):  # unlike what a model names, it must be there
-        check_training(seen, {}, training="folder:nowhere.csv")
+        check_training(seen, {}, training="csv:nowhere.csv")
 
 
 def test_the_first_studies_alone_are_checked():

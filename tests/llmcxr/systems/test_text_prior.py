@@ -12,7 +12,7 @@ def write(path, reports):
         (path.parent / f"image{number}.png").touch()  # must be there; only the words are read
     rows = [f'image{number}.png,"{text}",train' for number, text in enumerate(reports)]
     path.write_text("\n".join(["image,text,split", *rows]) + "\n")
-    return f"folder:{path}"
+    return f"csv:{path}"
 
 
 def test_the_commonest_report_of_the_commonest_findings(tmp_path):

@@ -161,7 +161,7 @@ def test_findings_that_cannot_be_learnt_are_named(films, tmp_path, changes, mess
 def test_a_dataset_without_labels_is_refused(tmp_path):
     images.write_png(tmp_path / "a.png", np.zeros((32, 32)))
     (tmp_path / "films.csv").write_text("image,text\na.png,Clear lungs.\n")
-    unlabelled = f"folder:{tmp_path / 'films.csv'}"
+    unlabelled = f"csv:{tmp_path / 'films.csv'}"
     with pytest.raises(UserError, match=r"films\.csv: expected studies with labels"):
         run(tiny_run(tmp_path, "run", dataset=unlabelled, validation=unlabelled))
     with pytest.raises(UserError, match="does not know its cases"):

@@ -144,12 +144,12 @@ def test_layouts_need_a_dataset_that_knows_them_and_images_as_they_are(tokenizer
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "film.png")
     (tmp_path / "films.csv").write_text("image,text\nfilm.png,Normal chest.\n")
     config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path)
-    config.dataset, config.layout = f"folder:{tmp_path / 'films.csv'}", LayoutConfig(drawn=1.0)
-    with pytest.raises(UserError, match=r"layout\.drawn=1\.0 .* need a dataset .* folder:.* does not"):
+    config.dataset, config.layout = f"csv:{tmp_path / 'films.csv'}", LayoutConfig(drawn=1.0)
+    with pytest.raises(UserError, match=r"layout\.drawn=1\.0 .* need a dataset .* csv:.* does not"):
         run(config)
     config.dataset, config.validation = config.validation, config.dataset
     config.run_dir = str(tmp_path / "other")
-    with pytest.raises(UserError, match=r"layout\.drawn=1\.0 .* need a dataset .* folder:.* does not"):
+    with pytest.raises(UserError, match=r"layout\.drawn=1\.0 .* need a dataset .* csv:.* does not"):
         run(config)
 
 

@@ -39,8 +39,8 @@ def films(tmp_path: Path) -> Path:
 def run_of(films: Path, **settings) -> TokenizerRun:
     values = dict(
         run_dir=str(films.parent / "run"),
-        dataset=f"folder:{films},split=train",
-        validation=f"folder:{films},split=validate",
+        dataset=f"csv:{films},split=train",
+        validation=f"csv:{films},split=validate",
         cache_dir=str(films.parent / "cache"),
         device="cpu",
         training=TrainingConfig(model=TINY, steps=3, batch_size=4, validate_every=3),
@@ -190,7 +190,7 @@ def test_settings_that_cannot_go_on_are_said_before_images_are_read(films: Path)
 def test_patients_of_training_and_validation_are_warned_of(films: Path, caplog) -> None:
     run(run_of(films))
     assert not caplog.records
-    run(run_of(films, run_dir=str(films.parent / "again"), dataset=f"folder:{films}"))
+    run(run_of(films, run_dir=str(films.parent / "again"), dataset=f"csv:{films}"))
     assert "3 of 3 patients of validation" in caplog.text
 
 

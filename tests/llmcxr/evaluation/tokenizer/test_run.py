@@ -72,7 +72,7 @@ def films(tmp_path):
     images.write_png(tmp_path / "film.png", rng.random((300, 200)))
     (tmp_path / "cut.png").write_bytes((tmp_path / "film.png").read_bytes()[:900])
     (tmp_path / "films.csv").write_text("image,text\nblack.png,a\ncut.png,b\nfilm.png,c\n")
-    return f"folder:{tmp_path / 'films.csv'}"
+    return f"csv:{tmp_path / 'films.csv'}"
 
 
 def test_bad_films_are_left_out_and_black_ones_give_numbers(films):

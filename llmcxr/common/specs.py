@@ -1,0 +1,108 @@
+"""Strings that open something, `KIND:PLACE[,key=value...]`, and tables of openers by KIND. Knows no kinds.
+
+Datasets, systems, metrics and feature networks each have a table KINDS. An entry is all that a new kind
+needs, also one that a plug-in adds at run time: its opener's signature says whether it takes a place, and
+which keys.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from operator import attrgetter
+from typing import Any
+
+from llmcxr.common.errors import UserError
+
+Opener = Callable[..., Any]
+Entry = (
+    Opener | tuple[str, str]
+)  # what opens a kind, or the module and the name under which it is found there
+
+
+@dataclass(frozen=True)
+class Spec:
+    """`nih:DIR,split=train` taken apart. `place` is "" and `settings` {} where there are none."""
+
+    text: str
+    kind: str
+    place: str
+    settings: dict[str, str]
+
+
+def parse_spec(text: str, has_keys: bool = True) -> Spec:
+    """Take a string apart. What stands as key=value at its end are settings; a place may hold commas.
+
+    `has_keys=False` leaves all after the colon to the place, for kinds that take no key.
+    """
+    kind, _, rest = text.partition(":")
+    parts = rest.split(",")
+    settings: dict[str, str] = {}
+    while has_keys and parts and (pair := re.fullmatch(r"\s*(\w+)=(.*)", parts[-1], re.DOTALL)):
+        parts.pop()
+        settings = {pair[1]: pair[2].rstrip(), **settings}
+    return Spec(text, kind, ",".join(parts).strip(), settings)
+
+
+def find_opener(entry: Entry) -> Opener:
+    """The callable of an entry of a table; a module is imported only here, when its kind is asked for."""
+    if callable(entry):
+        return entry
+    module, name = entry
+    return attrgetter(name)(import_module(module))
+
+
+def takes_place(opener: Opener) -> bool:
+    """Whether an opener's first parameter is a place: it is one where it has no default."""
+    first = next(iter(inspect.signature(opener).parameters.values()), None)
+    return first is not None and first.default is first.empty
+
+
+def list_keys(opener: Opener) -> dict[str, inspect.Parameter]:
+    """The keys of an opener: its parameters besides the place and `device`, which the caller knows.
+
+    `annotation` of each is int, float or str: what a value given as text should become.
+    """
+    hints = typing.get_type_hints(opener.__init__ if inspect.isclass(opener) else opener)
+    parameters = list(inspect.signature(opener).parameters.values())[takes_place(opener) :]
+    return {
+        parameter.name: parameter.replace(annotation=_pick_type(hints.get(parameter.name, str)))
+        for parameter in parameters
+        if parameter.name != "device" and parameter.kind is not parameter.VAR_KEYWORD
+    }
+
+
+def convert_settings(spec: Spec, keys: Mapping[str, inspect.Parameter]) -> dict[str, int | float | str]:
+    """The settings of a string, whose keys are all known, as the types that `list_keys` gives."""
+    return {key: _convert(spec.text, keys[key], value) for key, value in spec.settings.items()}
+
+
+def _convert(text: str, key: inspect.Parameter, value: str) -> int | float | str:
+    try:
+        return key.annotation(value)
+    except ValueError as error:
+        raise UserError(
+            f"{text}: expected {key.name} to be {key.annotation.__name__}, found {value!r}; correct it"
+        ) from error
+
+
+def list_needed(opener: Opener) -> list[str]:
+    """The keys that have no default."""
+    return [name for name, key in list_keys(opener).items() if key.default is key.empty]
+
+
+def takes_device(opener: Opener) -> bool:
+    """Whether an opener wants to be told where to compute, as its parameter `device`."""
+    return "device" in inspect.signature(opener).parameters
+
+
+def _pick_type(hint: object) -> type:
+    """`int | None` -> int."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    return hint if hint in (int, float) else str
