@@ -11,7 +11,7 @@ from llmcxr import images as image_files
 from llmcxr.data.phantom.case import FINDINGS
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS, label_chexpert
 from llmcxr.labeler.rules import label
-from llmcxr.labeler.states import to_codes
+from llmcxr.labeler.states import to_states
 from llmcxr.metrics.images.features import FeatureExtractor, extract
 from llmcxr.metrics.metric import Inputs
 from llmcxr.model.classifier import Classifier
@@ -24,7 +24,7 @@ def label_inputs(patients: Sequence[str], references: Sequence[str], candidates:
         references,
         candidates,
         CHEXPERT_FINDINGS,
-        *(_chexpert_codes(texts) for texts in (references, candidates)),
+        *(_chexpert_states(texts) for texts in (references, candidates)),
     )
 
 
@@ -46,7 +46,7 @@ def drawing_inputs(
     inputs = Inputs(
         patients,
         findings=CHEXPERT_FINDINGS,
-        reference_labels=_chexpert_codes(requests) if judge is None else None,
+        reference_labels=_chexpert_states(requests) if judge is None else None,
         real_features=real_features,
         drawn_features=extract(network, drawn),
         drawn_images=drawn,
@@ -56,7 +56,7 @@ def drawing_inputs(
     return replace(
         inputs,
         findings=FINDINGS,
-        reference_labels=to_codes(list(map(label, requests)), FINDINGS),
+        reference_labels=to_states(list(map(label, requests)), FINDINGS),
         drawn_probabilities=probabilities(judge, drawn),
     )
 
@@ -67,5 +67,5 @@ def probabilities(judge: Classifier, pixels: np.ndarray) -> np.ndarray:
     return np.array([[reading.findings[name].probability for name in FINDINGS] for reading in readings])
 
 
-def _chexpert_codes(texts: Sequence[str]) -> np.ndarray:
-    return to_codes(list(map(label_chexpert, texts)), CHEXPERT_FINDINGS)
+def _chexpert_states(texts: Sequence[str]) -> np.ndarray:
+    return to_states(list(map(label_chexpert, texts)), CHEXPERT_FINDINGS)

@@ -21,7 +21,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS, label_chexpert
 from llmcxr.labeler.openi_tags import to_chexpert
 from llmcxr.labeler.rules import clear_cache
-from llmcxr.labeler.states import CODES, to_codes
+from llmcxr.labeler.states import LABEL_STATES, to_states
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import detection, macro
 from llmcxr.pages.document import Block, Paragraph, Table
@@ -29,7 +29,7 @@ from llmcxr.pages.result import Result
 from llmcxr.pages.tables import interval, number
 from llmcxr.records import Label, Report
 
-PRESENT, UNCERTAIN, ABSENT = (CODES[state] for state in (Label.PRESENT, Label.UNCERTAIN, Label.ABSENT))
+PRESENT, UNCERTAIN, ABSENT = (LABEL_STATES[state] for state in (Label.PRESENT, Label.UNCERTAIN, Label.ABSENT))
 
 
 def score_labeler(dataset: Any, resamples: int = 200, seed: int = 0) -> Result:
@@ -46,7 +46,7 @@ def score_labeler(dataset: Any, resamples: int = 200, seed: int = 0) -> Result:
     if not any(Label.PRESENT in states.values() for states in tags):
         raise UserError(f"{len(studies)} studies: expected Open-i's tags, found none; name openi:DIR")
     labels, speed = _label_timed([study.report for study in judged])
-    truth, said = to_codes(tags, CHEXPERT_FINDINGS), to_codes(labels, CHEXPERT_FINDINGS)
+    truth, said = to_states(tags, CHEXPERT_FINDINGS), to_states(labels, CHEXPERT_FINDINGS)
     patients = [study.patient_id for study in judged]
     held_out = np.array([is_held_out(patient) for patient in patients])
     findings = {
@@ -106,7 +106,7 @@ def is_held_out(patient_id: str) -> bool:
 
 
 def micro_f1(truth: np.ndarray, said: np.ndarray) -> float | None:
-    """F1 over all studies and findings at once, from codes (N, findings); uncertain truth is left out."""
+    """Pool all studies and findings, label states (N, F), into one F1; uncertain truth is left out."""
     certain = truth != UNCERTAIN
     return detection(truth[certain] == PRESENT, said[certain] == PRESENT)["f1"]
 
@@ -132,7 +132,7 @@ def _score_finding(
         )
     missed = said[certain][true & ~claimed]
     errors = {
-        "missed_not_mentioned": int((missed == CODES[Label.NOT_MENTIONED]).sum()),
+        "missed_not_mentioned": int((missed == LABEL_STATES[Label.NOT_MENTIONED]).sum()),
         "missed_as_uncertain": int((missed == UNCERTAIN).sum()),
         "missed_as_absent": int((missed == ABSENT).sum()),
         "claimed_without_tag": int((claimed & ~true).sum()),

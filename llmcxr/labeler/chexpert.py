@@ -2,7 +2,7 @@
 
 The findings and their four states are those of Irvin et al., "CheXpert" (AAAI 2019), and so is what counts
 under each, as far as the words published with its labeler say it. The engine is `labeler`, the words are the
-CHEXPERT tables of `labeler_terms`; this file says what they add up to. Where it departs from CheXpert:
+CHEXPERT tables of `labeler.terms`; this file says what they add up to. Where it departs from CheXpert:
 
 - findings and impression are both read, not the impression alone, and indication never is;
 - "The lungs are clear" and "no acute disease" make what they cover ABSENT instead of leaving it

@@ -1,6 +1,6 @@
 """Is a finding in a sentence denied or doubted? By the cues around it: how far a "no" or "possible" reaches.
 
-Knows where terms stand in the sentence, not what they mean; the cues' words are in `labeler_terms`.
+Knows where terms stand in the sentence, not what they mean; the cues' words are in `labeler.terms`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STATES_DOUBT = re.compile(r"\b(?:is|are|be|remains?|was|were)\s*$")
 
 @dataclass(frozen=True)
 class Cue:
-    kind: str  # a key of labeler_terms.CUES
+    kind: str  # a key of labeler.terms.CUES
     text: str
     start: int
     end: int

@@ -1,7 +1,7 @@
 """Read from a report what it says of each finding: present, absent or uncertain, where, how much. By rule.
 
 Works sentence by sentence: find the words that name findings, then the cues that deny or doubt them, then the
-side, zone and grade written around them. The words are in `labeler_terms`; a `Vocabulary` chooses among them:
+side, zone and grade written around them. The words are in `labeler.terms`; a `Vocabulary` chooses among them:
 the phantom's findings here, CheXpert's fourteen in `chexpert`. Knows no images and no models.
 
 "nodule" covers every focal rounded lesion, as in the phantom; "mass" is set besides where one is called a
@@ -37,7 +37,7 @@ class Mention:
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The words to look for, in the form of the tables of `labeler_terms`. Compared by identity."""
+    """The words to look for, in the form of the tables of `labeler.terms`. Compared by identity."""
 
     terms: tuple[tables.Term, ...] = tables.TERMS
     groups: tuple[tuple[str, tuple[str, ...]], ...] = tables.GROUPS

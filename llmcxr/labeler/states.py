@@ -1,4 +1,4 @@
-"""Finding labels of many studies as one array. Knows no text."""
+"""Write the finding labels of many studies as one array of numbers. Knows no text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from llmcxr.records import Label
 
 # CheXpert's own numbers (Irvin et al. 2019: 1, 0, -1); what its tables leave blank needs a number here.
-CODES = {Label.PRESENT: 1, Label.ABSENT: 0, Label.UNCERTAIN: -1, Label.NOT_MENTIONED: -2}
+LABEL_STATES = {Label.PRESENT: 1, Label.ABSENT: 0, Label.UNCERTAIN: -1, Label.NOT_MENTIONED: -2}
 
 
-def to_codes(labels: Sequence[Mapping[str, Label]], findings: Sequence[str]) -> np.ndarray:
-    """(N, findings) int8 of CODES; a finding that a study does not list is NOT_MENTIONED."""
+def to_states(labels: Sequence[Mapping[str, Label]], findings: Sequence[str]) -> np.ndarray:
+    """Return (N, findings) int8 of LABEL_STATES; what a study does not list is NOT_MENTIONED."""
     blank = Label.NOT_MENTIONED
-    rows = [[CODES[study.get(finding, blank)] for finding in findings] for study in labels]
+    rows = [[LABEL_STATES[study.get(finding, blank)] for finding in findings] for study in labels]
     return np.array(rows, np.int8).reshape(len(labels), len(findings))

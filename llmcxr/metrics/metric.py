@@ -18,10 +18,10 @@ from llmcxr.metrics.intervals import bootstrap
 
 @dataclass(frozen=True)
 class Inputs:
-    """What there is to judge, one row per study, in one order; None where there is none of it.
+    """Hold what there is to judge, one row per study, in one order; None where there is none of it.
 
-    Labels are (N, findings) int8 of `label_codes.CODES`, features (N, D) float, images (N, H, W) float in
-    [0, 1].
+    Labels are (N, findings) int8 of `labeler.states.LABEL_STATES`, features (N, D) float, images (N, H, W)
+    float in [0, 1].
     """
 
     patients: Sequence[str]
@@ -30,9 +30,7 @@ class Inputs:
     findings: Sequence[str] = ()  # names of the columns of labels and probabilities
     reference_labels: np.ndarray | None = None  # of the true reports, or published with the images
     candidate_labels: np.ndarray | None = None  # of the reports to judge
-    drawn_probabilities: np.ndarray | None = (
-        None  # (N, findings) of an independent classifier on the drawings
-    )
+    drawn_probabilities: np.ndarray | None = None  # (N, findings), of an independent classifier
     real_features: np.ndarray | None = None  # of the true images
     drawn_features: np.ndarray | None = None  # of the drawings to judge
     drawn_images: np.ndarray | None = None

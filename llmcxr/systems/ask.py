@@ -14,7 +14,7 @@ import numpy as np
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, Texts
 from llmcxr.labeler.rules import label
-from llmcxr.labeler.states import to_codes
+from llmcxr.labeler.states import to_states
 from llmcxr.metrics.answers.inputs import QuestionInputs
 from llmcxr.metrics.metric import Inputs
 from llmcxr.predictor import Asked, System
@@ -52,8 +52,8 @@ class Gathered:
             references=self.references,
             candidates=self.candidates,
             findings=tuple(findings),
-            reference_labels=to_codes(list(map(label, self.references)), findings) if findings else None,
-            candidate_labels=to_codes(list(map(label, self.candidates)), findings) if said else None,
+            reference_labels=to_states(list(map(label, self.references)), findings) if findings else None,
+            candidate_labels=to_states(list(map(label, self.candidates)), findings) if said else None,
         )
 
     def question_inputs(self) -> QuestionInputs:

@@ -26,7 +26,7 @@ FINDING_WEIGHTS = {name: 3.0 if name == "nodule" else 1.0 for name in FINDINGS}
 
 @dataclass(frozen=True)
 class Targets:
-    """The truth of N studies. A choice of -1 does not apply and costs nothing, as a presence of NaN."""
+    """The truth of N studies. A choice of -1 does not apply, a presence of NaN is not known: no loss."""
 
     findings: tuple[str, ...]
     presence: Tensor  # (N, F) float 0, 1, or NaN where it is not known
@@ -37,7 +37,7 @@ class Targets:
 
     @classmethod
     def from_cases(cls, cases: Sequence[PhantomCase]) -> Targets:
-        """Everything that is known of phantoms."""
+        """Build targets of everything that is known of phantoms: presence, side, zone and ratio."""
 
         def choice(name: str, attribute: str, choices: Sequence[str]) -> Tensor:
             found = (case.find(name) for case in cases)
@@ -58,8 +58,11 @@ class Targets:
     def from_labels(
         cls, labels: Sequence[Mapping[str, Label]], findings: Sequence[str], max_positive_weight: float = 1.0
     ) -> Targets:
-        """Presence alone. What is uncertain is not known, nor is anything of a study without labels; what a
-        labelled study does not mention is absent, as NIH and Open-i mean it and as evaluation counts it.
+        """Build targets of presence alone, as the labels of radiographs have it.
+
+        PRESENT is 1; ABSENT and NOT_MENTIONED are 0, as NIH and Open-i mean them and as evaluation counts
+        them; UNCERTAIN and unlabelled studies are NaN (no loss). A present finding weighs up to
+        `max_positive_weight` times as much, as far as it is rarer than its absence.
         """
         known = {Label.PRESENT: 1.0, Label.ABSENT: 0.0, Label.NOT_MENTIONED: 0.0, Label.UNCERTAIN: math.nan}
         rows = [

@@ -17,7 +17,7 @@ from llmcxr.evaluation.card.session import Interview
 from llmcxr.evaluation.inputs import drawing_inputs, label_inputs, probabilities
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.labeler.rules import label
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.answers.balance import score_balance
 from llmcxr.metrics.answers.elixr import score_elixr
 from llmcxr.metrics.answers.kinds import KindAccuracy, score_kinds, score_with_support
@@ -200,7 +200,7 @@ def _reliance(results: Sequence) -> dict:
 
 def _support(inputs: Inputs) -> dict[str, int]:
     """How many references have each finding."""
-    counts = (np.asarray(inputs.reference_labels) == CODES[Label.PRESENT]).sum(0)
+    counts = (np.asarray(inputs.reference_labels) == LABEL_STATES[Label.PRESENT]).sum(0)
     return dict(zip(inputs.findings, counts.tolist(), strict=True))
 
 

@@ -1,7 +1,7 @@
-"""What a tokenizer erases: an independent classifier's findings on originals against reconstructions.
+"""Measure what a tokenizer erases: an independent classifier's findings before and after.
 
 The classifier must have taken part in no loss of the tokenizer, and must know such images: trained on
-phantoms it says nothing of a patient's film. N studies, F findings.
+phantoms it says nothing of a patient's radiograph. N studies, F findings.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from llmcxr.metrics.scores import auroc, detection, macro, share
 
 
 def read_probabilities(classifier: Any, pictures: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """(N, H, W) in [0, 1] -> the classifier's findings and (N, F) how probable it holds each."""
+    """Return the classifier's findings and their probabilities (N, F) on images (N, H, W) in [0, 1]."""
     readings = classifier.predict(pictures)
     names = list(readings[0].findings)
     rows = [[reading.findings[name].probability for name in names] for reading in readings]
@@ -33,11 +33,12 @@ def erased_findings(
     seed: int = 0,
     resamples: int = 500,
 ) -> dict[str, dict]:
-    """Finding -> its AUROC before and after with bootstrap intervals over patients, their paired change, F1,
-    and survival: of the true findings seen in the original, the share still seen.
+    """Return, for each finding, what the reconstructions keep of it.
 
-    labels: (N, F) of `label_codes.CODES`; originals and reconstructions: (N, F) probabilities. What a finding
-    without a positive or a negative study cannot have is None.
+    That is the AUROC before and after with bootstrap intervals over patients, their paired change, F1, and
+    survival: the share of the true findings seen in the original that are still seen. Scores that need a
+    study with and one without the finding are None where there is none. `labels` is (N, F) of
+    `labeler.states.LABEL_STATES`; `originals` and `reconstructions` are (N, F) probabilities.
     """
     before = wanted_and_seen(labels, originals)
     after = wanted_and_seen(labels, reconstructions)
@@ -85,6 +86,6 @@ def _aurocs(
 
 
 def means_over_findings(per_finding: dict[str, dict]) -> dict[str, float | None]:
-    """The plain means of what every finding has."""
+    """Average AUROCs, change and survival over the findings that have them."""
     keys = ("auroc_original", "auroc_reconstructed", "auroc_change", "survival")
     return {key: macro({name: score.get(key) for name, score in per_finding.items()}) for key in keys}

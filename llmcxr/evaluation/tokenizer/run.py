@@ -20,7 +20,7 @@ from llmcxr.evaluation.tokenizer.reconstruction import Batch, reconstruct
 from llmcxr.evaluation.tokenizer.regions import lesion_regions, thin_lines
 from llmcxr.evaluation.tokenizer.sheet import draw_sheet
 from llmcxr.images.statistics import ImageSummary, compare_images, join_statistics, measure_images
-from llmcxr.labeler.states import to_codes
+from llmcxr.labeler.states import to_states
 from llmcxr.metrics.images.features import FeatureExtractor
 from llmcxr.metrics.images.frechet import frechet_distance
 from llmcxr.metrics.intervals import bootstrap
@@ -140,7 +140,7 @@ class _Work:
     ) -> dict[str, dict]:
         result: dict[str, dict] = {}
         if self.classifier is not None:
-            labels = to_codes([study.labels for study in studies], self.findings)
+            labels = to_states([study.labels for study in studies], self.findings)
             pair = joined["probabilities original"], joined["probabilities reconstructed"]
             result = erased_findings(self.findings, labels, *pair, patients, seed)
         for key, count, values in (

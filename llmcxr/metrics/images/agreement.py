@@ -1,7 +1,7 @@
 """Do the drawings show what was asked for? AUROC and F1 of an independent classifier against the requests.
 
 The classifier must have taken part in no loss of the judged model, and its own scores on the real images are
-the best that a drawing can be expected to reach: `floor.frame` puts them beside. A finding that a request
+the best that a drawing can be expected to reach: `baselines.frame` puts them beside. A finding that a request
 does not mention counts as not asked for; one that it calls uncertain is left out.
 
 N studies, F findings.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.metric import Inputs
 from llmcxr.metrics.scores import auroc, detection, macro
 from llmcxr.records import Label
@@ -76,17 +76,18 @@ def f1(wanted: np.ndarray, probabilities: np.ndarray) -> float | None:
 
 
 def wanted_and_seen(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Labels of `label_codes.CODES` and probabilities, (N, F) each -> (N, F, 2) of 1, 0 or NaN, and 0..1.
+    """Stack what was wanted (1, 0, NaN for uncertain) on the probability seen: (N, F, 2) of (N, F) each.
 
-    Raises ValueError for probabilities that are NaN or of another shape.
+    `labels` are of `labeler.states.LABEL_STATES`. Raises ValueError for probabilities that are NaN or of
+    another shape.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float64)
     if labels.shape != probabilities.shape:
         raise ValueError(f"labels {labels.shape} but probabilities {probabilities.shape}")
     if broken := int(np.isnan(probabilities).any(1).sum()):
         raise ValueError(f"{broken} of {len(probabilities)} drawings have NaN probabilities")
-    wanted = (labels == CODES[Label.PRESENT]).astype(np.float64)
-    wanted[labels == CODES[Label.UNCERTAIN]] = np.nan
+    wanted = (labels == LABEL_STATES[Label.PRESENT]).astype(np.float64)
+    wanted[labels == LABEL_STATES[Label.UNCERTAIN]] = np.nan
     return np.stack([wanted, probabilities], axis=-1)
 
 

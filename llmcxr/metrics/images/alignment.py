@@ -8,7 +8,7 @@ and a drawing is aligned where its own request is likelier than those of other p
 compared over the findings that both state for certain. A drawing that ignores its request has no way to
 prefer it: chance is 0.5 for `RequestAuc` and 1 / `batch` for `RequestRecall`. Requests of equal labels tie
 and share the point, so that both stay below 1 where many requests are alike; real images give the ceiling
-that is there to reach (`floor.frame`).
+that is there to reach (`baselines.frame`).
 
 N studies, F findings; R requests.
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.metric import Inputs, Metric, Score, score
 from llmcxr.metrics.significance import swap_patients
 from llmcxr.records import Label
@@ -57,7 +57,7 @@ def frame_by_finding(metric: Metric, inputs: Inputs, seed: int = 0) -> dict[str,
     shuffled = shuffle_requests(inputs, seed)
     framed: dict[str, Framed | None] = dict.fromkeys(inputs.findings)
     for finding, labels in zip(inputs.findings, np.asarray(inputs.reference_labels).T, strict=True):
-        rows = np.flatnonzero(labels == CODES[Label.PRESENT])
+        rows = np.flatnonzero(labels == LABEL_STATES[Label.PRESENT])
         if len({inputs.patients[row] for row in rows}) > 1:
             framed[finding] = _frame(metric, select(inputs, rows), select(shuffled, rows), {}, seed)
     return framed

@@ -18,7 +18,7 @@ class FeatureMetric:
     """`compare(real (N, D), drawn (M, D))` as a `metric.Metric` over rows (N, 2, D).
 
     No interval: a bootstrap resample repeats images, which makes a set look narrower than it is, and the
-    distances are biased by it beyond their own spread. `floor.frame` says how far chance alone gets.
+    distances are biased by it beyond their own spread. `baselines.frame` says how far chance alone gets.
     """
 
     name: str

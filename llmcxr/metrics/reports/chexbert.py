@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llmcxr.common.errors import UserError
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.metric import Inputs, Metric
 from llmcxr.metrics.reports.label_f1 import label_metrics
 from llmcxr.records import Label
@@ -55,12 +55,12 @@ class CheXbert:
     _known: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def label(self, reports: Sequence[str]) -> np.ndarray:
-        """(N, 14) int8 of label_codes.CODES, columns as FINDINGS."""
+        """Return (N, 14) int8 of labeler.states.LABEL_STATES, columns as FINDINGS."""
         new = [text for text in dict.fromkeys(reports) if text not in self._known]
-        codes = np.array([CODES[state] for state in CLASSES], np.int8)
-        for texts, hidden in self._read(new):
-            said = [head(hidden).argmax(1).cpu().numpy() for head in self.heads]
-            self._known.update(zip(texts, codes[np.stack(said, axis=1)], strict=True))
+        states = np.array([LABEL_STATES[state] for state in CLASSES], np.int8)
+        for texts, vectors in self._read(new):
+            classes = [head(vectors).argmax(1).cpu().numpy() for head in self.heads]  # 14 of (B,)
+            self._known.update(zip(texts, states[np.stack(classes, axis=1)], strict=True))
         return np.array([self._known[text] for text in reports], np.int8).reshape(len(reports), len(FINDINGS))
 
     def embed(self, reports: Sequence[str]) -> np.ndarray:

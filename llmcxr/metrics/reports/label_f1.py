@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.metric import Inputs
 from llmcxr.records import Label
 
 # Irvin et al. 2019, in any spelling of capitals: CheXpert's labels write them large, the phantom's small.
 CHEXPERT_5 = ("atelectasis", "cardiomegaly", "consolidation", "edema", "pleural effusion")
+PRESENT, ABSENT, UNCERTAIN = (LABEL_STATES[state] for state in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN))
 AVERAGES = ("micro", "macro", "weighted")
 HIT, FALSE_ALARM, MISS, REJECTION = range(4)  # columns of the rows
 
@@ -40,8 +41,8 @@ class OmissionNegative:
         return f"omission negative, uncertain {self.uncertain}"
 
     def is_positive(self, labels: np.ndarray) -> np.ndarray:
-        positive = labels == CODES[Label.PRESENT]
-        return positive | (labels == CODES[Label.UNCERTAIN]) if self.uncertain == "positive" else positive
+        positive = labels == PRESENT
+        return positive | (labels == UNCERTAIN) if self.uncertain == "positive" else positive
 
     def is_counted(self, reference: np.ndarray, candidate: np.ndarray) -> np.ndarray:
         return np.ones(reference.shape, bool)
@@ -54,7 +55,7 @@ class BothDefinite:
     name: str = "both definite"
 
     def is_positive(self, labels: np.ndarray) -> np.ndarray:
-        return labels == CODES[Label.PRESENT]
+        return labels == PRESENT
 
     def is_counted(self, reference: np.ndarray, candidate: np.ndarray) -> np.ndarray:
         return is_definite(reference) & is_definite(candidate)
@@ -64,7 +65,7 @@ Convention = OmissionNegative | BothDefinite
 
 
 def is_definite(labels: np.ndarray) -> np.ndarray:
-    return (labels == CODES[Label.PRESENT]) | (labels == CODES[Label.ABSENT])
+    return (labels == PRESENT) | (labels == ABSENT)
 
 
 # Measures of (F, 4) counts of HIT, FALSE_ALARM, MISS and REJECTION: (F,), NaN where undefined.

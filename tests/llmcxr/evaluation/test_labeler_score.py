@@ -8,7 +8,7 @@ from llmcxr.data import open_dataset
 from llmcxr.data.dataset import StudyDataset
 from llmcxr.data.openi import _parse_tags
 from llmcxr.evaluation.labeler_score import is_held_out, micro_f1, score_labeler
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.records import Label, Report, Study
 
 
@@ -54,7 +54,9 @@ def test_intervals_hold_the_score():
 
 
 def test_uncertain_truth_is_left_out():
-    present, absent, uncertain = (CODES[state] for state in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN))
+    present, absent, uncertain = (
+        LABEL_STATES[state] for state in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN)
+    )
     truth = np.array([[present, uncertain], [absent, absent]])
     assert micro_f1(truth, np.array([[present, present], [absent, absent]])) == 1.0
 

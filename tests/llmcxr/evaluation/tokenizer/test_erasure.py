@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from llmcxr.evaluation.tokenizer.erasure import erased_findings, means_over_findings
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.records import Label
 
-P, A, U = CODES[Label.PRESENT], CODES[Label.ABSENT], CODES[Label.UNCERTAIN]
+P, A, U = LABEL_STATES[Label.PRESENT], LABEL_STATES[Label.ABSENT], LABEL_STATES[Label.UNCERTAIN]
 
 
 def column(*values):

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.images.agreement import LabelAgreement, agreement_by_finding, agreement_metrics, f1
 from llmcxr.metrics.metric import Inputs, score, score_all
 from llmcxr.metrics.scores import auroc
 from llmcxr.records import Label
 
 PRESENT, ABSENT, UNCERTAIN, BLANK = (
-    CODES[label] for label in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN, Label.NOT_MENTIONED)
+    LABEL_STATES[label] for label in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN, Label.NOT_MENTIONED)
 )
 
 

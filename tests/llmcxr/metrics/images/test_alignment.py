@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.images.alignment import LikelihoodRatios, RequestAuc, RequestRecall
 from llmcxr.metrics.metric import Inputs, score
 from llmcxr.records import Label
 
-PRESENT, ABSENT, UNCERTAIN = (CODES[label] for label in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN))
+PRESENT, ABSENT, UNCERTAIN = (LABEL_STATES[label] for label in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN))
 
 
 def inputs(labels, probabilities, patients=None):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from llmcxr.common.errors import UserError
-from llmcxr.labeler.states import CODES
+from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.images import image_metrics
 from llmcxr.metrics.images.agreement import LabelAgreement
 from llmcxr.metrics.images.baselines import frame, frame_by_finding, shuffle_requests, split_patients
@@ -15,7 +15,7 @@ from llmcxr.metrics.metric import Inputs, score_all
 from llmcxr.metrics.scores import auroc
 from llmcxr.records import Label
 
-PRESENT, ABSENT = CODES[Label.PRESENT], CODES[Label.ABSENT]
+PRESENT, ABSENT = LABEL_STATES[Label.PRESENT], LABEL_STATES[Label.ABSENT]
 FRECHET = FeatureMetric("frechet distance", frechet_distance)
 
 
