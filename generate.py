@@ -1,4 +1,4 @@
-"""python generate.py image TEXT | report IMAGE... | answer IMAGE QUESTION   (the same under `llmcxr`)"""
+"""python generate.py draw TEXT | report IMAGE... | answer IMAGE QUESTION   (the same under `llmcxr`)"""
 
 from llmcxr.cli.app import generate
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 from typer.core import TyperCommand
@@ -120,3 +124,34 @@ def load_model(model: str, device: str) -> CXR:
 
     transformers_logging.disable_progress_bar()
     return CXR.from_pretrained(model, device=choose_device(device))
+
+
+def options_of(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each field of a dataclass, where it takes `settings` of that class.
+
+    The fields' metadata has each option's help, min and max.
+    """
+    options = [
+        Parameter(
+            one.name,
+            Parameter.KEYWORD_ONLY,
+            default=one.default,
+            annotation=Annotated[get_type_hints(settings)[one.name], typer.Option(**one.metadata)],
+        )
+        for one in fields(settings)
+    ]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_options(**arguments: Any) -> None:
+            chosen = settings(**{one.name: arguments.pop(one.name) for one in options})
+            command(**arguments, settings=chosen)
+
+        parameters = []
+        for one in signature(command, eval_str=True).parameters.values():
+            parameters += options if one.name == "settings" else [one.replace(kind=Parameter.KEYWORD_ONLY)]
+        with_options.__signature__ = Signature(parameters)
+        with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+        return with_options
+
+    return decorate

@@ -19,9 +19,11 @@ from llmcxr.cli.options import (
     WordingOption,
     check_files,
     load_model,
+    options_of,
 )
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import STDOUT, progress, say
+from llmcxr.decoding.settings import DrawSettings
 
 if TYPE_CHECKING:
     from llmcxr import CXR
@@ -31,21 +33,11 @@ if TYPE_CHECKING:
 BATCH = 16  # images worked on between two steps of a progress bar
 
 
+@options_of(DrawSettings)
 def draw_command(
     text: Annotated[str, typer.Argument(help="What the radiograph shows.", metavar="TEXT")],
-    n: Annotated[int, typer.Option(min=1, help="How many to draw, with seeds SEED, SEED+1, ...")] = 1,
-    seed: SeedOption = 0,
+    settings: DrawSettings,
     out: Annotated[Path, typer.Option(help="A .png or .dcm file to write.")] = Path("drawn.png"),
-    best_of: Annotated[
-        int, typer.Option(min=1, help="Draw this many for each, keep the one whose reading fits best.")
-    ] = 1,
-    guidance: Annotated[float, typer.Option(min=0, help="How closely to follow the text; 1 is plain.")] = 2.0,
-    side_guidance: Annotated[
-        float, typer.Option(min=0, help="How strongly to keep left and right apart; 0 is off.")
-    ] = 1.0,
-    temperature: Annotated[float, typer.Option(min=0, help="0 draws the likeliest, more varies.")] = 0.8,
-    top_k: Annotated[int, typer.Option(min=0, help="Choose among this many codes; 0 is all.")] = 0,
-    top_p: Annotated[float, typer.Option(min=0, max=1, help="Choose among this much probability.")] = 1.0,
     model: ModelOption = "phantom",
     device: DeviceOption = "auto",
 ) -> None:
@@ -64,12 +56,10 @@ def draw_command(
 
     drawings.check_output(out)
     cxr = load_model(model, device)
-    settings = {"guidance": guidance, "side_guidance": side_guidance, "temperature": temperature}
-    settings |= {"top_k": top_k, "top_p": top_p}
     drawn = []
-    with progress("drawing", n) as advance:
-        for start, count in _batches(n, max(1, BATCH // best_of)):
-            drawn += cxr.draw([text], n=count, seed=seed + start, best_of=best_of, **settings)
+    with progress("drawing", settings.n) as advance:
+        for start, count in _batches(settings.n, max(1, BATCH // settings.best_of)):
+            drawn += cxr.draw([text], settings, n=count, seed=settings.seed + start)
             advance(count)
     for path in drawings.write(out, drawn):
         print(path)

@@ -51,15 +51,16 @@ class FakeCXR(System):
             raise UserError("nowhere: no such model directory")
         return cls(name)
 
-    def draw(self, texts, n, seed, best_of, **settings):
-        self.calls.append(("draw", n, seed, best_of, settings))
+    def draw(self, texts, settings, *, n, seed):
+        self.calls.append(("draw", n, seed, settings.best_of))
         if not texts[0].strip():
             raise UserError("the prompt is empty")
-        return [self._draw(texts[0], seed + i, best_of, settings) for i in range(n)]
+        return [self._draw(texts[0], settings.recipe(seed + i)) for i in range(n)]
 
-    def _draw(self, text: str, seed: int, best_of: int, settings: dict) -> DrawResult:
+    def _draw(self, text: str, settings: dict) -> DrawResult:
+        seed = settings["seed"]
         image = np.linspace(0, 1, 24 * 20, dtype=np.float32).reshape(24, 20) * (1 - seed / 100)
-        recipe = {"prompt": text, "seed": seed, "best_of": best_of, **settings, "model": self.name}
+        recipe = {"prompt": text, **settings, "model": self.name}
         return DrawResult(image, text, seed, np.zeros((2, 4), int), -1.0, recipe=recipe)
 
     def report(self, pictures, seed, temperature):
@@ -122,7 +123,7 @@ def _metadata(path: Path) -> dict:
 
 
 def test_one_image_is_written_under_its_name_with_its_recipe(run):
-    code, out, err = run("image", "Large nodule.", "--out", "a.png", "--seed", "7", "--guidance", "3")
+    code, out, err = run("draw", "Large nodule.", "--out", "a.png", "--seed", "7", "--guidance", "3")
     assert (code, out) == (0, "a.png\n")
     assert "not a radiograph of a patient" in err
     written = _metadata(Path("a.png"))
@@ -133,7 +134,8 @@ def test_one_image_is_written_under_its_name_with_its_recipe(run):
 
 
 @pytest.mark.parametrize(
-    ("program", "name"), [(cli.main, "image"), (cli.main, "draw"), (cli.generate, "image")]
+    ("program", "name"),
+    [(cli.main, "draw"), (cli.main, "image"), (cli.generate, "draw"), (cli.generate, "image")],
 )
 def test_several_images_are_numbered_and_shown_in_a_row(run, house, program, name):
     code, out, _ = run(name, "Normal.", "--n", "3", "--out", "drawn.png", program=program)
@@ -149,7 +151,7 @@ def test_several_images_are_numbered_and_shown_in_a_row(run, house, program, nam
 
 def test_dicom_is_a_synthetic_secondary_capture(run):
     pydicom = pytest.importorskip("pydicom")
-    code, out, _ = run("image", "Normal.", "--n", "2", "--out", "made.dcm")
+    code, out, _ = run("draw", "Normal.", "--n", "2", "--out", "made.dcm")
     assert (code, out.split()) == (0, ["made-1.dcm", "made-2.dcm"])
     header = pydicom.dcmread("made-1.dcm")
     assert header.SOPClassUID.name.endswith("Secondary Capture Image Storage")
@@ -159,13 +161,13 @@ def test_dicom_is_a_synthetic_secondary_capture(run):
 
 
 def test_many_images_are_drawn_in_pieces_with_consecutive_seeds(run):
-    assert run("image", "Normal.", "--n", "20", "--seed", "5", "--best-of", "2")[0] == 0
+    assert run("draw", "Normal.", "--n", "20", "--seed", "5", "--best-of", "2")[0] == 0
     assert [call[1:4] for call in FakeCXR.calls] == [(8, 5, 2), (8, 13, 2), (4, 21, 2)]
 
 
 @pytest.mark.parametrize("out", [".", "a.tiff", "noending", "film.png/a.png"])
 def test_an_output_that_cannot_be_written_is_refused_before_the_model_is_loaded(run, film, out):
-    code, printed, err = run("image", "Normal.", "--out", out)
+    code, printed, err = run("draw", "Normal.", "--out", out)
     assert (code, printed) == (2, "")
     assert err.startswith("error: ") and "expected" in err and "Traceback" not in err
     assert FakeCXR.loaded == []
@@ -174,11 +176,11 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_model_is_loaded(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("image", "Normal.", "--n", "0"),
-        ("image", "Normal.", "--best-of", "0"),
-        ("image", "Normal.", "--top-p", "1.5"),
-        ("image", "Normal.", "--seed", "-1"),
-        ("image",),
+        ("draw", "Normal.", "--n", "0"),
+        ("draw", "Normal.", "--best-of", "0"),
+        ("draw", "Normal.", "--top-p", "1.5"),
+        ("draw", "Normal.", "--seed", "-1"),
+        ("draw",),
         ("report",),
         ("paint", "Normal."),
     ],
@@ -190,7 +192,7 @@ def test_wrong_usage_exits_with_2_and_draws_nothing(run, house, arguments):
 
 
 def test_an_empty_prompt_leaves_no_file(run, house):
-    code, out, err = run("image", " ")
+    code, out, err = run("draw", " ")
     assert (code, out, err) == (2, "", "error: the prompt is empty\n")
     assert list(house.iterdir()) == []
 
@@ -203,7 +205,7 @@ def test_an_unknown_model_or_device_is_a_users_mistake(run, film):
 
 def test_debug_shows_the_traceback(film):
     with pytest.raises(UserError, match="prompt is empty"):
-        cli.main(["image", " ", "--debug"])
+        cli.main(["draw", " ", "--debug"])
 
 
 # -- reading
@@ -227,7 +229,7 @@ def test_a_model_of_real_radiographs_says_nothing_of_phantoms(run, film, monkeyp
 
 
 def test_json_is_one_object_an_image(run, film):
-    run("image", "Normal.", "--out", "drawn.png")
+    run("draw", "Normal.", "--out", "drawn.png")
     code, out, _ = run("report", film, "drawn.png", "--json", "--seed", "3")
     first, second = map(json.loads, out.splitlines())
     assert code == 0
