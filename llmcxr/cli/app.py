@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
 
@@ -16,6 +17,7 @@ from llmcxr.cli import bench, evaluate, use
 from llmcxr.cli import train as training
 from llmcxr.cli.options import Command
 from llmcxr.common.errors import UserError
+from llmcxr.common.plugins import load_plugins
 from llmcxr.common.terminal import say
 
 EPILOG = (
@@ -24,10 +26,29 @@ EPILOG = (
 )
 
 
-def _program(name: str, about: str) -> typer.Typer:
+PLUGIN = "--plugin"
+
+
+def _take_plugins(
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            PLUGIN,
+            metavar="FILE",
+            help="A Python file that is imported first, to add a quantizer, a dataset, a report metric or a "
+            "command; repeatable. LLMCXR_PLUGINS names such files too. It runs with your rights: "
+            "name only files that you trust.",
+        ),
+    ] = None,
+) -> None:
+    """Tells the help and the parser of --plugin; the files were imported before (`_run`)."""
+
+
+def _program(name: str, about: str, **options: object) -> typer.Typer:
     return typer.Typer(
         name=name,
         help=about,
+        **options,
         epilog=EPILOG,
         no_args_is_help=True,
         add_completion=False,
@@ -43,10 +64,14 @@ def _add(program: typer.Typer, *commands: Callable[..., None]) -> None:
 
 
 app = _program(
-    "llmcxr", "One model that reads and draws chest radiographs. The model 'phantom' ships with the package."
+    "llmcxr",
+    "One model that reads and draws chest radiographs. The model 'phantom' ships with the package.",
+    callback=_take_plugins,
 )
 generate_app = _program(
-    "generate.py", "Draw a radiograph from a sentence, write the report of one, answer a question about one."
+    "generate.py",
+    "Draw a radiograph from a sentence, write the report of one, answer a question about one.",
+    callback=_take_plugins,
 )
 evaluate_app = _program("evaluate", "Score a model.")
 bench_app = _program("bench", "Measure speed against the plain way.")
@@ -73,17 +98,28 @@ def generate(arguments: Sequence[str] | None = None) -> None:
 
 def train(arguments: Sequence[str] | None = None) -> None:
     """The program `train.py`: `llmcxr train` without the word train. Ends the process."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    _run(app, ["train", *(arguments or ["--help"])])
+    plugins, arguments = _split_plugins(sys.argv[1:] if arguments is None else arguments)
+    _run(app, [*plugins, "train", *(arguments or ["--help"])])
 
 
 def _run(program: typer.Typer, arguments: Sequence[str]) -> None:
     for stream in (sys.stdout, sys.stderr):  # file names need not be text
         stream.reconfigure(errors="backslashreplace")
     try:
-        program([argument for argument in arguments if argument != "--debug"])
+        shown = [argument for argument in arguments if argument != "--debug"]
+        load_plugins(name.removeprefix(f"{PLUGIN}=") for name in _split_plugins(shown)[0] if name != PLUGIN)
+        program(shown)
     except UserError as error:
         if "--debug" in arguments:
             raise
         say(f"error: {error}")
         sys.exit(2)
+
+
+def _split_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The --plugin options before the command, and the rest."""
+    plugins, rest = [], list(arguments)
+    while rest and rest[0].partition("=")[0] == PLUGIN:
+        count = 1 if "=" in rest[0] else 2
+        plugins, rest = plugins + rest[:count], rest[count:]
+    return plugins, rest
