@@ -17,6 +17,8 @@ from typing import Any
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 
+CONFIG_FILE = "config.yaml"  # in a run directory
+PLACES = ("run_dir", "cache_dir", "threads", "device")  # where a run is, not what it is of
 NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
 # kind of run: {dotted key as older files have it: the key of today}. The one place that knows old names.
 OLD_KEYS: dict[str, dict[str, str]] = {
@@ -56,19 +58,20 @@ def save(config: Any, path: str | Path) -> None:
         beside.write_text(OmegaConf.to_yaml(OmegaConf.structured(config)), encoding="utf-8")
 
 
-def check_goes_on(config: Any, path: str | Path, free: Collection[str]) -> None:
-    """A run that goes on must be the one whose settings `save` left at `path`, but for those in `free`.
+def check_resumable(config: Any, may_change: Collection[str] = ()) -> None:
+    """Where `config.run_dir` holds a run that can go on, it must be the one of `config`, whose settings `save`
+    left there as config.yaml, but for what does not change its curve, and `may_change`.
 
-    Raises UserError naming the first that differs.
+    Raises UserError naming the first setting that differs.
     """
-    before = load(path, kinds={config.kind: type(config)})
-    for setting in dataclasses.fields(config):
-        old, new = getattr(before, setting.name), getattr(config, setting.name)
-        if setting.name not in free and old != new:
-            raise UserError(
-                f"{path}: the run that is to go on has {setting.name}={old}, asked for is {new}; "
-                "use the same settings, or another run_dir"
-            )
+    from vqgan.training.loop import MAY_CHANGE
+    from vqgan.training.run_directory import RunDirectory, check_resumable
+
+    file = Path(config.run_dir) / CONFIG_FILE
+    if RunDirectory(config.run_dir).last_step() is not None and file.is_file():
+        before = load(file, kinds={config.kind: type(config)})
+        free = {*PLACES, *(f"training.{name}" for name in MAY_CHANGE), *may_change}
+        check_resumable(file, to_dict(before), to_dict(config), free, {})
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -1,29 +1,32 @@
 """Train the language model that reads and draws: open the data, encode the images once, train, write a model
 directory.
 
-The loop is the transformers Trainer (resume, accelerate, DDP, FSDP, DeepSpeed come with it); this file says
-what a batch and its loss are. The studies and wordings of a step follow from (seed, step), so a resumed run
-goes on with the same data.
+The loop is vqgan's; this file says what a batch and its loss are. The studies and wordings of a step follow
+from (seed, step), so a resumed run goes on with the same data.
 """
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from accelerate.utils import send_to_device
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import set_seed
 
 from llmcxr.codes.encode import encode_dataset, find_ranks
 from llmcxr.codes.store import CodeStore
 from llmcxr.common import config as run_config
 from llmcxr.common.errors import UserError
-from llmcxr.common.files import check_writable, telling_write_failures
+from llmcxr.common.files import check_writable, replacing, telling_write_failures
 from llmcxr.data import Dataset, open_dataset
+from llmcxr.decoding.predict import CXR
 from llmcxr.images.statistics import read_summary
 from llmcxr.model.bases import find_family, split_decayed
 from llmcxr.model.building import build_model
@@ -34,42 +37,58 @@ from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, PromptTokenizer
 from llmcxr.reports import to_text
 from llmcxr.training.examples import ExampleConfig
-from llmcxr.training.lm_config import LMRun, LMTrainingConfig
+from llmcxr.training.lm_config import LMRun
 from llmcxr.training.response_loss import ResponseLoss
 from llmcxr.training.step_examples import StepExamples
-from vqgan.training.muon import MuonAdamW
-from vqgan.training.run_directory import RunDirectory
+from llmcxr.training.study_sheet import draw_studies
+from vqgan.training.loop import Loop, Task
+from vqgan.training.optim import build_optimizer
+from vqgan.training.trackers import check_installed
 
 TEXTS_FOR_BPE = 4000  # studies whose words the text tokenizer is trained on
+BEST_FILE = "best.safetensors"  # in the run directory, of the weights alone
+VALIDATION_BATCH = 16  # studies
+logger = logging.getLogger(__name__)
 
 
 def run(config: LMRun) -> Path:
     """Train, or go on where `run_dir` stands; returns the model directory, run_dir/model.
 
-    A model trained from scratch is also left in run_dir/compact, the same in some megabytes.
+    The best model by the validation is left in run_dir/best, and a model trained from scratch also in
+    run_dir/compact, the same in some megabytes. A run that goes on may have other settings of training.
     """
-    ranks = find_ranks()
-    check_writable(Path(config.run_dir) / "config.yaml")
-    directory = RunDirectory(config.run_dir)
-    checkpoints = _whole_checkpoints(directory.checkpoints)
-    settings = directory.path / "config.yaml"
-    if checkpoints and settings.is_file():
-        run_config.check_goes_on(config, settings, free=("training", "cache_dir"))
+    ranks, run_dir = find_ranks(), Path(config.run_dir)
+    check_writable(run_dir / run_config.CONFIG_FILE)
+    check_installed(config.training.wandb)
+    run_config.check_resumable(config, may_change=("training",))
     ranks.wait()  # before the first process writes what the others have read
     if ranks.index == 0:
-        run_config.save(config, settings)
-        directory.record_environment()
+        run_config.save(config, run_dir / run_config.CONFIG_FILE)
     set_seed(config.seed)
+    bundle, task = _prepare(config)
+    loop = Loop(config.training, run_dir, config.seed, uses_all_parameters=False)
+    with telling_write_failures(run_dir, "free some space, and the same command goes on"):
+        result = loop.run(task, run_config.to_dict(config))
+    bundle.model = loop.network.model
+    bundle.provenance = {"dataset": config.dataset, "seed": config.seed, "steps": result.step}
+    if ranks.index == 0:
+        _save(bundle, run_dir, is_compact=not config.model.base)
+    ranks.wait()  # none returns before the model is there
+    return run_dir / "model"
+
+
+def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
+    """What will be saved, and how it is trained. Every dataset and directory is opened here, once."""
     try:
-        image_tokenizer = load_image_tokenizer(config.tokenizer)
+        made_by = find_image_tokenizer(config.tokenizer)
+        image_tokenizer = load_image_tokenizer(made_by)
     except UserError as error:
         raise UserError(f"tokenizer={config.tokenizer}: {error}") from error
+    run_dir = Path(config.run_dir)
     dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
-    store = encode_dataset(
-        dataset, image_tokenizer, directory.path / "codes", config.cache_dir, config.encoding
-    )
+    store = encode_dataset(dataset, image_tokenizer, run_dir / "codes", config.cache_dir, config.encoding)
     validation_store = encode_dataset(
-        validation, image_tokenizer, directory.path / "codes-validation", config.cache_dir
+        validation, image_tokenizer, run_dir / "codes-validation", config.cache_dir
     )
     texts = _texts_of(dataset, config.seed)
     model, prompt_tokenizer = build_model(
@@ -89,27 +108,19 @@ def run(config: LMRun) -> Path:
         as_predicted,
         len(validation),
     )
-    trainer = _LMTrainer(config, model, examples, directory, held_out)
-    if trainer.is_world_process_zero():
-        directory.forget_after(_step_of(checkpoints[-1]) if checkpoints else 0)
-    with telling_write_failures(directory.path, "free some space, and the same command goes on"):
-        trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
-    provenance = {"dataset": config.dataset, "seed": config.seed, "steps": trainer.state.global_step}
-    made_by = find_image_tokenizer(config.tokenizer)
-    bundle = Bundle(
-        trainer.unwrapped.model,
-        prompt_tokenizer,
-        image_tokenizer,
-        provenance,
-        read_summary(made_by),
-        read_loss_networks(made_by),
-    )
-    if ranks.index == 0:
-        if not config.model.base:
-            save(bundle, directory.path / "compact", compact=True)
-        save(bundle, directory.path / "model")
-    ranks.wait()  # none returns before the model is there
-    return directory.path / "model"
+    summary, networks = read_summary(made_by), read_loss_networks(made_by)
+    bundle = Bundle(model, prompt_tokenizer, image_tokenizer, {}, summary, networks)
+    return bundle, _LMTask(config, bundle, examples, held_out)
+
+
+def _save(bundle: Bundle, run_dir: Path, is_compact: bool) -> None:
+    """The last model, and the best by its kept weights."""
+    if is_compact:
+        save(bundle, run_dir / "compact", compact=True)
+    save(bundle, run_dir / "model")
+    if (run_dir / BEST_FILE).is_file():
+        bundle.model.load_state_dict(load_file(run_dir / BEST_FILE))
+        save(bundle, run_dir / "best")
 
 
 def _step_examples(
@@ -135,141 +146,76 @@ def _step_examples(
         raise UserError(f"{name}: {error}") from error
 
 
-class _LMTrainer(Trainer):
-    def __init__(
-        self,
-        config: LMRun,
-        model: UnifiedModel,
-        examples: StepExamples,
-        directory: RunDirectory,
-        held_out: StepExamples,
-    ) -> None:
-        training = config.training
-        arguments = TrainingArguments(
-            output_dir=str(directory.checkpoints),
-            max_steps=training.steps,
-            per_device_train_batch_size=training.batch_size,
-            learning_rate=training.learning_rate,
-            max_grad_norm=training.gradient_clip,
-            logging_steps=training.log_every,
-            save_steps=training.save_every,
-            save_total_limit=1,
-            seed=config.seed,
-            bf16=training.mixed_precision == "bf16",
-            remove_unused_columns=False,
-            label_names=[],
-            report_to=[],
-            dataloader_num_workers=0,
-            dataloader_pin_memory=False,
-            use_cpu=not torch.cuda.is_available(),  # else processes on a CPU do not join
-        )
-        self.run_config, self.directory = config, directory
-        super().__init__(
-            model=ResponseLoss(model, _terms(config), _finding_map_heads(config, model, examples)),
-            args=arguments,
-            train_dataset=examples,
-            data_collator=examples.collate,
-            callbacks=[_Pieces(training.max_minutes), _Curve(directory, held_out, training)],
-        )
+class _LMTask(Task):
+    name = "language model"
+    sheet_name = "studies"
+    is_in_order = True  # StepExamples shuffles by itself
 
-    @property
-    def unwrapped(self) -> ResponseLoss:
-        return self.accelerator.unwrap_model(self.model)
+    def __init__(self, config: LMRun, bundle: Bundle, examples: StepExamples, held_out: StepExamples) -> None:
+        self.config, self.bundle, self.dataset, self.held_out = config, bundle, examples, held_out
+        self.collate = examples.collate
+        heads = _finding_map_heads(config, bundle.model, examples)
+        self.loss = ResponseLoss(bundle.model, _terms(config), heads)
+        self.weights = self.loss.terms
+        self.networks, self.optimizers = {"model": self.loss}, {"model": self._build_optimizer()}
 
-    def _get_train_sampler(self, *args, **kwargs):
-        return torch.utils.data.SequentialSampler(self.train_dataset)  # StepExamples shuffles by itself
+    def _build_optimizer(self) -> torch.optim.Optimizer:
+        """AdamW decays the matrices, and not embeddings, norms and biases; beside Muon, embeddings too."""
+        training = self.config.training
+        matrices, rest = split_decayed(self.loss, find_family(self.bundle.model.decoder.config.model_type))
+        decayed = [one for one in rest if one.ndim > 1 and training.muon_learning_rate]
+        plain = [one for one in rest if one.ndim < 2 or not training.muon_learning_rate]
+        return build_optimizer(training, matrices, decayed, plain)
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        sums = model(**inputs)
-        loss = self.unwrapped.mean(sums)
-        return (loss, sums) if return_outputs else loss
+    def augment(self, batch: dict[str, dict[str, Tensor]], generator: torch.Generator) -> dict[str, Any]:
+        """Nothing is changed; how much each term is a mean over is counted."""
+        return {"directions": batch, "counts": self.loss.count(batch)}
 
-    def create_optimizer(self, *args, **kwargs):
-        """AdamW that decays matrices and not embeddings, norms or biases; or Muon for the matrices."""
-        training = self.run_config.training
-        family = find_family(self.unwrapped.model.decoder.config.model_type)
-        matrices, rest = split_decayed(self.model, family)
-        betas = tuple(training.betas)
-        if training.muon_learning_rate:
-            self.optimizer = MuonAdamW(
-                matrices,
-                [parameter for parameter in rest if parameter.ndim > 1],
-                [parameter for parameter in rest if parameter.ndim < 2],
-                training.muon_learning_rate,
-                training.learning_rate,
-                betas,
-                training.weight_decay,
-            )
-            return self.optimizer
-        groups = [
-            {"params": matrices, "weight_decay": training.weight_decay},
-            {"params": rest, "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=betas, fused=True)
-        return self.optimizer
+    def count(self, batch: dict[str, Any], loss: str) -> float:
+        return batch["counts"][loss]
 
-    def create_scheduler(self, num_training_steps: int, optimizer=None):
-        training = self.run_config.training
-        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer or self.optimizer, lambda step: rate_factor(step, training)
-        )
-        return self.lr_scheduler
+    def losses(self, network: str, batch: dict[str, Any]) -> dict[str, Tensor]:
+        sums = self.networks[network](**batch["directions"])
+        return {
+            name: total / count.clamp(min=1) for name, (total, count) in sums.items() if self.weight(name)
+        }
 
+    def validate(self, network: ResponseLoss) -> dict[str, float]:
+        return validate(network, self.held_out)
 
-def rate_factor(step: int, training: LMTrainingConfig) -> float:
-    """Warm-up, plateau, then linear decay to a fiftieth over the last `decay_share` of the steps."""
-    if step < training.warmup_steps:
-        return (step + 1) / training.warmup_steps
-    decay_steps = max(1, round(training.steps * training.decay_share))
-    left = max(0, training.steps - step) / decay_steps
-    return max(0.02, min(1.0, left))
+    def score(self, validation: Mapping[str, float]) -> float:
+        return -sum(self.weight(name) * value for name, value in validation.items())
 
+    def sheet(self, network: ResponseLoss) -> np.ndarray | None:
+        if not self.config.training.sheet_studies:
+            return None
+        shown = replace(self.bundle, model=network.model)
+        shown.image_tokenizer.to(network.model.device)
+        indices = [index for index, _ in self.held_out.studies[: self.config.training.sheet_studies]]
+        try:
+            return draw_studies(CXR(shown), self.held_out.dataset, indices)
+        except UserError as error:  # such as a prompt that is longer than the model's positions
+            logger.warning("no sheet of studies: %s", error)
+            return None
 
-class _Pieces(TrainerCallback):
-    """Stop with a checkpoint when this piece's minutes are over."""
-
-    def __init__(self, max_minutes: float) -> None:
-        self.deadline = time.monotonic() + 60 * max_minutes if max_minutes else float("inf")
-
-    def on_step_end(self, args, state, control, **kwargs):
-        if time.monotonic() > self.deadline:
-            control.should_save = control.should_training_stop = True
-        return control
-
-
-class _Curve(TrainerCallback):
-    """Training and validation losses as JSON lines, image and text apart."""
-
-    def __init__(self, directory: RunDirectory, held_out: StepExamples, training: LMTrainingConfig) -> None:
-        self.directory, self.held_out, self.every = directory, held_out, training.validate_every
-        self.last_step = training.steps
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if state.is_world_process_zero and logs and "loss" in logs:
-            self.directory.write_metrics(state.global_step, {"kind": "train", **logs})
-
-    def on_step_end(self, args, state, control, model=None, **kwargs):
-        if state.is_world_process_zero and (
-            state.global_step % self.every == 0 or state.global_step == self.last_step
-        ):
-            values = validate(model, self.held_out)
-            self.directory.write_metrics(state.global_step, {"kind": "validation", **values})
+    def save(self, network: ResponseLoss, name: str) -> None:
+        """The best weights: the last are in the checkpoint, and model directories are written at the end."""
+        if name == "best":
+            weights = {key: value.contiguous() for key, value in network.model.state_dict().items()}
+            with replacing(Path(self.config.run_dir) / BEST_FILE) as beside:
+                save_file(weights, beside)
 
 
 @torch.no_grad()
-def validate(model: ResponseLoss, held_out: StepExamples, batch_size: int = 16) -> dict[str, float]:
-    """Mean negative log-likelihood (nats) per image word and per response text word on held-out studies."""
-    sums = {name: np.zeros(2) for name in model.terms}
-    was_training = model.training
-    model.eval()
-    device = next(model.parameters()).device
-    for start in range(0, len(held_out), batch_size):
-        items = [held_out[i] for i in range(start, min(start + batch_size, len(held_out)))]
-        batch = held_out.collate(items)
-        batch = {name: {k: v.to(device) for k, v in part.items()} for name, part in batch.items()}
-        for name, (total, count) in model(**batch).items():
-            sums[name] += float(total), float(count)
-    model.train(was_training)
+def validate(network: ResponseLoss, held_out: StepExamples) -> dict[str, float]:
+    """Mean negative log-likelihood (nats) per image token and per response text token on held-out studies."""
+    sums = {name: np.zeros(2) for name in network.terms}
+    for start in range(0, len(held_out), VALIDATION_BATCH):
+        items = [held_out[i] for i in range(start, min(start + VALIDATION_BATCH, len(held_out)))]
+        for name, sum_and_count in network(
+            **send_to_device(held_out.collate(items), network.model.device)
+        ).items():
+            sums[name] += [float(value) for value in sum_and_count]
     return {name: total / count for name, (total, count) in sums.items() if count}
 
 
@@ -287,22 +233,6 @@ def _finding_map_heads(config: LMRun, model: UnifiedModel, examples: StepExample
     if not config.layout.is_wanted:
         return None
     return FindingMapHeads(model.decoder.config.hidden_size, examples.base_rates())
-
-
-def _whole_checkpoints(directory: Path) -> list[Path]:
-    """By step. One that a kill cut short lacks trainer_state.json, which is written last, or its end."""
-
-    def is_whole(path: Path) -> bool:
-        try:
-            return bool(json.loads((path / "trainer_state.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            return False
-
-    return sorted(filter(is_whole, directory.glob("checkpoint-*[0-9]")), key=_step_of)
-
-
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _texts_of(dataset: Dataset, seed: int) -> Iterator[str]:

@@ -8,30 +8,25 @@ from llmcxr.codes.encode import EncodingConfig
 from llmcxr.model.unified import LMConfig
 from llmcxr.prompts import TEMPLATES
 from llmcxr.training.examples import ExampleConfig
+from vqgan.training.loop import LoopConfig
 
 
-@dataclass
-class LMTrainingConfig:
+@dataclass(frozen=True)
+class LMTrainingConfig(LoopConfig):
+    """The loop's settings, with defaults of their own. A study of `batch_size` is used in both directions."""
+
     steps: int = 10_000
-    batch_size: int = 8  # studies per process and step, each in both directions
+    batch_size: int = 8
     learning_rate: float = 3e-3
-    muon_learning_rate: float = 0.0  # of the matrices inside the layers; 0 leaves them to AdamW
+    muon_learning_rate: float = 0.0
     warmup_steps: int = 100
-    decay_share: float = 0.5  # of the steps, at the end: linear decay to a fiftieth
+    decay: str = "linear"
+    decay_share: float = 0.5
+    final_learning_rate: float = 0.02
     weight_decay: float = 0.05
-    betas: tuple[float, float] = (0.9, 0.95)
-    gradient_clip: float = 1.0
-    image_weight: float = 1.0  # of the mean loss per image word
-    text_weight: float = 1.5  # of the mean loss per text word
-    max_minutes: float = 0.0  # ends this piece, resumable; 0 = no limit
-    log_every: int = 50
-    validate_every: int = 500
-    save_every: int = 500
-    mixed_precision: str = "no"  # "bf16" on a GPU
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.decay_share <= 1:
-            raise ValueError(f"decay_share must be between 0 and 1, got {self.decay_share}")
+    image_weight: float = 1.0  # of the mean loss per image token
+    text_weight: float = 1.5  # of the mean loss per text token
+    sheet_studies: int = 4  # of the validation, drawn and reported on a picture each time; 0 = no picture
 
 
 @dataclass

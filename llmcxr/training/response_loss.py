@@ -20,7 +20,7 @@ Sums = dict[str, tuple[Tensor, Tensor]]  # term -> (sum of its losses, number of
 class ResponseLoss(nn.Module):
     """`terms` is the weight of each term's mean; `heads`, where given, add those of where findings are.
 
-    Calling it gives sums and counts, so that `mean` can be taken over batches that are accumulated.
+    Calling it gives sums and counts, so that means can be taken over batches that are accumulated.
     """
 
     def __init__(
@@ -38,9 +38,22 @@ class ResponseLoss(nn.Module):
                 sums[name] = (sums[name][0] + total, sums[name][1] + count)
         return sums
 
-    def mean(self, sums: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
-        """The loss: each term's sum by its count, weighted. A term that counted nothing adds nothing."""
-        return sum(weight * sums[name][0] / sums[name][1].clamp(min=1) for name, weight in self.terms.items())
+    def count(self, directions: Mapping[str, Mapping[str, Tensor]]) -> dict[str, int]:
+        """The counts that a forward pass would give, from the batches of all directions alone."""
+        counts = dict.fromkeys(self.terms, 0)
+        for batch in directions.values():
+            is_image = batch["input_ids"] >= self.model.vocabulary.image_token_offset  # (B, L)
+            is_response = batch["labels"] != IGNORE_INDEX  # (B, L)
+            drawn = (is_image & is_response)[:, 1:]
+            counted = {
+                "image_nll": drawn,
+                "text_nll": (is_response & ~is_image)[:, 1:],
+                "drawn_finding_map": drawn,
+                "read_finding_map": is_image & ~is_response,
+            }
+            for term in counts:
+                counts[term] += int(counted[term].sum())
+        return counts
 
     def _losses(
         self, input_ids: Tensor, labels: Tensor, finding_map: Tensor | None = None, **kwargs: Tensor

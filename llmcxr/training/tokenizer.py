@@ -25,7 +25,7 @@ from llmcxr.images.statistics import ImageSummary, summarise_images, write_summa
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
 from vqgan.foreign.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
-from vqgan.training.tokenizer import TrainingConfig, check_run, train
+from vqgan.training.tokenizer import TrainingConfig, check_start, train
 
 logger = logging.getLogger(__name__)
 
@@ -86,13 +86,14 @@ def run(config: TokenizerRun) -> Path:
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    check_run(config.training, config.run_dir, config.seed)  # before images are read, which can take long
+    run_config.check_resumable(config)  # before images are read, which can take long
+    check_start(config.training)
     feature_network, loss_networks = _load_loss_network(config.loss_network), _list_loss_networks(config)
     dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
     _warn_of_shared_patients(dataset, validation)
     rejections = Rejections(Path(config.run_dir) / "rejected.jsonl")
     datasets = [_open_images(config, each, rejections) for each in (dataset, validation)]
-    run_config.save(config, Path(config.run_dir) / "config.yaml")
+    run_config.save(config, Path(config.run_dir) / run_config.CONFIG_FILE)
     rejections.write()
     summary = _summarise(datasets[0])
 
@@ -111,6 +112,7 @@ def run(config: TokenizerRun) -> Path:
             seed=config.seed,
             device=config.device,
             after_saving=describe,
+            settings=run_config.to_dict(config),
         )
     return result.model_dir
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import send_to_device
+from accelerate.utils import DistributedDataParallelKwargs, send_to_device
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -171,12 +171,24 @@ class _Progress:
 
 
 class Loop:
-    def __init__(self, config: LoopConfig, run_dir: str | Path, seed: int, device: str = "auto") -> None:
-        """`device` is "cpu", or "auto" for the accelerator if there is one."""
+    def __init__(
+        self,
+        config: LoopConfig,
+        run_dir: str | Path,
+        seed: int,
+        device: str = "auto",
+        uses_all_parameters: bool = True,
+    ) -> None:
+        """`device` is "cpu", or "auto" for the accelerator if there is one. uses_all_parameters: every
+        parameter of a network takes part in the losses of every batch.
+        """
         self.config, self.seed, self.run_dir = config, seed, Path(run_dir)
         # without cpu=True processes on a machine without a GPU do not join: each would be the only one
         is_cpu = device == "cpu" or not torch.accelerator.is_available()
-        self.accelerator = Accelerator(cpu=is_cpu, mixed_precision=config.mixed_precision)
+        shared = DistributedDataParallelKwargs(find_unused_parameters=not uses_all_parameters)
+        self.accelerator = Accelerator(
+            cpu=is_cpu, mixed_precision=config.mixed_precision, kwargs_handlers=[shared]
+        )
         self.progress = _Progress()
         self.trackers: list[Tracker] = []
         self._signal = ""  # that asked the run to stop
@@ -227,7 +239,9 @@ class Loop:
         self.accelerator.register_for_checkpointing(*states)
 
     def _start_or_resume(self, settings: Mapping[str, Any]) -> None:
-        self.directory = RunDirectory(self.run_dir)  # last, so that nothing is left where the rest fails
+        self.directory = RunDirectory(
+            self.run_dir
+        ).create()  # last, so that nothing is left where the rest fails
         step = self.directory.last_step()
         self.accelerator.wait_for_everyone()  # before the first process writes what the others have read
         if step is not None:

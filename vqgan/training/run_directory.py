@@ -72,7 +72,10 @@ class RunDirectory:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
+
+    def create(self) -> RunDirectory:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
+        return self
 
     def record_environment(self) -> None:
         environment = {

@@ -133,7 +133,7 @@ def train(
         settings = _recorded(config, seed)
         check_training_json(config, run_dir, seed)
         if loop.accelerator.is_main_process:
-            write_text(RunDirectory(run_dir).path / "training.json", json.dumps(settings, indent=2) + "\n")
+            write_text(run_dir / "training.json", json.dumps(settings, indent=2) + "\n")
     result = loop.run(task, settings)
     return TrainingResult(result.step, result.is_finished, run_dir / "model", result.validation)
 

@@ -14,7 +14,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.model.directory import load
 from llmcxr.model.unified import LMConfig
 from llmcxr.prompts.vocabulary import train_text_tokenizer
-from llmcxr.training.lm import rate_factor, run
+from llmcxr.training.lm import run
 from llmcxr.training.lm_config import LayoutConfig, LMRun, LMTrainingConfig
 from tests.processes import free_port, join
 from vqgan import VQGAN, VQGANConfig
@@ -47,7 +47,8 @@ def tiny_run(tokenizer_dir, run_dir, cache_dir, **training):
                 "warmup_steps": 2,
                 "log_every": 1,
                 "validate_every": 3,
-                "save_every": 3,
+                "checkpoint_every": 3,
+                "sheet_studies": 0,
             }
             | training
         ),
@@ -79,7 +80,7 @@ def test_a_run_cut_in_two_follows_the_curve_of_a_whole_one(tokenizer_dir, tmp_pa
 def test_a_run_goes_on_from_the_last_whole_checkpoint_and_measures_no_step_twice(tokenizer_dir, tmp_path):
     run_dir = tmp_path / "run"
     run(tiny_run(tokenizer_dir, run_dir, tmp_path, steps=3))
-    cut = run_dir / "checkpoints" / "checkpoint-5"  # as a kill within a save leaves it
+    cut = run_dir / "checkpoints" / "step_00000005.tmp"  # as a kill within a save leaves it
     cut.mkdir()
     (cut / "model.safetensors").write_bytes(b"half")
     with (run_dir / "metrics.jsonl").open("a") as file:
@@ -96,14 +97,6 @@ def test_a_run_that_goes_on_must_be_the_same_run(tokenizer_dir, tmp_path):
     config.seed = 1
     with pytest.raises(UserError, match="seed"):
         run(config)
-
-
-def test_the_rate_warms_up_stays_and_decays():
-    training = LMTrainingConfig(steps=100, warmup_steps=10, decay_share=0.5)
-    assert rate_factor(0, training) == 0.1
-    assert rate_factor(10, training) == rate_factor(50, training) == 1
-    assert rate_factor(75, training) == 0.5
-    assert rate_factor(100, training) == 0.02
 
 
 def test_a_missing_tokenizer_is_named(tmp_path):
