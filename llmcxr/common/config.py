@@ -23,6 +23,7 @@ NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
 # kind of run: {dotted key as older files have it: the key of today}. The one place that knows old names.
 OLD_KEYS: dict[str, dict[str, str]] = {
     "tokenizer": {"teacher": "loss_network"},
+    "lm": {"training.save_every": "training.checkpoint_every"},
 }
 
 
@@ -59,10 +60,10 @@ def save(config: Any, path: str | Path) -> None:
 
 
 def check_resumable(config: Any, may_change: Collection[str] = ()) -> None:
-    """Where `config.run_dir` holds a run that can go on, it must be the one of `config`, whose settings `save`
-    left there as config.yaml, but for what does not change its curve, and `may_change`.
+    """Where `config.run_dir` holds a run that can go on, its config.yaml must have the settings of `config`,
+    but for what does not change the curve, and `may_change`.
 
-    Raises UserError naming the first setting that differs.
+    Raises UserError naming the first setting that differs, and for a run that an older version began.
     """
     from vqgan.training.loop import MAY_CHANGE
     from vqgan.training.run_directory import RunDirectory, check_resumable

@@ -239,9 +239,7 @@ class Loop:
         self.accelerator.register_for_checkpointing(*states)
 
     def _start_or_resume(self, settings: Mapping[str, Any]) -> None:
-        self.directory = RunDirectory(
-            self.run_dir
-        ).create()  # last, so that nothing is left where the rest fails
+        self.directory = RunDirectory(self.run_dir).create()  # after what can fail
         step = self.directory.last_step()
         self.accelerator.wait_for_everyone()  # before the first process writes what the others have read
         if step is not None:
