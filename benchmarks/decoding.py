@@ -26,6 +26,7 @@ from llmcxr.decoding import engine
 from llmcxr.decoding.settings import GREEDY, Sampling
 from llmcxr.pages.result import deliver
 from llmcxr.prompts import DRAW, REPORT
+from llmcxr.prompts.parts import ImageCodes, to_token_ids
 
 REPEATS = 3
 REPORT_WORDS = 48  # both write so many in every row
@@ -36,11 +37,13 @@ def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[li
     """A row and the share of whole grids of each plain way."""
     vocabulary = cxr.model.vocabulary
     texts = [f"Large {('left', 'right')[i % 2]} pleural effusion." for i in range(num_rows)]
-    prompts = [cxr.prompt_tokenizer.prompt(DRAW.instructions[0], text=text) for text in texts]
-    unconditional = cxr.prompt_tokenizer.prompt(DRAW.instructions[0], text="")
+    prompts = [cxr.prompt_tokenizer.prompt(DRAW.instructions[0], text) for text in texts]
+    unconditional = cxr.prompt_tokenizer.prompt(DRAW.instructions[0], "")
     boi, num_cells = [vocabulary.boi_id], vocabulary.num_cells
-    ids, mask = engine.pad_left([prompt + boi for prompt in prompts], cxr.model.device)
-    null_ids, null_mask = engine.pad_left([unconditional + boi] * num_rows, cxr.model.device)
+    ids, mask = engine.pad_left([to_token_ids(one, vocabulary) + boi for one in prompts], cxr.model.device)
+    null_ids, null_mask = engine.pad_left(
+        [to_token_ids(unconditional, vocabulary) + boi] * num_rows, cxr.model.device
+    )
     first = ids.shape[1]
 
     def guided() -> torch.Tensor:
@@ -70,7 +73,7 @@ def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[li
             guidance_scale=GUIDANCE,
             negative_prompt_ids=null_ids,
             negative_prompt_attention_mask=null_mask,
-            prefix_allowed_tokens_fn=lambda _, row: list(range(*vocabulary.word_range(len(row) - first))),
+            prefix_allowed_tokens_fn=lambda _, row: list(range(*vocabulary.token_range(len(row) - first))),
         )
 
     def as_llm_cxr() -> torch.Tensor:
@@ -97,8 +100,10 @@ def measure_reading(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> Row:
     dataset = open_dataset(f"phantom:n={num_rows},seed=9")
     size = cxr.image_tokenizer.config.image_size
     codes = cxr.encode([dataset.read(index, size) for index in range(num_rows)])
-    prompts = [cxr.prompt_tokenizer.prompt(REPORT.instructions[0], codes=one) for one in codes]
-    ids, mask = engine.pad_left(prompts, cxr.model.device)
+    prompts = [cxr.prompt_tokenizer.prompt(REPORT.instructions[0], ImageCodes(one)) for one in codes]
+    ids, mask = engine.pad_left(
+        [to_token_ids(one, cxr.model.vocabulary) for one in prompts], cxr.model.device
+    )
     no_end = [-1]
 
     def ours() -> None:

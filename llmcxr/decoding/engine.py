@@ -1,7 +1,8 @@
-"""Decode token ids with a KV cache. Knows nothing of text, pixels or prompts.
+"""Decode tokens with a KV cache. Knows nothing of text, pixels or templates.
 
-Legend: B batch, L prompt, N cells, K codes. Guidance (Ho & Salimans 2022, on logits as in Chameleon and
-LlamaGen) runs the conditional and the unconditional rows, and those of opposite prompts, in one batch.
+Legend: B batch, L prompt, N cells, K codes, V text tokens, D width of the language model. Guidance (Ho &
+Salimans 2022, on logits as in Chameleon and LlamaGen) runs the conditional rows, the unconditional ones and
+those of negative prompts in one batch.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import Cache, DynamicCache
 
 from llmcxr.decoding.sampling import RowStreams, sample
 from llmcxr.decoding.settings import Sampling
 from llmcxr.model.unified import UnifiedModel
+from llmcxr.prompts.parts import ImageCodes, Prompt, TokenIds, gather_features, to_token_ids
 
 
 @dataclass(frozen=True)
@@ -31,145 +33,151 @@ class TextGeneration:
 
 
 class _Rows:
-    """Rows of prompts, padded on the left, and their KV cache."""
+    """Prompts that grow token by token, and their KV cache. `last` (B, D) predicts the next token."""
 
-    def __init__(self, model: UnifiedModel, prompts: Sequence[Sequence[int]]) -> None:
+    def __init__(self, model: UnifiedModel, prompts: Sequence[Prompt]) -> None:
         self.model = model
         self.cache = DynamicCache(config=model.decoder.config)
-        ids, self.mask = pad_left(prompts, model.device)
-        self.last = self._forward(ids, (self.mask.cumsum(1) - 1).clamp(min=0))
+        hidden, _, self.mask = _read(model, prompts, self.cache)
+        self.last = hidden[:, -1]
 
     def step(self, token_ids: Tensor) -> None:
-        """Append one word (B,) to every row; `last` becomes the hidden state after it."""
-        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], dim=1)
-        self.last = self._forward(token_ids[:, None], self.mask.sum(1, keepdim=True) - 1)
-
-    def _forward(self, ids: Tensor, positions: Tensor) -> Tensor:
-        hidden = self.model.hidden(ids, attention_mask=self.mask, position_ids=positions, cache=self.cache)
-        return hidden[:, -1]
+        """Append one token (B,) to every row."""
+        self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.mask), 1)], dim=1)  # (B, L + 1)
+        positions = self.mask.sum(1, keepdim=True) - 1  # (B, 1)
+        hidden = self.model.hidden(
+            token_ids[:, None], attention_mask=self.mask, position_ids=positions, cache=self.cache
+        )
+        self.last = hidden[:, -1]
 
 
 @torch.inference_mode()
 def generate_images(
     model: UnifiedModel,
-    prompts: Sequence[Sequence[int]],
+    prompts: Sequence[Prompt],
     seeds: Sequence[int],
     sampling: Sampling,
     guidance: float = 1.0,
-    unconditional: Sequence[int] = (),
-    opposition: float = 0.0,
-    opposites: Mapping[int, Sequence[int]] | None = None,
+    unconditional: Prompt = (),
+    negative_scale: float = 0.0,
+    negatives: Mapping[int, Prompt] | None = None,
 ) -> ImageGeneration:
-    """Write one image per prompt: exactly N codes each, only the rows of the cell at hand are scored.
+    """Generate one image per prompt: exactly N codes each, and only the codes of the cell at hand are scored.
 
     guidance 1 is the plain model; other values need `unconditional`, the prompt without its condition.
-    opposition leads away from `opposites`, prompts by the row that they are the opposite of:
-    logits = without + guidance * (own - without) + opposition * (own - opposite), the last in log p.
+    `negatives` are negative prompts by row, which negative_scale leads away from:
+    logits = without + guidance * (own - without) + negative_scale * (own - negative), the last in log p.
     """
-    boi = [model.vocabulary.boi_id]
+    boi = TokenIds((model.vocabulary.boi_id,))
     num = len(prompts)
     is_guided = guidance != 1.0
-    opposed = dict(opposites or {}) if opposition else {}
-    copies = list(range(num)) * (2 if is_guided else 1) + list(opposed)  # the row whose code each row takes
-    all_prompts = [*prompts, *([unconditional] * num if is_guided else []), *opposed.values()]
-    rows = _Rows(model, [[*prompt, *boi] for prompt in all_prompts])
+    negatives = dict(negatives or {}) if negative_scale else {}
+    copies = list(range(num)) * (2 if is_guided else 1) + list(negatives)  # the row whose code each row takes
+    all_prompts = [*prompts, *([unconditional] * num if is_guided else []), *negatives.values()]
+    rows = _Rows(model, [[*prompt, boi] for prompt in all_prompts])
     copies = torch.tensor(copies, device=model.device)
-    opposed_rows = torch.tensor([*opposed], device=model.device, dtype=torch.long)
+    negative_rows = torch.tensor([*negatives], device=model.device, dtype=torch.long)
     streams = RowStreams(seeds)
-    codes, log_probability = [], torch.zeros(len(prompts), device=model.device)
+    codes, log_probability = [], torch.zeros(num, device=model.device)
     for cell in range(model.vocabulary.num_cells):
-        logits = model.image_logits(
-            rows.last, torch.full((len(rows.last),), cell, device=model.device)
-        ).float()
+        cells = torch.full((len(rows.last),), cell, device=model.device)
+        logits = model.image_logits(rows.last, cells).float()  # (rows, K)
         own, rest = logits[:num], logits[num:]
-        logits = own
+        logits = own  # (B, K)
         if is_guided:
             without, rest = rest[:num], rest[num:]
             logits = without + guidance * (own - without)
-        if opposed:
-            away = own[opposed_rows].log_softmax(-1) - rest.log_softmax(-1)
-            logits = logits.index_add(0, opposed_rows, away, alpha=opposition)
-        code = sample(logits, sampling, streams)
+        if negatives:
+            away = own[negative_rows].log_softmax(-1) - rest.log_softmax(-1)
+            logits = logits.index_add(0, negative_rows, away, alpha=negative_scale)
+        code = sample(logits, sampling, streams)  # (B,)
         log_probability += logits.log_softmax(-1).gather(1, code[:, None])[:, 0]
         codes.append(code)
         if cell + 1 < model.vocabulary.num_cells:
-            word = code + model.vocabulary.word_range(cell)[0]
-            rows.step(word[copies])
+            token = code + model.vocabulary.token_range(cell)[0]
+            rows.step(token[copies])
     return ImageGeneration(torch.stack(codes, 1), log_probability)
 
 
 @torch.inference_mode()
 def generate_text(
     model: UnifiedModel,
-    prompts: Sequence[Sequence[int]],
+    prompts: Sequence[Prompt],
     seeds: Sequence[int],
     sampling: Sampling,
     end_ids: Sequence[int],
     max_new_tokens: int = 256,
 ) -> TextGeneration:
-    """Write text after each prompt until `end_ids` (one or several words) or max_new_tokens; image rows are
-    not scored.
+    """Generate text after each prompt until `end_ids` (one or several tokens) or max_new_tokens; image tokens
+    are not scored.
     """
     rows, streams = _Rows(model, prompts), RowStreams(seeds)
     written: list[list[int]] = [[] for _ in prompts]
     is_open = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
     log_probability = torch.zeros(len(prompts), device=model.device)
     for _ in range(max_new_tokens):
-        logits = model.text_logits(rows.last).float()
-        word = sample(logits, sampling, streams)
-        log_probability += logits.log_softmax(-1).gather(1, word[:, None])[:, 0] * is_open
+        logits = model.text_logits(rows.last).float()  # (B, V)
+        token = sample(logits, sampling, streams)  # (B,)
+        log_probability += logits.log_softmax(-1).gather(1, token[:, None])[:, 0] * is_open
         for row in is_open.nonzero()[:, 0].tolist():
-            written[row].append(int(word[row]))
+            written[row].append(int(token[row]))
             if written[row][-len(end_ids) :] == list(end_ids):
                 is_open[row] = False
         if not is_open.any():
             break
-        rows.step(word)
+        rows.step(token)
     return TextGeneration([_without_end(ids, end_ids) for ids in written], log_probability)
 
 
 @torch.inference_mode()
-def score_words(
-    model: UnifiedModel, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]]
+def score_tokens(
+    model: UnifiedModel, prompts: Sequence[Prompt], responses: Sequence[TokenIds]
 ) -> list[Tensor]:
-    """log p of each text word of the responses given all before it, (length of the response,) each, in one
+    """log p of each text token of the responses given all before it, (length of the response,) each, in one
     forward pass.
     """
-    sequences = [[*prompt, *response] for prompt, response in zip(prompts, responses, strict=True)]
-    ids, mask = pad_left(sequences, model.device)
-    hidden = model.hidden(ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0))
+    sequences = [[*prompt, response] for prompt, response in zip(prompts, responses, strict=True)]
+    hidden, ids, _ = _read(model, sequences)
     longest = max(len(response) for response in responses)
-    log_probabilities = model.text_logits(hidden[:, -longest - 1 : -1]).float().log_softmax(-1)
-    words = ids[:, -longest:, None].clamp(max=log_probabilities.shape[-1] - 1)
-    scores = log_probabilities.gather(2, words)[..., 0]
+    logits = model.text_logits(hidden[:, -longest - 1 : -1]).float()  # (B, longest, V)
+    log_probabilities = logits.log_softmax(-1)
+    tokens = ids[:, -longest:, None].clamp(0, log_probabilities.shape[-1] - 1)
+    scores = log_probabilities.gather(2, tokens)[..., 0]  # (B, longest)
     return [row[longest - len(response) :] for row, response in zip(scores, responses, strict=True)]
 
 
-def score_texts(
-    model: UnifiedModel, prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]]
-) -> Tensor:
-    """log p(response | prompt) summed over the response's text words, (B,)."""
-    return torch.stack([words.sum() for words in score_words(model, prompts, responses)])
+def score_texts(model: UnifiedModel, prompts: Sequence[Prompt], responses: Sequence[TokenIds]) -> Tensor:
+    """log p(response | prompt) summed over the response's text tokens, (B,)."""
+    return torch.stack([tokens.sum() for tokens in score_tokens(model, prompts, responses)])
 
 
 @torch.inference_mode()
-def score_images(model: UnifiedModel, prompts: Sequence[Sequence[int]], codes: Tensor) -> Tensor:
+def score_images(model: UnifiedModel, prompts: Sequence[Prompt], codes: Tensor) -> Tensor:
     """log p(codes | prompt) summed over the image's cells, (B,), in one forward pass. codes (B, N) raster
     order.
     """
     vocabulary = model.vocabulary
-    words = vocabulary.to_token_ids(codes.cpu().numpy().reshape(len(codes), *vocabulary.grid))
-    words = words.reshape(len(codes), -1)
-    sequences = [
-        [*prompt, vocabulary.boi_id, *row] for prompt, row in zip(prompts, words.tolist(), strict=True)
-    ]
-    ids, mask = pad_left(sequences, model.device)
-    hidden = model.hidden(ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0))
-    before = hidden[:, -vocabulary.num_cells - 1 : -1].flatten(0, 1)
-    cells = torch.arange(vocabulary.num_cells, device=model.device).repeat(len(codes))
-    log_probabilities = model.image_logits(before, cells).float().log_softmax(-1)
+    boi = TokenIds((vocabulary.boi_id,))
+    grids = codes.cpu().numpy().reshape(-1, *vocabulary.grid)  # (B, h, w)
+    sequences = [[*prompt, boi, ImageCodes(grid)] for prompt, grid in zip(prompts, grids, strict=True)]
+    hidden, _, _ = _read(model, sequences)
+    before = hidden[:, -vocabulary.num_cells - 1 : -1].flatten(0, 1)  # (B*N, D)
+    cells = torch.arange(vocabulary.num_cells, device=model.device).repeat(len(codes))  # (B*N,)
+    log_probabilities = model.image_logits(before, cells).float().log_softmax(-1)  # (B*N, K)
     chosen = codes.to(model.device).reshape(-1, 1).long()
     return log_probabilities.gather(1, chosen).reshape(len(codes), -1).sum(1)
+
+
+def _read(
+    model: UnifiedModel, prompts: Sequence[Prompt], cache: Cache | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Hidden states (B, L, D), token ids (B, L) and attention mask (B, L) of prompts padded on the left."""
+    ids, mask = pad_left([to_token_ids(prompt, model.vocabulary) for prompt in prompts], model.device)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)  # (B, L)
+    hidden = model.hidden(
+        ids, features=gather_features(prompts), attention_mask=mask, position_ids=positions, cache=cache
+    )
+    return hidden, ids, mask
 
 
 def pad_left(sequences: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -27,7 +27,7 @@ class ImageGrammar:
         if num_written is None:
             return range(v.image_token_offset)
         if num_written < v.num_cells:
-            return range(*v.word_range(num_written))
+            return range(*v.token_range(num_written))
         return range(v.eoi_id, v.eoi_id + 1)
 
     def prefix_allowed_tokens(self, batch_id: int, token_ids: Tensor) -> list[int]:

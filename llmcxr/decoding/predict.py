@@ -30,6 +30,7 @@ from llmcxr.decoding.settings import DrawSettings, Sampling
 from llmcxr.model.directory import Bundle, load, save
 from llmcxr.predictor import ABILITIES, AnswerResult, DrawResult, ReportResult, System
 from llmcxr.prompts import DRAW, REPORT, SUMMARY
+from llmcxr.prompts.parts import ImageCodes, TokenIds, num_tokens
 from llmcxr.reports import exchange_sides, parse_sections
 
 EMBEDDED = ("phantom",)  # names of models that ship with the package
@@ -92,7 +93,7 @@ class CXR(System):
         """Write the report of one image or of each of a list; temperature 0 is the likeliest wording."""
         opened, is_list = self._open(image)
         self._check_text(instruction, "instruction")
-        prompts = [self.prompt_tokenizer.prompt(instruction, codes=codes) for codes, _ in opened]
+        prompts = [self.prompt_tokenizer.prompt(instruction, ImageCodes(codes)) for codes, _ in opened]
         results = [
             ReportResult(
                 text=text,
@@ -126,7 +127,7 @@ class CXR(System):
                 "give as many of both, or one of either"
             )
         prompts = [
-            self.prompt_tokenizer.prompt(q, codes=codes)
+            self.prompt_tokenizer.prompt(q, ImageCodes(codes))
             for q, (codes, _) in zip(questions, opened, strict=True)
         ]
         written = self._write(prompts, seed, Sampling(temperature, top_p=top_p))
@@ -149,18 +150,19 @@ class CXR(System):
         `image` is one or a list; the list of every sentence has one entry an image.
         """
         opened, _ = self._open(image)
-        prompts = [self.prompt_tokenizer.prompt(REPORT.instructions[0], codes=codes) for codes, _ in opened]
-        words, sentence_of, sentences = self._split_sentences(report)
+        instruction = REPORT.instructions[0]
+        prompts = [self.prompt_tokenizer.prompt(instruction, ImageCodes(codes)) for codes, _ in opened]
+        tokens, sentence_of, sentences = self._split_sentences(report)
         scores = []
         for batch in _batches(prompts, BATCH_ROWS):
-            scores += engine.score_words(self.model, batch, [words] * len(batch))
+            scores += engine.score_tokens(self.model, batch, [tokens] * len(batch))
         return [
             (sentence, [float(row.cpu()[sentence_of == place].sum()) for row in scores])
             for place, sentence in enumerate(sentences)
         ]
 
-    def _split_sentences(self, report: str) -> tuple[list[int], torch.Tensor, list[str]]:
-        """The report's words, the place of each word's sentence, and the sentences."""
+    def _split_sentences(self, report: str) -> tuple[TokenIds, torch.Tensor, list[str]]:
+        """The report's tokens, the index of each token's sentence, and the sentences."""
         spans = [match.span() for match in _SENTENCE.finditer(report)]
         if not spans:
             raise UserError("the report is empty; there is no sentence to score")
@@ -170,7 +172,8 @@ class CXR(System):
         ends = np.array([stop for _, stop in spans])
         middles = np.array([(start + stop) / 2 for start, stop in encoded.offset_mapping])
         sentence_of = torch.from_numpy(np.searchsorted(ends, middles).clip(max=len(spans) - 1))
-        return encoded.input_ids, sentence_of, [report[start:stop].strip() for start, stop in spans]
+        tokens = TokenIds(tuple(encoded.input_ids))
+        return tokens, sentence_of, [report[start:stop].strip() for start, stop in spans]
 
     # -- drawing ------------------------------------------------------------
 
@@ -224,7 +227,7 @@ class CXR(System):
         texts, _ = _as_list(text)
         scores = []
         for batch in _batches(list(zip(opened, texts, strict=True)), BATCH_ROWS):
-            prompts = [self.prompt_tokenizer.prompt(DRAW.instructions[0], text=one) for _, one in batch]
+            prompts = [self.prompt_tokenizer.prompt(DRAW.instructions[0], one) for _, one in batch]
             codes = torch.from_numpy(np.stack([codes.reshape(-1) for (codes, _), _ in batch]))
             scores += engine.score_images(self.model, prompts, codes).tolist()
         return scores
@@ -260,7 +263,7 @@ class CXR(System):
     def _write(self, prompts, seed: int, sampling: Sampling) -> list[tuple[str, list[int], float]]:
         written = []
         for batch in _batches(prompts, BATCH_ROWS):
-            room = self.model.max_positions - max(len(prompt) for prompt in batch)
+            room = self.model.max_positions - max(num_tokens(prompt) for prompt in batch)
             if room < 1:
                 raise UserError(
                     f"the prompt leaves no room in the model's {self.model.max_positions} positions"
@@ -282,7 +285,7 @@ class CXR(System):
     ) -> tuple[list[np.ndarray], list[float]]:
         codes, log_probabilities = [], []
         for batch in _batches(candidates, BATCH_ROWS):
-            prompts = [self.prompt_tokenizer.prompt(DRAW.instructions[0], text=text) for text, _ in batch]
+            prompts = [self.prompt_tokenizer.prompt(DRAW.instructions[0], text) for text, _ in batch]
             exchanged = {row: exchange_sides(text) for row, (text, _) in enumerate(batch)}
             generation = engine.generate_images(
                 self.model,
@@ -290,10 +293,10 @@ class CXR(System):
                 [seed for _, seed in batch],
                 settings.sampling,
                 settings.guidance,
-                unconditional=self.prompt_tokenizer.prompt(DRAW.instructions[0], text=""),
-                opposition=settings.side_guidance,
-                opposites={
-                    row: self.prompt_tokenizer.prompt(DRAW.instructions[0], text=text)
+                unconditional=self.prompt_tokenizer.prompt(DRAW.instructions[0], ""),
+                negative_scale=settings.side_guidance,
+                negatives={
+                    row: self.prompt_tokenizer.prompt(DRAW.instructions[0], text)
                     for row, text in exchanged.items()
                     if text != batch[row][0]
                 },
@@ -305,7 +308,8 @@ class CXR(System):
     def _score(self, codes: Sequence[np.ndarray], texts: Sequence[str]) -> list[float]:
         scores = []
         for batch in _batches(list(zip(codes, texts, strict=True)), BATCH_ROWS):
-            prompts = [self.prompt_tokenizer.prompt(SUMMARY.instructions[0], codes=one) for one, _ in batch]
+            instruction = SUMMARY.instructions[0]
+            prompts = [self.prompt_tokenizer.prompt(instruction, ImageCodes(one)) for one, _ in batch]
             responses = [self.prompt_tokenizer.response(text) for _, text in batch]
             scores += engine.score_texts(self.model, prompts, responses).tolist()
         return scores

@@ -26,14 +26,14 @@ class FactoredImageTable(nn.Module):
         self.row = nn.Parameter(torch.randn(rows, width) * 0.02)
         self.column = nn.Parameter(torch.randn(columns, width) * 0.02)
 
-    def forward(self, words: Tensor, is_hidden: Tensor | None = None) -> Tensor:
+    def forward(self, words: Tensor, is_masked: Tensor | None = None) -> Tensor:
         """words (...) = token id - image_token_offset -> embeddings (..., D).
 
-        Where `is_hidden`, the code is left out: of a word with position only the position is told.
+        Where `is_masked`, the code is left out: of a word with position only the position is told.
         """
         codes = nn.functional.embedding(words % self.vocabulary.codebook_size, self.code)
-        if is_hidden is not None:
-            codes = codes.masked_fill(is_hidden[..., None], 0)
+        if is_masked is not None:
+            codes = codes.masked_fill(is_masked[..., None], 0)
         if not self.vocabulary.has_cell_words:
             return codes
         return codes + self._position(words // self.vocabulary.codebook_size)
@@ -74,10 +74,10 @@ class FreeImageTable(nn.Module):
         self.vocabulary = vocabulary
         self.rows = nn.Parameter(rows)
 
-    def forward(self, words: Tensor, is_hidden: Tensor | None = None) -> Tensor:
+    def forward(self, words: Tensor, is_masked: Tensor | None = None) -> Tensor:
         """As FactoredImageTable; a hidden word's row is zero, since its position cannot be told apart."""
         rows = nn.functional.embedding(words, self.rows)
-        return rows if is_hidden is None else rows.masked_fill(is_hidden[..., None], 0)
+        return rows if is_masked is None else rows.masked_fill(is_masked[..., None], 0)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
         """hidden (n, D), cells (n,) -> (n, K). One matrix product per cell."""
@@ -85,7 +85,7 @@ class FreeImageTable(nn.Module):
             return hidden @ self.rows.T
         scores = hidden.new_empty(len(hidden), self.vocabulary.codebook_size)
         for cell in cells.unique().tolist():
-            start, stop = self.vocabulary.word_range(cell)
+            start, stop = self.vocabulary.token_range(cell)
             offset = self.vocabulary.image_token_offset
             here = cells == cell
             scores[here] = hidden[here] @ self.rows[start - offset : stop - offset].T

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, Cache, LlamaConfig
 
 from llmcxr.model.image_table import FactoredImageTable, FreeImageTable, ImageTable
+from llmcxr.prompts.parts import FEATURE_ID
 from llmcxr.prompts.vocabulary import ImageVocabulary
 
 IGNORE_INDEX = -100
@@ -101,31 +102,48 @@ class UnifiedModel(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
-    def embed(self, input_ids: Tensor, is_hidden: Tensor | None = None) -> Tensor:
-        """Token ids (B, L), text or image -> embeddings (B, L, D); `is_hidden` (B, L) image words show no
-        code.
+    def embed(
+        self, input_ids: Tensor, is_masked: Tensor | None = None, features: Tensor | None = None
+    ) -> Tensor:
+        """Token ids (B, L) of text or images -> embeddings (B, L, D).
+
+        Masked codes (B, L) are embedded by their position alone. `features` (n, D) stand, in order, where an
+        id is FEATURE_ID.
         """
         offset = self.vocabulary.image_token_offset
-        text = self.decoder.get_input_embeddings()(input_ids.clamp(max=offset - 1))
-        image = self.image_table((input_ids - offset).clamp(min=0), is_hidden)
-        return torch.where((input_ids >= offset)[..., None], image, text)
+        text = self.decoder.get_input_embeddings()(input_ids.clamp(0, offset - 1))  # (B, L, D)
+        image = self.image_table((input_ids - offset).clamp(min=0), is_masked)  # (B, L, D)
+        embeddings = torch.where((input_ids >= offset)[..., None], image, text)
+        if features is None:
+            return embeddings
+        return embeddings.masked_scatter((input_ids == FEATURE_ID)[..., None], features.to(embeddings))
 
     def hidden(
-        self, input_ids: Tensor, is_hidden: Tensor | None = None, cache: Cache | None = None, **kwargs
+        self,
+        input_ids: Tensor,
+        is_masked: Tensor | None = None,
+        features: Tensor | None = None,
+        cache: Cache | None = None,
+        **kwargs,
     ) -> Tensor:
         """Last hidden states (B, L, D). `cache` holds what stands before and is extended; kwargs go to the
         decoder (attention_mask, position_ids).
         """
         if cache is not None:
             kwargs |= {_cache_argument(type(self.decoder)): cache, "use_cache": True}
-        return self.decoder(inputs_embeds=self.embed(input_ids, is_hidden), **kwargs).last_hidden_state
+        embeddings = self.embed(input_ids, is_masked, features)
+        return self.decoder(inputs_embeds=embeddings, **kwargs).last_hidden_state
 
     def all_hidden_states(
-        self, input_ids: Tensor, is_hidden: Tensor | None = None, **kwargs
+        self,
+        input_ids: Tensor,
+        is_masked: Tensor | None = None,
+        features: Tensor | None = None,
+        **kwargs,
     ) -> tuple[Tensor, ...]:
         """Hidden states (B, L, D) before the first layer and behind each; the last are those of `hidden`."""
-        embeds = self.embed(input_ids, is_hidden)
-        return self.decoder(inputs_embeds=embeds, output_hidden_states=True, **kwargs).hidden_states
+        embeddings = self.embed(input_ids, is_masked, features)
+        return self.decoder(inputs_embeds=embeddings, output_hidden_states=True, **kwargs).hidden_states
 
     def text_logits(self, hidden: Tensor) -> Tensor:
         """hidden (..., D) -> scores of the text words (..., V). The image rows are not multiplied."""

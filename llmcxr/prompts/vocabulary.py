@@ -39,15 +39,15 @@ class ImageVocabulary:
         return self.grid[0] * self.grid[1]
 
     @property
-    def num_words(self) -> int:
+    def num_image_tokens(self) -> int:
         return self.codebook_size * (self.num_cells if self.has_cell_words else 1)
 
     @property
     def size(self) -> int:
         """Words of the whole vocabulary, text and image."""
-        return self.image_token_offset + self.num_words
+        return self.image_token_offset + self.num_image_tokens
 
-    def word_range(self, cell: int) -> tuple[int, int]:
+    def token_range(self, cell: int) -> tuple[int, int]:
         """First and one-past-last id that may stand in a cell."""
         if not 0 <= cell < self.num_cells:
             raise ValueError(f"cell must be in 0..{self.num_cells - 1}, got {cell}")
@@ -80,7 +80,7 @@ class ImageVocabulary:
             raise ValueError("an id is not an image word of the cell it stands in")
         return codes.reshape(*token_ids.shape[:-1], *self.grid)
 
-    def words(self) -> Iterator[str]:
+    def tokens(self) -> Iterator[str]:
         if not self.has_cell_words:
             yield from (f"<|image:{code:04d}|>" for code in range(self.codebook_size))
             return
@@ -140,7 +140,7 @@ def add_image_tokens(
             description["added_tokens"].append(_special(word, next_id))
             next_id += 1
     vocabulary = ImageVocabulary(grid, codebook_size, next_id, table[BOI], table[EOI], has_cell_words)
-    table.update((word, next_id + i) for i, word in enumerate(vocabulary.words()))
+    table.update((word, next_id + i) for i, word in enumerate(vocabulary.tokens()))
     extended = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(json.dumps(description)),
         eos_token=tokenizer.eos_token,

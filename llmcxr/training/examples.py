@@ -1,4 +1,4 @@
-"""Turn studies into token sequences: what is asked, what is answered, and which words take a loss. Knows no
+"""Turn studies into token sequences: what is asked, what is answered, and which tokens take a loss. Knows no
 model.
 
 Every study is used in both directions. Drawing: the request, then the image. Reading: the image once, then
@@ -7,9 +7,11 @@ other turn, exactly as at prediction. Loss falls on responses only (LLM-CXR, sec
 requests is dropped, so that the model also learns the image without its text, which guidance needs (Ho &
 Salimans 2022).
 
-What a request decides of an image, a side or a zone, is some nats of the hundreds that the image has. So that
-it counts, codes already drawn are hidden from some drawings, which then must look at the request; and an
-example may carry its `finding_map`, from which the model learns where things are (llmcxr.model.finding_maps).
+A side or a zone that a request names decides only some nats of the hundreds that an image has. So that it
+counts, codes already drawn are masked in some drawings, which then must look at the request; and an example
+may carry its `finding_map`, an auxiliary target (llmcxr.model.finding_maps).
+
+Legend: B batch, L sequence, h w latent grid, N = h*w cells, F findings.
 """
 
 from __future__ import annotations
@@ -20,13 +22,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from llmcxr.data import Texts
 from llmcxr.model.unified import IGNORE_INDEX
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, PromptTokenizer
+from llmcxr.prompts.parts import (
+    ImageCodes,
+    Prompt,
+    find_masked,
+    gather_features,
+    num_tokens,
+    to_token_ids,
+)
+from llmcxr.prompts.vocabulary import ImageVocabulary
 from llmcxr.reports import to_text
 
-Turn = tuple[list[int], list[int]]  # prompt, response
+Turn = tuple[Prompt, Prompt]  # prompt, response
 
 
 @dataclass
@@ -35,18 +47,19 @@ class ExampleConfig:
     summary_share: float = 0.5  # share of readings with a one-line summary, which best-of-N ranks by
     questions_per_study: int = 3  # at most
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
-    hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are hidden
+    hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are masked
     reading_share: float = 1.0  # share of studies that are also read
-    max_length: int = 512  # longer examples are left out
+    max_length: int = 512  # tokens; turns that make an example longer are left out
 
     def __post_init__(self) -> None:
-        for name in (
+        shares = (
             "condition_dropout",
             "summary_share",
             "report_as_request",
             "hiding_share",
             "reading_share",
-        ):
+        )
+        for name in shares:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share between 0 and 1, got {getattr(self, name)}")
 
@@ -55,17 +68,20 @@ class ExampleConfig:
 class Example:
     """A prefix that all turns see, and the turns. A prefix may be empty.
 
-    `hidden` are the places of the first turn's response whose code is not shown to what follows.
-    `finding_map` (cells, findings) is how much of each cell of its image each finding covers.
+    finding_map (N, F) says how much of each cell of the example's image each finding covers, in 0..1.
     """
 
-    prefix: list[int]
+    prefix: Prompt
     turns: list[Turn]
-    hidden: tuple[int, ...] = ()
     finding_map: np.ndarray | None = None
 
+    @property
+    def parts(self) -> Prompt:
+        """Prefix, prompts and responses in the order in which they are read."""
+        return [*self.prefix, *(part for turn in self.turns for side in turn for part in side)]
+
     def __len__(self) -> int:
-        return len(self.prefix) + sum(len(prompt) + len(response) for prompt, response in self.turns)
+        return num_tokens(self.parts)
 
 
 def drawing_example(
@@ -75,22 +91,17 @@ def drawing_example(
     rng: np.random.Generator,
     config: ExampleConfig,
 ) -> Example:
-    """Request -> image with codes (h, w), in some drawings a random share of them hidden from the others."""
-    request = (
-        to_text(texts.report) if rng.random() < config.report_as_request and texts.report else texts.request
-    )
+    """Request -> image with codes (h, w); in some drawings a random share of the codes is masked."""
+    is_whole = rng.random() < config.report_as_request and texts.report
+    request = to_text(texts.report) if is_whole else texts.request
     instruction = _pick(DRAW.instructions, rng)
     if rng.random() < config.condition_dropout:
         request, instruction = "", DRAW.instructions[0]
-    hidden: tuple[int, ...] = ()
+    is_masked = None
     if rng.random() < config.hiding_share:
-        is_hidden = rng.random(codes.size) < rng.random()
-        hidden = tuple(1 + np.flatnonzero(is_hidden))  # behind boi
-    return Example(
-        [],
-        [(prompt_tokenizer.prompt(instruction, text=request), prompt_tokenizer.image(codes))],
-        hidden=hidden,
-    )
+        is_masked = rng.random(codes.shape) < rng.random()  # (h, w)
+    image = prompt_tokenizer.image(ImageCodes(codes, is_masked))
+    return Example([], [(prompt_tokenizer.prompt(instruction, request), image)])
 
 
 def reading_example(
@@ -108,71 +119,71 @@ def reading_example(
         asked.append((_pick(SUMMARY.instructions, rng), texts.request))
     chosen = rng.permutation(len(texts.questions))[: config.questions_per_study]
     asked += [(texts.questions[i].question, texts.questions[i].answer) for i in chosen]
+    image = ImageCodes(codes)
     if prompt_tokenizer.template.image_first:
-        turns = [
-            (prompt_tokenizer.turn(instruction), prompt_tokenizer.response(answer))
-            for instruction, answer in asked
-        ]
-        return Example(prompt_tokenizer.image_prefix(codes), turns)
-    turns = [
-        (prompt_tokenizer.prompt(one, codes=codes), prompt_tokenizer.response(answer))
-        for one, answer in asked
-    ]
-    return Example([], turns)
+        prefix = prompt_tokenizer.image_prefix(image)
+        prompts = [prompt_tokenizer.turn(instruction) for instruction, _ in asked]
+    else:
+        prefix = []
+        prompts = [prompt_tokenizer.prompt(instruction, image) for instruction, _ in asked]
+    responses = [[prompt_tokenizer.response(answer)] for _, answer in asked]
+    return Example(prefix, list(zip(prompts, responses, strict=True)))
 
 
 def shorten(example: Example, longest: int) -> Example:
-    """Without its last turns, so that at most `longest` words are left; without any where one is too many."""
+    """The example without its last turns, so that at most `longest` tokens are left; without any turn where
+    one is too many.
+    """
     turns = list(example.turns)
     while turns and len(replace(example, turns=turns)) > longest:
         turns.pop()
     return replace(example, turns=turns)
 
 
-def collate(examples: Sequence[Example], first_image_word: int, pad_id: int) -> dict[str, Tensor]:
+def collate(examples: Sequence[Example], vocabulary: ImageVocabulary, pad_id: int) -> dict[str, Tensor]:
     """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L); where any
-    code is hidden is_hidden (B, L) bool; where the first has one finding_map (B, L, findings), at image
-    words.
+    code is masked is_masked (B, L) bool; where the first has one finding_map (B, L, F), at image tokens.
 
     A turn's positions go on from the prefix, and it may look at the prefix and at itself only, so a turn is
-    computed as if it stood alone. Of an image response the codes take a loss; its fences are decided by the
-    grammar.
+    computed as if it stood alone. In an image response only the codes take a loss; the grammar decides its
+    fences.
     """
-    length = max(len(example) for example in examples)
-    input_ids = torch.full((len(examples), length), pad_id)
-    labels = torch.full((len(examples), length), IGNORE_INDEX)
-    position_ids = torch.zeros(len(examples), length, dtype=torch.long)
-    segments = torch.full((len(examples), length), -1)  # 0 the prefix, 1.. the turns, -1 padding
-    is_hidden = torch.zeros(len(examples), length, dtype=torch.bool)
-    for row, example in enumerate(examples):
-        place = len(example.prefix)
-        input_ids[row, :place] = torch.tensor(example.prefix)
-        position_ids[row, :place] = torch.arange(place)
-        segments[row, :place] = 0
-        if example.hidden:
-            is_hidden[row, place + len(example.turns[0][0]) + torch.tensor(example.hidden)] = True
-        for number, (prompt, response) in enumerate(example.turns, start=1):
-            stop = place + len(prompt) + len(response)
-            input_ids[row, place:stop] = torch.tensor(prompt + response)
-            position_ids[row, place:stop] = torch.arange(stop - place) + len(example.prefix)
-            segments[row, place:stop] = number
-            labels[row, place + len(prompt) : stop] = torch.tensor(_targets(response, first_image_word))
-            place = stop
+    rows = [_lay_out(example, vocabulary) for example in examples]
+    padding = {"input_ids": pad_id, "labels": IGNORE_INDEX, "position_ids": 0, "segments": -1, "is_masked": 0}
     batch = {
-        "input_ids": input_ids,
-        "labels": labels,
-        "position_ids": position_ids,
-        "attention_mask": _may_look(segments),
+        name: pad_sequence([row[name] for row in rows], batch_first=True, padding_value=value)
+        for name, value in padding.items()
     }
-    if is_hidden.any():
-        batch["is_hidden"] = is_hidden
+    batch["attention_mask"] = _may_look(batch.pop("segments"))
+    if not batch["is_masked"].any():
+        del batch["is_masked"]
+    if (features := gather_features(example.parts for example in examples)) is not None:
+        batch["features"] = features
     if examples[0].finding_map is not None:
-        batch["finding_map"] = _finding_maps(examples, input_ids >= first_image_word)
+        is_image = batch["input_ids"] >= vocabulary.image_token_offset
+        batch["finding_map"] = _finding_maps(examples, is_image)
     return batch
 
 
+def _lay_out(example: Example, vocabulary: ImageVocabulary) -> dict[str, Tensor]:
+    """The tokens of one example in a row, (L,) each. segments: 0 the prefix, 1.. the turns."""
+    prefix = to_token_ids(example.prefix, vocabulary)
+    ids, positions = list(prefix), list(range(len(prefix)))
+    labels, segments = [IGNORE_INDEX] * len(prefix), [0] * len(prefix)
+    for number, (prompt, response) in enumerate(example.turns, start=1):
+        asked, answered = to_token_ids(prompt, vocabulary), to_token_ids(response, vocabulary)
+        length = len(asked) + len(answered)
+        ids += asked + answered
+        labels += [IGNORE_INDEX] * len(asked) + _targets(answered, vocabulary)
+        positions += range(len(prefix), len(prefix) + length)
+        segments += [number] * length
+    named = {"input_ids": ids, "labels": labels, "position_ids": positions, "segments": segments}
+    is_masked = torch.from_numpy(find_masked(example.parts))
+    return {name: torch.tensor(values) for name, values in named.items()} | {"is_masked": is_masked}
+
+
 def _finding_maps(examples: Sequence[Example], is_image: Tensor) -> Tensor:
-    """(B, L, findings): at an example's image words, which may be one image several times, its map."""
+    """(B, L, F): at an example's image tokens, which may be one image several times, its map."""
     maps = torch.zeros(*is_image.shape, examples[0].finding_map.shape[1])
     for row, example in enumerate(examples):
         times = int(is_image[row].sum()) // len(example.finding_map)
@@ -180,18 +191,19 @@ def _finding_maps(examples: Sequence[Example], is_image: Tensor) -> Tensor:
     return maps
 
 
-def _targets(response: list[int], first_image_word: int) -> list[int]:
-    has_image = any(word >= first_image_word for word in response)
-    return [word if word >= first_image_word or not has_image else IGNORE_INDEX for word in response]
+def _targets(response: list[int], vocabulary: ImageVocabulary) -> list[int]:
+    first = vocabulary.image_token_offset
+    has_image = any(token >= first for token in response)
+    return [token if token >= first or not has_image else IGNORE_INDEX for token in response]
 
 
 def _may_look(segments: Tensor) -> Tensor:
-    """segments (B, L) -> (B, 1, L, L) bool, True where row may look at column; every place may look at
-    itself.
+    """segments (B, L) -> (B, 1, L, L) bool, True where a row's token may look at a column's; every token may
+    look at itself.
     """
     length = segments.shape[1]
-    is_before = torch.ones(length, length, dtype=torch.bool).tril()
-    is_known = (segments[:, None, :] == segments[:, :, None]) | (segments[:, None, :] == 0)
+    is_before = torch.ones(length, length, dtype=torch.bool).tril()  # (L, L)
+    is_known = (segments[:, None, :] == segments[:, :, None]) | (segments[:, None, :] == 0)  # (B, L, L)
     return (is_before & is_known)[:, None]
 
 

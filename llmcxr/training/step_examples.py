@@ -84,15 +84,12 @@ class StepExamples(TorchDataset):
 
     def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
         """Keys drawing and reading, each where there is an example of it."""
-        offset, pad_id = (
-            self.prompt_tokenizer.vocabulary.image_token_offset,
-            self.prompt_tokenizer.end_ids[-1],
-        )
+        vocabulary, pad_id = self.prompt_tokenizer.vocabulary, self.prompt_tokenizer.end_ids[-1]
         named = {
             name: [examples[name] for examples in items if name in examples]
             for name in ("drawing", "reading")
         }
-        batch = {name: collate(examples, offset, pad_id) for name, examples in named.items() if examples}
+        batch = {name: collate(examples, vocabulary, pad_id) for name, examples in named.items() if examples}
         longest = self.config.max_length
         if not batch:
             raise UserError(f"every example of a batch is longer than max_length {longest}; raise it")

@@ -21,7 +21,7 @@ def test_after_boi_come_the_words_of_every_cell_in_turn_and_then_eoi(vocabulary,
     grammar, written = ImageGrammar(vocabulary), [*text, vocabulary.boi_id]
     for cell in range(vocabulary.num_cells):
         allowed = grammar.allowed(written)
-        assert (allowed.start, allowed.stop) == tuple(vocabulary.word_range(cell))
+        assert (allowed.start, allowed.stop) == tuple(vocabulary.token_range(cell))
         written.append(data.draw(st.sampled_from(allowed)))
     assert list(grammar.allowed(written)) == [vocabulary.eoi_id]
     assert vocabulary.to_codes(written[-vocabulary.num_cells :]).shape == vocabulary.grid
@@ -37,7 +37,7 @@ def test_no_image_word_stands_in_text(vocabulary, text):
 @pytest.mark.parametrize("has_cell_words", [True, False])
 def test_two_images_are_each_whole(has_cell_words):
     vocabulary = ImageVocabulary((1, 2), 3, TEXT_WORDS, 5, 6, has_cell_words)
-    first = [vocabulary.word_range(cell)[0] for cell in range(2)]
+    first = [vocabulary.token_range(cell)[0] for cell in range(2)]
     written = [5, *first, 6, 9, 5, first[0]]
     allowed = ImageGrammar(vocabulary).allowed(written)
-    assert (allowed.start, allowed.stop) == tuple(vocabulary.word_range(1))
+    assert (allowed.start, allowed.stop) == tuple(vocabulary.token_range(1))

@@ -9,6 +9,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.decoding import engine
 from llmcxr.decoding.predict import CXR
 from llmcxr.prompts import REPORT
+from llmcxr.prompts.parts import ImageCodes
 from tests.llmcxr.model.tiny import tiny_bundle
 
 
@@ -102,7 +103,7 @@ def test_the_sentences_of_a_report_share_its_log_probability(cxr, pictures):
     (first, before), (second, after) = cxr.score_sentences(pictures[:2], text)
     assert (first, second) == ("No pneumothorax.", "Cardiothoracic ratio 0.57.")
     codes = cxr.encode(pictures[:2])
-    prompts = [cxr.prompt_tokenizer.prompt(REPORT.instructions[0], codes=one) for one in codes]
+    prompts = [cxr.prompt_tokenizer.prompt(REPORT.instructions[0], ImageCodes(one)) for one in codes]
     whole = engine.score_texts(cxr.model, prompts, [cxr.prompt_tokenizer.text(text)] * 2)
     assert [a + b for a, b in zip(before, after, strict=True)] == pytest.approx(whole.tolist(), abs=1e-3)
     with pytest.raises(UserError, match="empty"):
@@ -111,7 +112,7 @@ def test_the_sentences_of_a_report_share_its_log_probability(cxr, pictures):
 
 def test_an_image_scores_as_it_was_drawn(cxr):
     drawn = cxr.draw(["Large right pleural effusion."], guidance=1.0, side_guidance=0.0, temperature=1.0)
-    prompt = cxr.prompt_tokenizer.prompt("Draw:", text=drawn[0].text)
+    prompt = cxr.prompt_tokenizer.prompt("Draw:", drawn[0].text)
     codes = torch.from_numpy(drawn[0].codes.reshape(1, -1))
     scored = engine.score_images(cxr.model, [prompt], codes)
     assert scored.tolist() == pytest.approx([drawn[0].log_probability], abs=1e-2)

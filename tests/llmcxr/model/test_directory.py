@@ -14,12 +14,14 @@ from llmcxr.decoding.grammar import ImageGrammar
 from llmcxr.images.statistics import read_summary, summarise_images
 from llmcxr.model.directory import find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.unified import UnifiedModel
+from llmcxr.prompts.parts import ImageCodes, to_token_ids
 from tests.llmcxr.model.tiny import tiny_bundle
 
 
 def ids_of_an_image(bundle):
     codes = np.arange(bundle.model.vocabulary.num_cells).reshape(bundle.model.vocabulary.grid) % 12
-    return torch.tensor([bundle.prompt_tokenizer.prompt("Write the report.", codes=codes)])
+    prompt = bundle.prompt_tokenizer.prompt("Write the report.", ImageCodes(codes))
+    return torch.tensor([to_token_ids(prompt, bundle.model.vocabulary)])
 
 
 @pytest.mark.parametrize("has_cell_words", [True, False])
@@ -49,7 +51,7 @@ def test_plain_transformers_loads_the_export_of_either_form(tmp_path, compact):
     logits = model(ids).logits[:, -1]
     hidden = bundle.model.hidden(ids)[:, -1]
     torch.testing.assert_close(logits[:, : vocabulary.image_token_offset], bundle.model.text_logits(hidden))
-    first, stop = vocabulary.word_range(3)
+    first, stop = vocabulary.token_range(3)
     torch.testing.assert_close(logits[:, first:stop], bundle.model.image_logits(hidden, torch.tensor([3])))
 
 
@@ -89,7 +91,8 @@ def test_plain_generate_under_the_grammar_draws_a_valid_grid(tmp_path):
     bundle = tiny_bundle()
     model = AutoModelForCausalLM.from_pretrained(save(bundle, tmp_path / "model"))
     vocabulary, grammar = bundle.model.vocabulary, ImageGrammar(bundle.model.vocabulary)
-    prompt = torch.tensor([[*bundle.prompt_tokenizer.prompt("Draw:", text="effusion"), vocabulary.boi_id]])
+    ids = to_token_ids(bundle.prompt_tokenizer.prompt("Draw:", "effusion"), vocabulary)
+    prompt = torch.tensor([[*ids, vocabulary.boi_id]])
     out = model.generate(
         prompt,
         max_new_tokens=vocabulary.num_cells + 1,

@@ -7,13 +7,14 @@ from llmcxr.decoding.engine import generate_images
 from llmcxr.decoding.settings import GREEDY
 from llmcxr.model.directory import load, save
 from llmcxr.model.growth import expand_depth
+from llmcxr.prompts.parts import to_token_ids
 from tests.llmcxr.model.tiny import tiny_bundle
 
 
 def test_an_expanded_model_says_what_it_said(tmp_path):
     bundle = tiny_bundle()
-    prompt = bundle.prompt_tokenizer.prompt("Draw:", text="Left pacemaker.")
-    ids = torch.tensor([prompt])
+    prompt = bundle.prompt_tokenizer.prompt("Draw:", "Left pacemaker.")
+    ids = torch.tensor([to_token_ids(prompt, bundle.model.vocabulary)])
     before = bundle.model.hidden(ids)
     drawn = generate_images(bundle.model, [prompt], [0], GREEDY).codes
     expand_depth(bundle.model, 6)

@@ -38,7 +38,7 @@ def test_codes_survive_the_round_trip(data, rows, columns, size, has):
     ids = vocabulary.to_token_ids(codes)
     assert (vocabulary.to_codes(ids) == codes).all()
     for cell, word in enumerate(ids):
-        first, stop = vocabulary.word_range(cell)
+        first, stop = vocabulary.token_range(cell)
         assert first <= word < stop
 
 
@@ -58,7 +58,7 @@ def test_image_words_are_vocabulary_but_cannot_be_typed(text_tokenizer, has_cell
     tokenizer.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     assert len(loaded) == vocabulary.size
-    words = list(vocabulary.words())
+    words = list(vocabulary.tokens())
     assert loaded.convert_tokens_to_ids(words) == list(range(vocabulary.image_token_offset, vocabulary.size))
     typed = loaded(words[0] + "<|boi|>", split_special_tokens=True).input_ids
     assert max(typed) < vocabulary.image_token_offset and vocabulary.boi_id not in typed

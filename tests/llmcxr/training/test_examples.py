@@ -8,6 +8,7 @@ import torch
 
 from llmcxr.data import Texts
 from llmcxr.model.unified import IGNORE_INDEX
+from llmcxr.prompts.parts import ImageCodes, TokenIds, find_masked, num_tokens, to_token_ids
 from llmcxr.records import Question, Report
 from llmcxr.training.examples import (
     Example,
@@ -38,7 +39,11 @@ def codes(bundle):
 
 
 def batch_of(bundle, *examples):
-    return collate(examples, bundle.model.vocabulary.image_token_offset, bundle.prompt_tokenizer.end_ids[-1])
+    return collate(examples, bundle.model.vocabulary, bundle.prompt_tokenizer.end_ids[-1])
+
+
+def ids_of(bundle, prompt):
+    return to_token_ids(prompt, bundle.model.vocabulary)
 
 
 def losses_of(bundle, *examples):
@@ -52,13 +57,14 @@ def test_a_drawing_takes_a_loss_on_its_codes_alone(bundle, codes):
     labels = batch_of(bundle, example)["labels"][0]
     answered = labels[labels != IGNORE_INDEX].numpy()
     assert (bundle.model.vocabulary.to_codes(answered) == codes).all()
-    assert "Large right pleural effusion." in bundle.prompt_tokenizer.tokenizer.decode(example.turns[0][0])
+    prompt = bundle.prompt_tokenizer.tokenizer.decode(ids_of(bundle, example.turns[0][0]))
+    assert "Large right pleural effusion." in prompt
 
 
 def test_a_dropped_request_is_the_unconditional_prompt(bundle, codes):
     always_dropped = ExampleConfig(condition_dropout=1)
     example = drawing_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(0), always_dropped)
-    assert example.turns[0][0] == bundle.prompt_tokenizer.prompt("Draw:", text="")
+    assert example.turns[0][0] == bundle.prompt_tokenizer.prompt("Draw:", "")
 
 
 def test_a_reading_takes_a_loss_on_its_texts_alone(bundle, codes):
@@ -83,7 +89,7 @@ def test_turns_are_computed_as_if_each_stood_alone(codes, template):
     text_nll = image_nll = 0.0
     for example in (reading, drawing):
         for prompt, response in example.turns:
-            before = [*example.prefix, *prompt]
+            before, response = ids_of(bundle, [*example.prefix, *prompt]), ids_of(bundle, response)
             ids = torch.tensor([before + response])
             targets = [w if example is reading or w >= offset else IGNORE_INDEX for w in response]
             labels = torch.tensor([[IGNORE_INDEX] * len(before) + targets])
@@ -99,9 +105,11 @@ def test_turns_are_computed_as_if_each_stood_alone(codes, template):
 def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes):
     def before_last_code(codes, texts):
         drawing = drawing_example(bundle.prompt_tokenizer, codes, texts, np.random.default_rng(0), ALWAYS)
-        batch = batch_of(bundle, replace(drawing, hidden=tuple(range(1, codes.size + 1))))
-        start = len(drawing.turns[0][0]) + 1
-        assert batch["is_hidden"][0, start:-1].all() and batch["is_hidden"].sum() == codes.size
+        (prompt, _), *_ = drawing.turns
+        unseen = bundle.prompt_tokenizer.image(ImageCodes(codes, np.ones(codes.shape, bool)))
+        batch = batch_of(bundle, replace(drawing, turns=[(prompt, unseen)]))
+        start = num_tokens(prompt) + 1  # behind boi
+        assert batch["is_masked"][0, start:-1].all() and batch["is_masked"].sum() == codes.size
         batch.pop("labels")
         return bundle.model.hidden(**batch)[0, -3]
 
@@ -112,13 +120,13 @@ def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes
 
 
 @torch.no_grad()
-def test_hidden_codes_are_still_to_be_drawn(bundle, codes):
+def test_masked_codes_are_still_to_be_drawn(bundle, codes):
     often = ExampleConfig(condition_dropout=0, report_as_request=0, hiding_share=1)
     drawings = [
         drawing_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(seed), often)
         for seed in range(20)
     ]
-    counts = [len(drawing.hidden) for drawing in drawings]
+    counts = [int(find_masked(drawing.parts).sum()) for drawing in drawings]
     assert min(counts) < codes.size / 2 < max(counts) <= codes.size
     labels = batch_of(bundle, drawings[int(np.argmax(counts))])["labels"][0]
     assert (bundle.model.vocabulary.to_codes(labels[labels != IGNORE_INDEX].numpy()) == codes).all()
@@ -148,7 +156,11 @@ def test_a_finding_map_lies_at_the_image_words_of_every_turn(template):
 
 
 def test_an_example_too_long_loses_its_last_turns():
-    example = Example([1, 2], [([3], [4, 5]), ([6], [7]), ([8, 9], [10])])
+    def parts(*ids):
+        return [TokenIds(ids)]
+
+    turns = [(parts(3), parts(4, 5)), (parts(6), parts(7)), (parts(8, 9), parts(10))]
+    example = Example(parts(1, 2), turns)
     assert len(example) == 10 and shorten(example, 10) == example
     assert shorten(example, 9).turns == example.turns[:2]
     assert shorten(example, 5).turns == example.turns[:1]
