@@ -22,6 +22,7 @@ import torch
 
 from llmcxr.codes.store import CodeStore
 from vqgan import VQGAN, VQGANConfig
+from vqgan.layers import CXRConfig
 
 SECONDS_BETWEEN = 0.25
 DATASET = "phantom:n={},seed=0"
@@ -69,7 +70,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64, help="pixels a side")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    config = VQGANConfig(image_size=arguments.size, stem_channels=8, grid_channels=8, grid_blocks=1)
+    narrow = CXRConfig(stem_channels=8, grid_channels=8, grid_blocks=1)
+    config = VQGANConfig(image_size=arguments.size, cxr=narrow)
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         VQGAN(config).save_pretrained(place / "tokenizer")

@@ -1,4 +1,5 @@
-"""The convolutional encoder and decoder and their blocks. Knows no codes and no losses.
+"""The convolutional encoder and decoder of our own, architecture `cxr`, and their blocks. Knows no codes and
+no losses.
 
 Made for speed on a CPU: pixels are folded into channels at once (pixel unshuffle), nearly all arithmetic
 happens at a quarter of the resolution or less, and one attention layer works on the latent grid only. Legend:
@@ -7,6 +8,7 @@ B batch, C channels, H W pixels, h w latent grid.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -20,22 +22,42 @@ Stride = tuple[int, int]  # rows, columns
 
 
 @dataclass(frozen=True)
-class NetworkShape:
-    """What an encoder and the decoder that mirrors it have in common.
+class CXRConfig:
+    """Raises UserError where a setting is out of range."""
 
-    `strides` lead from the stem's resolution (`patch` pixels per position) to the latent grid;
-    `channels` has one entry per level, so one more than `strides`.
-    """
+    patch: int = 4  # side of the square of pixels that the stem folds into channels
+    stem_channels: int = 32  # channels at the stem's resolution; they grow geometrically to grid_channels
+    grid_channels: int = 96
+    level_blocks: int = 1  # residual blocks at each resolution above the grid's
+    grid_blocks: int = 2
+    num_heads: int = 4
+    refine_channels: int = 4  # full-resolution channels before the decoder's last convolution
 
-    patch: int
-    channels: tuple[int, ...]
-    strides: tuple[Stride, ...]
-    level_blocks: int
-    grid_blocks: int
-    grid: tuple[int, int]
-    num_heads: int
-    codebook_dim: int
-    refine_channels: int  # of the decoder alone
+    def __post_init__(self) -> None:
+        for name in ("patch", "grid_blocks", "refine_channels", "num_heads"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("stem_channels", "grid_channels"):
+            if getattr(self, name) < 8 or getattr(self, name) % 8:
+                raise UserError(f"{name} must be a multiple of 8, got {getattr(self, name)}")
+
+    def check_cells(self, height: int, width: int) -> None:
+        for name, cell in (("cell_height", height), ("cell_width", width)):
+            ratio = cell / self.patch
+            if ratio < 1 or not math.log2(ratio).is_integer():
+                raise UserError(f"{name} {cell} must be patch {self.patch} times a power of two")
+
+    def strides(self, cell: tuple[int, int]) -> list[Stride]:
+        """The steps from the stem's resolution to the grid's, e.g. (2, 2), (1, 2) for cells of 8 x 16 px."""
+        rows, columns = (int(math.log2(side // self.patch)) for side in cell)
+        return [(2 if step < rows else 1, 2 if step < columns else 1) for step in range(max(rows, columns))]
+
+    def channels(self, num_strides: int) -> list[int]:
+        """Channels of each level from stem to grid, multiples of 8, one more than there are strides."""
+        if not num_strides:
+            return [self.grid_channels]
+        growth = (self.grid_channels / self.stem_channels) ** (1 / num_strides)
+        return [8 * round(self.stem_channels * growth**level / 8) for level in range(num_strides + 1)]
 
 
 class ResidualBlock(nn.Module):
@@ -73,7 +95,7 @@ class GridAttention(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        cells = rearrange(self.norm(x) + self.position, "b c h w -> b (h w) c")
+        cells = rearrange(self.norm(x) + self.position, "b c h w -> b (h w) c")  # (B, N, C), N = h*w
         query, key, value = rearrange(
             self.query_key_value(cells),
             "b n (three heads c) -> three b heads n c",
@@ -82,7 +104,7 @@ class GridAttention(nn.Module):
         )
         mixed = F.scaled_dot_product_attention(query, key, value)
         mixed = self.output(rearrange(mixed, "b heads n c -> b n (heads c)"))
-        return x + rearrange(mixed, "b (h w) c -> b c h w", h=x.shape[2])
+        return x + rearrange(mixed, "b (h w) c -> b c h w", h=x.shape[2])  # (B, C, h, w)
 
 
 class Upsample(nn.Module):
@@ -96,22 +118,27 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         rows, columns = self.stride
-        return rearrange(self.conv(x), "b (c r s) h w -> b c (h r) (w s)", r=rows, s=columns)
+        x = self.conv(x)  # (B, C * rows * columns, h, w)
+        return rearrange(x, "b (c r s) h w -> b c (h r) (w s)", r=rows, s=columns)
 
 
 class Encoder(nn.Module):
     """Images (B, 1, H, W) in [0, 1] -> latents (B, D, h, w)."""
 
-    def __init__(self, shape: NetworkShape) -> None:
+    def __init__(
+        self, config: CXRConfig, grid: tuple[int, int], cell: tuple[int, int], codebook_dim: int
+    ) -> None:
+        """`grid` is rows and columns of codes, `cell` the height and width in pixels that each covers."""
         super().__init__()
-        patch, channels = shape.patch, shape.channels
+        patch, strides = config.patch, config.strides(cell)
+        channels = config.channels(len(strides))
         self.unshuffle = nn.PixelUnshuffle(patch)
         layers: list[nn.Module] = [nn.Conv2d(patch * patch, channels[0], 3, padding=1)]
-        for stride, narrow, wide in zip(shape.strides, channels[:-1], channels[1:], strict=True):
-            layers += [ResidualBlock(narrow) for _ in range(shape.level_blocks)]
+        for stride, narrow, wide in zip(strides, channels[:-1], channels[1:], strict=True):
+            layers += [ResidualBlock(narrow) for _ in range(config.level_blocks)]
             layers.append(nn.Conv2d(narrow, wide, 3, stride=stride, padding=1))
-        layers += _grid_layers(shape)
-        layers += [_norm(channels[-1]), nn.SiLU(), nn.Conv2d(channels[-1], shape.codebook_dim, 1)]
+        layers += _grid_layers(config, grid)
+        layers += [_norm(channels[-1]), nn.SiLU(), nn.Conv2d(channels[-1], codebook_dim, 1)]
         self.layers = nn.Sequential(*layers)
 
     @property
@@ -120,7 +147,8 @@ class Encoder(nn.Module):
         return self.layers[0], self.layers[-1]
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.layers(self.unshuffle(2 * images - 1))
+        patches = self.unshuffle(2 * images - 1)  # (B, patch^2, H/patch, W/patch)
+        return self.layers(patches)  # (B, D, h, w)
 
 
 class Decoder(nn.Module):
@@ -128,21 +156,25 @@ class Decoder(nn.Module):
     mirrored.
     """
 
-    def __init__(self, shape: NetworkShape) -> None:
+    def __init__(
+        self, config: CXRConfig, grid: tuple[int, int], cell: tuple[int, int], codebook_dim: int
+    ) -> None:
+        """`grid` and `cell` as for the encoder."""
         super().__init__()
-        patch, channels = shape.patch, shape.channels
-        layers: list[nn.Module] = [nn.Conv2d(shape.codebook_dim, channels[-1], 1)]
-        layers += _grid_layers(shape)
-        for stride, narrow, wide in zip(shape.strides[::-1], channels[-2::-1], channels[:0:-1], strict=True):
+        patch, strides = config.patch, config.strides(cell)
+        channels = config.channels(len(strides))
+        layers: list[nn.Module] = [nn.Conv2d(codebook_dim, channels[-1], 1)]
+        layers += _grid_layers(config, grid)
+        for stride, narrow, wide in zip(strides[::-1], channels[-2::-1], channels[:0:-1], strict=True):
             layers.append(Upsample(wide, narrow, stride))
-            layers += [ResidualBlock(narrow) for _ in range(shape.level_blocks)]
+            layers += [ResidualBlock(narrow) for _ in range(config.level_blocks)]
         layers += [
             _norm(channels[0]),
             nn.SiLU(),
-            Upsample(channels[0], shape.refine_channels, (patch, patch), 3),
+            Upsample(channels[0], config.refine_channels, (patch, patch), 3),
         ]
         self.layers = nn.Sequential(*layers)
-        self.refine = nn.Conv2d(shape.refine_channels, 1, 3, padding=1)
+        self.refine = nn.Conv2d(config.refine_channels, 1, 3, padding=1)
 
     @property
     def last_layer(self) -> nn.Parameter:
@@ -155,14 +187,15 @@ class Decoder(nn.Module):
         return self.layers[0], self.refine
 
     def forward(self, quantized: Tensor) -> Tensor:
-        return (self.refine(F.silu(self.layers(quantized))) + 1) / 2
+        x = self.layers(quantized)  # (B, refine_channels, H, W)
+        return (self.refine(F.silu(x)) + 1) / 2  # (B, 1, H, W)
 
 
-def _grid_layers(shape: NetworkShape) -> list[nn.Module]:
+def _grid_layers(config: CXRConfig, grid: tuple[int, int]) -> list[nn.Module]:
     """Residual blocks at the latent grid with the attention layer after the first."""
-    channels = shape.channels[-1]
-    layers: list[nn.Module] = [ResidualBlock(channels) for _ in range(shape.grid_blocks)]
-    layers.insert(1, GridAttention(channels, shape.grid, shape.num_heads))
+    channels = config.grid_channels
+    layers: list[nn.Module] = [ResidualBlock(channels) for _ in range(config.grid_blocks)]
+    layers.insert(1, GridAttention(channels, grid, config.num_heads))
     return layers
 
 

@@ -15,23 +15,9 @@ from vqgan import storage
 from vqgan.config import VQGANConfig
 from vqgan.foreign.taming.networks import TamingDecoder, TamingEncoder
 from vqgan.layers import Decoder, Encoder
-from vqgan.quantizers.fsq import FSQ
+from vqgan.quantizers import QUANTIZERS
 from vqgan.quantizers.quantizer import Quantizer
-from vqgan.quantizers.simvq import SimVQ
-from vqgan.quantizers.taming import TamingQuantizer
-from vqgan.quantizers.vq import VQ
 from vqgan.shipped import find_directory
-
-
-def build_quantizer(config: VQGANConfig) -> Quantizer:
-    match config.quantizer:
-        case "vq":
-            return VQ(config.vq)
-        case "simvq":
-            return SimVQ(config.simvq)
-        case "taming":
-            return TamingQuantizer(config.taming_codebook)
-    return FSQ(config.levels)
 
 
 @dataclass
@@ -47,15 +33,16 @@ class VQGAN(nn.Module):
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         self.config = config
-        self.quantizer = build_quantizer(config)
+        quantizer_class, _ = QUANTIZERS[config.quantizer]
+        self.quantizer: Quantizer = quantizer_class(config.quantizer_settings)
         dim = self.quantizer.codebook_dim
         if config.architecture == "taming":
             self.encoder = TamingEncoder(config.taming, config.image_size, dim)
             self.decoder = TamingDecoder(config.taming, config.image_size, dim)
         else:
-            shape = config.cxr_shape(dim)
-            self.encoder = Encoder(shape)
-            self.decoder = Decoder(shape)
+            cell = (config.cell_height, config.cell_width)
+            self.encoder = Encoder(config.cxr, config.grid, cell, dim)
+            self.decoder = Decoder(config.cxr, config.grid, cell, dim)
         # the layout in which convolutions and group norms are fastest, on a CPU and on a GPU
         self.to(memory_format=torch.channels_last)
 

@@ -27,6 +27,8 @@ WEIGHTS_FILE = "model.safetensors"
 class StoredConfig(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
+    def to_fingerprint(self) -> dict[str, Any]: ...
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self: ...
 
@@ -36,7 +38,7 @@ Config = TypeVar("Config", bound=StoredConfig)
 
 def fingerprint(config: StoredConfig, weights: Mapping[str, Tensor]) -> str:
     """sha256 in hex over the config's JSON and over each weight's name, dtype, shape and bytes."""
-    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(config.to_fingerprint(), sort_keys=True).encode())
     for name in sorted(weights):
         weight = weights[name].detach().cpu().contiguous()
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())

@@ -22,9 +22,14 @@ from llmcxr.pages.result import Result
 from vqgan import VQGAN, VQGANConfig
 from vqgan.foreign.taming.names import to_taming_weights
 from vqgan.foreign.taming.networks import TamingConfig
+from vqgan.layers import CXRConfig
+from vqgan.quantizers.fsq import FSQConfig
 
 IMAGE_SIZE = 256
-CXR_F16 = {"levels": (8, 8, 8, 8), "stem_channels": 48, "grid_channels": 192, "grid_blocks": 3}
+CXR_F16 = {
+    "cxr": CXRConfig(stem_channels=48, grid_channels=192, grid_blocks=3),
+    "fsq": FSQConfig((8, 8, 8, 8)),
+}
 CXR_TIMES = 16  # as many images for ours as for taming's, so that its time can be measured as well
 
 

@@ -16,13 +16,15 @@ from typing import Any
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
+from vqgan.old_names import OLD_NAMES
 
 CONFIG_FILE = "config.yaml"  # in a run directory
 PLACES = ("run_dir", "cache_dir", "threads", "device")  # where a run is, not what it is of
 NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
 # kind of run: {dotted key as older files have it: the key of today}. The one place that knows old names.
 OLD_KEYS: dict[str, dict[str, str]] = {
-    "tokenizer": {"teacher": "loss_network"},
+    "tokenizer": {"teacher": "loss_network"}
+    | {f"training.model.{old}": f"training.model.{new}" for old, new in OLD_NAMES.items()},
     "lm": {"training.save_every": "training.checkpoint_every"},
 }
 

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from vqgan import VQGAN, VQGANConfig, shipped
+from vqgan.layers import CXRConfig
 
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    config = VQGANConfig(image_size=32, levels=(4, 3), stem_channels=8, grid_channels=8, grid_blocks=1)
+    config = VQGANConfig(image_size=32, cxr=CXRConfig(stem_channels=8, grid_channels=8, grid_blocks=1))
     VQGAN(config).save_pretrained(tmp_path / "place" / "cxr")
     monkeypatch.setattr(shipped, "SHIPPED", {"cxr": tmp_path / "place" / "cxr", "lost": tmp_path / "lost"})
     monkeypatch.chdir(tmp_path)

@@ -11,7 +11,7 @@ Legend: B batch, D number of channels = len(levels), h w latent grid, K = produc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -26,6 +26,20 @@ def round_ste(values: Tensor) -> Tensor:
     return values + (values.round() - values).detach()
 
 
+@dataclass(frozen=True)
+class FSQConfig:
+    levels: tuple[int, ...] = (8, 5, 5, 5)  # values that each latent channel can take
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", tuple(self.levels))
+        if not self.levels or any(level < 2 for level in self.levels):
+            raise UserError(f"each FSQ level must be at least 2, got levels {self.levels}")
+
+    @property
+    def codebook_size(self) -> int:
+        return math.prod(self.levels)
+
+
 class FSQ(nn.Module):
     """Channel d takes `levels[d]` evenly spaced values in [-1, 1].
 
@@ -34,13 +48,10 @@ class FSQ(nn.Module):
 
     statistics = ()
 
-    def __init__(self, levels: Sequence[int]) -> None:
+    def __init__(self, config: FSQConfig) -> None:
         super().__init__()
-        levels = tuple(levels)
-        if not levels or any(level < 2 for level in levels):
-            raise UserError(f"each FSQ level must be at least 2, got levels {levels}")
-        self.levels = levels
-        self.codebook_size = math.prod(levels)
+        self.levels = levels = config.levels
+        self.codebook_size = config.codebook_size
         self.codebook_dim = len(levels)
         level = torch.tensor(levels, dtype=torch.float32)
         self.register_buffer("_levels", level, persistent=False)
@@ -53,9 +64,9 @@ class FSQ(nn.Module):
             raise ValueError(
                 f"levels {self.levels} need {self.codebook_dim} channels, got {latents.shape[1]}"
             )
-        latents = rearrange(latents.float(), "b d h w -> b h w d")
+        latents = rearrange(latents.float(), "b d h w -> b h w d")  # (B, h, w, D)
         values = round_ste(self._bound(latents))  # integers around 0
-        codes = ((values.detach() + self._half_width).long() * self._basis).sum(-1)
+        codes = ((values.detach() + self._half_width).long() * self._basis).sum(-1)  # (B, h, w)
         quantized = rearrange(values / self._half_width, "b h w d -> b d h w")
         return QuantizerOutput(quantized, codes, latents.new_zeros(()))
 

@@ -31,6 +31,7 @@ from vqgan.foreign.lpips import LPIPS
 from vqgan.losses import FeatureNetwork, LossConfig, check_feature_network, reconstruction_losses
 from vqgan.metrics import code_statistics, evaluate, psnr
 from vqgan.model import VQGAN
+from vqgan.old_names import from_old_names
 from vqgan.training.augmentation import AugmentationConfig, augment
 from vqgan.training.loop import MAY_CHANGE, Loop, LoopConfig, Task
 from vqgan.training.optim import build_optimizer
@@ -79,6 +80,7 @@ def check_training_json(config: TrainingConfig, run_dir: str | Path, seed: int) 
     file = Path(run_dir) / "training.json"
     if file.is_file() and RunDirectory(run_dir).last_step() is not None:
         before = json.loads(file.read_text(encoding="utf-8"))
+        before["model"] = from_old_names(before["model"])
         check_resumable(file, before, _recorded(config, seed), MAY_CHANGE, asdict(TrainingConfig()))
 
 

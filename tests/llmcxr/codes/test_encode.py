@@ -22,13 +22,19 @@ from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
 from llmcxr.images import dicom
 from vqgan import VQGAN, VQGANConfig
+from vqgan.layers import CXRConfig
+from vqgan.quantizers.fsq import FSQConfig
 
 
 @pytest.fixture
 def tokenizer():
     torch.manual_seed(0)
     config = VQGANConfig(
-        image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8
+        image_size=32,
+        cell_height=8,
+        cell_width=16,
+        cxr=CXRConfig(stem_channels=8, grid_channels=8),
+        fsq=FSQConfig((4, 3)),
     )
     return VQGAN(config).eval()
 

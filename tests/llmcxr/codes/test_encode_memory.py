@@ -18,6 +18,7 @@ from llmcxr.data import Dataset
 from llmcxr.records import Radiograph, Study
 from llmcxr.codes.encode import encode_dataset
 from vqgan import VQGAN, VQGANConfig
+from vqgan.layers import CXRConfig
 
 class Computed(Dataset):
     def __init__(self, n):
@@ -31,7 +32,7 @@ class Computed(Dataset):
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
-config = VQGANConfig(image_size=64, levels=(4, 3), stem_channels=8, grid_channels=8, grid_blocks=1)
+config = VQGANConfig(image_size=64, cxr=CXRConfig(stem_channels=8, grid_channels=8, grid_blocks=1))
 store = encode_dataset(Computed(int(sys.argv[1])), VQGAN(config).eval(), sys.argv[2], sys.argv[2])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({"images": len(store), "peak_mb": peak}))

@@ -12,6 +12,8 @@ from llmcxr.codes import store as code_store
 from llmcxr.codes.store import CodeStore, Ranks, Rejected
 from llmcxr.common.errors import UserError
 from vqgan import VQGAN, VQGANConfig
+from vqgan.layers import CXRConfig
+from vqgan.quantizers.fsq import FSQConfig
 
 IMAGES = torch.rand(10, 1, 32, 32, generator=torch.Generator().manual_seed(0))
 IDS = [f"image-{number}" for number in (3, 10, 2, 7, 5, 1, 0, 8, 6, 9)]  # not in order
@@ -21,12 +23,8 @@ def build_tokenizer(seed: int = 0, levels: tuple[int, ...] = (5, 5, 5)) -> VQGAN
     torch.manual_seed(seed)
     config = VQGANConfig(
         image_size=32,
-        levels=levels,
-        stem_channels=8,
-        grid_channels=8,
-        level_blocks=0,
-        grid_blocks=1,
-        num_heads=1,
+        cxr=CXRConfig(stem_channels=8, grid_channels=8, level_blocks=0, grid_blocks=1, num_heads=1),
+        fsq=FSQConfig(levels),
     )
     return VQGAN(config).eval()
 

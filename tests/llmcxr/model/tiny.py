@@ -7,6 +7,8 @@ from llmcxr.model.unified import LMConfig, UnifiedModel
 from llmcxr.prompts import REPORT, SUMMARY, TEMPLATES, PromptTokenizer
 from llmcxr.prompts.vocabulary import add_image_tokens, train_text_tokenizer
 from vqgan import VQGAN, VQGANConfig
+from vqgan.layers import CXRConfig
+from vqgan.quantizers.fsq import FSQConfig
 
 TEXTS = ["Large right pleural effusion with cardiomegaly.", "No pneumothorax. Cardiothoracic ratio 0.57."]
 
@@ -15,7 +17,11 @@ def tiny_bundle(has_cell_words: bool = True, template: str = "compact", seed: in
     torch.manual_seed(seed)
     image_tokenizer = VQGAN(
         VQGANConfig(
-            image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8
+            image_size=32,
+            cell_height=8,
+            cell_width=16,
+            cxr=CXRConfig(stem_channels=8, grid_channels=8),
+            fsq=FSQConfig((4, 3)),
         )
     ).eval()
     form = TEMPLATES[template]

@@ -18,13 +18,19 @@ from llmcxr.training.lm import run
 from llmcxr.training.lm_config import LayoutConfig, LMRun, LMTrainingConfig
 from tests.processes import free_port, join
 from vqgan import VQGAN, VQGANConfig
+from vqgan.layers import CXRConfig
+from vqgan.quantizers.fsq import FSQConfig
 
 
 @pytest.fixture(scope="module")
 def tokenizer_dir(tmp_path_factory):
     path = tmp_path_factory.mktemp("tokenizer")
     small = VQGANConfig(
-        image_size=32, cell_height=8, cell_width=16, levels=(4, 3), stem_channels=8, grid_channels=8
+        image_size=32,
+        cell_height=8,
+        cell_width=16,
+        cxr=CXRConfig(stem_channels=8, grid_channels=8),
+        fsq=FSQConfig((4, 3)),
     )
     VQGAN(small).save_pretrained(path)
     return path

@@ -14,11 +14,15 @@ from llmcxr.images.statistics import read_summary
 from llmcxr.model.judges import read_loss_networks, refuse_loss_networks
 from llmcxr.training.tokenizer import CachedImages, TokenizerRun, run
 from vqgan import VQGAN, VQGANConfig
+from vqgan.layers import CXRConfig
 from vqgan.losses import LossConfig
+from vqgan.quantizers.fsq import FSQConfig
 from vqgan.training.tokenizer import TrainingConfig
 
 TINY = VQGANConfig(
-    image_size=32, levels=(5, 5), stem_channels=8, grid_channels=8, level_blocks=0, grid_blocks=1, num_heads=1
+    image_size=32,
+    cxr=CXRConfig(stem_channels=8, grid_channels=8, level_blocks=0, grid_blocks=1, num_heads=1),
+    fsq=FSQConfig((5, 5)),
 )
 CONFIGS = Path(__file__).parents[3] / "configs" / "tokenizer"
 
@@ -179,10 +183,12 @@ def test_a_tokenizer_of_a_killed_run_has_its_loss_networks_and_training_images(
 
 
 def test_settings_that_cannot_go_on_are_said_before_images_are_read(films: Path) -> None:
-    VQGAN(replace(TINY, levels=(5, 3))).save_pretrained(films.parent / "other")
+    VQGAN(replace(TINY, fsq=FSQConfig((5, 3)))).save_pretrained(films.parent / "other")
     training = TrainingConfig(model=TINY, start_from=str(films.parent / "other"))
     config = run_of(films, training=training)
-    with pytest.raises(UserError, match=r"other does not fit model: levels is \(5, 3\) there, \(5, 5\) here"):
+    with pytest.raises(
+        UserError, match=r"other does not fit model: fsq.levels is \(5, 3\) there, \(5, 5\) here"
+    ):
         run(config)
     assert not Path(config.run_dir).exists() and not Path(config.cache_dir).exists()
 
@@ -231,7 +237,8 @@ F32 = "cell_height=32 cell_width=32 taming.multipliers=[1,1,2,2,4,4] taming.atte
         ("cxr_f16", "cell_height=32 cell_width=32", 8, 4096),
         ("cxr_f16", "cell_height=8 cell_width=32", (32, 8), 4096),
         ("cxr_f16", "image_size=512", 32, 4096),
-        ("cxr_f16", "quantizer=vq levels=[8,5,5,5] vq.codebook_size=2048", 16, 2048),
+        ("cxr_f16", "quantizer=vq fsq.levels=[8,5,5,5] vq.codebook_size=2048", 16, 2048),
+        ("cxr_f16", "quantizer=vq levels=[8,5,5,5] vq.codebook_size=2048", 16, 2048),  # by its old name
     ],
 )
 def test_the_overrides_in_the_headers(name: str, overrides: str, grid: object, codebook_size: int) -> None:

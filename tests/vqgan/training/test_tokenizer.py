@@ -15,7 +15,9 @@ from tests.vqgan.test_losses import Halving
 from vqgan import VQGAN, VQGANConfig
 from vqgan.discriminator import DiscriminatorConfig
 from vqgan.errors import UserError
+from vqgan.layers import CXRConfig
 from vqgan.losses import LossConfig
+from vqgan.quantizers.fsq import FSQConfig
 from vqgan.quantizers.simvq import SimVQConfig
 from vqgan.quantizers.taming import TamingCodebookConfig
 from vqgan.quantizers.vq import VQConfig
@@ -30,12 +32,8 @@ from vqgan.training.tokenizer import (
 CONFIG = TrainingConfig(
     model=VQGANConfig(
         image_size=32,
-        levels=(5, 5),
-        stem_channels=8,
-        grid_channels=16,
-        level_blocks=0,
-        grid_blocks=1,
-        num_heads=2,
+        fsq=FSQConfig((5, 5)),
+        cxr=CXRConfig(stem_channels=8, grid_channels=16, level_blocks=0, grid_blocks=1, num_heads=2),
     ),
     steps=8,
     batch_size=4,
@@ -104,7 +102,7 @@ def fingerprint_of(run_dir: Path) -> str:
 
 def with_codebook(**settings) -> VQGANConfig:
     """The model of CONFIG with a learned codebook."""
-    return replace(CONFIG.model, levels=VQGANConfig().levels, **settings)
+    return replace(CONFIG.model, fsq=FSQConfig(), **settings)
 
 
 EVERYTHING = replace(
@@ -274,9 +272,9 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
     still = replace(CONFIG, steps=1, learning_rate=0, muon_learning_rate=0, start_from=str(first.model_dir))
     train_blobs(tmp_path / "second", still, seed=1)
     assert fingerprint_of(tmp_path / "second") == fingerprint_of(tmp_path / "first")
-    other = replace(still, model=replace(CONFIG.model, levels=(5, 3)))
+    other = replace(still, model=replace(CONFIG.model, fsq=FSQConfig((5, 3))))
     with pytest.raises(
-        ValueError, match=r"does not fit model: levels is \(5, 5\) there, \(5, 3\) here; give"
+        ValueError, match=r"does not fit model: fsq.levels is \(5, 5\) there, \(5, 3\) here; give"
     ):
         train_blobs(tmp_path / "third", other)
     with pytest.raises(UserError, match="levels is"):

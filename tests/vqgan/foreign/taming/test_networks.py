@@ -3,6 +3,7 @@ import torch
 
 from vqgan import VQGAN, VQGANConfig
 from vqgan.foreign.taming.networks import TamingConfig
+from vqgan.quantizers.fsq import FSQConfig
 from vqgan.quantizers.taming import TamingCodebookConfig
 
 SMALL = TamingConfig(channels=32, multipliers=(1, 2), blocks=1, attention_sides=(8,), latent_channels=32)
@@ -70,7 +71,7 @@ def test_grey_goes_in_three_times_and_the_mean_comes_out() -> None:
 
 
 def test_any_quantizer_serves_these_networks_and_gradients_reach_the_encoder() -> None:
-    model = build(quantizer="fsq", levels=(3, 3), taming_codebook=TamingCodebookConfig()).train()
+    model = build(quantizer="fsq", fsq=FSQConfig((3, 3)), taming_codebook=TamingCodebookConfig()).train()
     model(torch.rand(1, 1, 16, 16)).reconstruction.mean().backward()
     assert model.encoder.conv_in.weight.grad.abs().sum() > 0
     assert model.encoder.to_codebook.out_channels == 2
