@@ -63,7 +63,7 @@ def test_a_metric_of_ones_own_is_one_file_and_one_line(monkeypatch, tmp_path):
         ("chexbert:c.pth", "expected chexbert:PATH,bert=..., found 'chexbert:c.pth' without bert"),
         ("chexbert:,bert=b", "without PATH"),
         ("green:x,layer=3", "found the key 'layer'"),
-        ("bertscore:x,layer=last", "layer to be a whole number"),
+        ("bertscore:x,layer=last", "expected layer to be int, found 'last'"),
         ("chexbert:nowhere.pth,bert=nowhere", "nowhere.pth: expected CheXbert's chexbert.pth"),
         ("radgraph:nowhere", "weights.th"),
     ],
