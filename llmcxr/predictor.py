@@ -1,5 +1,4 @@
-"""What every system that reads or draws radiographs gives: all that evaluation, reasoning and serving know of
-a model. Knows no model itself.
+"""`System` is all that evaluation, reasoning and serving know of a model. Knows no model itself.
 
 Images are float32 arrays (H, W) in [0, 1], bright = dense.
 """
@@ -30,7 +29,7 @@ ABILITIES = {  # the methods that a system may have, and what messages call them
 
 @dataclass(frozen=True)
 class TextResult:
-    """What a model wrote about an image. log_probability is of the whole text, given the image."""
+    """Hold what a model wrote about an image. log_probability is of the whole text, given the image."""
 
     text: str
     token_ids: list[int] = field(default_factory=list, repr=False)
@@ -51,7 +50,7 @@ class AnswerResult(TextResult):
 
 @dataclass(frozen=True)
 class DrawResult:
-    """A synthetic radiograph. codes (h, w) is None for systems without an image tokenizer."""
+    """Hold a synthetic radiograph. codes (h, w) is None for systems without an image tokenizer."""
 
     image: np.ndarray = field(repr=False)  # (H, W) float32 in [0, 1]
     text: str
@@ -64,7 +63,7 @@ class DrawResult:
 
 @dataclass(frozen=True)
 class Asked:
-    """One thing that a system is asked about a study: a report of the image, an answer or a drawing."""
+    """Name a study and what a system is asked about it: for a report, an answer or a drawing."""
 
     study_id: str
     text: str = ""  # the question, or what the drawing is to show
@@ -72,7 +71,7 @@ class Asked:
 
 
 class System:
-    """Whoever can be asked about radiographs: a model of ours, another's, or a file of what one said before.
+    """Answer what is asked about radiographs: as a model of ours, another's, or a file of predictions.
 
     A system names its `abilities` and overrides the methods of these names; those that it lacks raise a
     UserError. Methods take lists and give lists of the same length. They batch by themselves, and a seed
@@ -89,31 +88,31 @@ class System:
     image_tokenizer: Any = None
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> Sequence[TextResult]:
-        """A report of each image."""
+        """Write a report of each image."""
         raise self.cannot("report")
 
     def answer(self, images: Sequence[np.ndarray], questions: Sequence[str]) -> Sequence[TextResult]:
-        """An answer to each of `questions`, which are about the images in their order."""
+        """Answer each of `questions`, which are about the images in their order."""
         raise self.cannot("answer")
 
     def draw(self, texts: Sequence[str], *, seed: int = 0, best_of: int = 1) -> Sequence[DrawResult]:
-        """A drawing of each text, the best of `best_of` by the system's own reading."""
+        """Draw each text; of `best_of` drawings, keep the best by the system's own reading."""
         raise self.cannot("draw")
 
     def score_sentences(self, images: Sequence[np.ndarray], report: str) -> list[tuple[str, list[float]]]:
-        """Each sentence of a report with its log p (nats) given what stands before it and each image."""
+        """Give each sentence of a report with its log p (nats) given what stands before it and each image."""
         raise self.cannot("score_sentences")
 
     def score_image(self, images: Sequence[np.ndarray], texts: Sequence[str]) -> Sequence[float]:
-        """log p(image | text) of each pair (nats); the empty text asks for the unconditional one."""
+        """Return log p(image | text) of each pair (nats); the empty text asks for the unconditional one."""
         raise self.cannot("score_image")
 
     def encode(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """The image codes (B, h, w) of images of any size."""
+        """Return the image codes (B, h, w) of images of any size."""
         raise self.cannot("encode")
 
     def cannot(self, ability: str) -> UserError:
-        """The error to raise where an ability is lacking."""
+        """Return the error to raise where an ability is lacking."""
         verbs = [verb for name, verb in ABILITIES.items() if name in self.abilities]
         does = f"{' and '.join(verbs)} only" if verbs else "can do nothing"
         return UserError(f"{self.kind} {does}; choose a system that {ABILITIES[ability]}")

@@ -1,4 +1,4 @@
-"""How tokens are chosen and how radiographs are drawn: every choice, its default and what it means.
+"""Choose how tokens are sampled and how radiographs are drawn: every setting, its default and its meaning.
 
 The options of `llmcxr draw` and the grid of `evaluate sweep` are made of these. Knows no model.
 """
@@ -15,7 +15,7 @@ LARGEST_SEED = 2**63 - 1
 
 
 def check_seed(seed: int) -> int:
-    """The seed, if a random stream can begin with it. Raises UserError."""
+    """Return the seed, if a random stream can begin with it. Raises UserError."""
     if not 0 <= seed <= LARGEST_SEED:
         raise UserError(f"seed must be between 0 and {LARGEST_SEED}, got {seed}")
     return int(seed)
@@ -23,7 +23,7 @@ def check_seed(seed: int) -> int:
 
 @dataclass(frozen=True)
 class Sampling:
-    """temperature 0 takes the likeliest token; top_k 0 and top_p 1 keep all tokens."""
+    """Say how a token is drawn: temperature 0 takes the likeliest; top_k 0 and top_p 1 keep all tokens."""
 
     temperature: float = 1.0
     top_k: int = 0
@@ -47,7 +47,7 @@ def _setting(default: float, about: str, least: int = 0, most: int | None = None
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """How `n` radiographs are drawn of each text. Raises UserError for a value outside its range."""
+    """Say how `n` radiographs are drawn of each text. Raises UserError for a value outside its range."""
 
     n: int = _setting(1, "How many to draw, with seeds SEED, SEED+1, ...", least=1)
     seed: int = _setting(0, "The same seed gives the same result.")
@@ -75,7 +75,7 @@ class DrawSettings:
         return Sampling(self.temperature, self.top_k, self.top_p)
 
     def recipe(self, seed: int) -> dict[str, Any]:
-        """The settings of one of the drawings, without their number."""
+        """Return the settings of one of the drawings, without their number."""
         settings = {**asdict(self), "seed": seed}
         del settings["n"]
         return settings

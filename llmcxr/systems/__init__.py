@@ -1,4 +1,4 @@
-"""Anything that can be evaluated: our model, a file of predictions, other people's models.
+"""Open and ask any system: our model, a file of predictions, other people's models.
 
 from llmcxr.systems import gather, open_system
 gathered = gather(open_system("file:theirs.csv"), dataset, n=500)

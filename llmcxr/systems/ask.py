@@ -25,7 +25,7 @@ PARTS = ("reports", "answers", "drawings")
 
 @dataclass(frozen=True)
 class Gathered:
-    """What one system said of the same studies in one order. A part that was not asked for is None.
+    """Hold what one system responded about the same studies in one order; None where it was not asked.
 
     questions, asked_of and answers have one row per question; asked_of is the study's place in `ids`.
     """
@@ -45,19 +45,19 @@ class Gathered:
         return None if self.candidates is None else sum(not text.strip() for text in self.candidates)
 
     def report_inputs(self, findings: Sequence[str] = ()) -> Inputs:
-        """For metrics of reports: with `findings`, also the labels that the labeler finds on both sides."""
-        said = self.candidates is not None and findings
+        """Return what metrics of reports need: with `findings`, also the labeler's labels on both sides."""
+        is_labelled = self.candidates is not None and findings
         return Inputs(
             patients=self.patients,
             references=self.references,
             candidates=self.candidates,
             findings=tuple(findings),
             reference_labels=to_states(list(map(label, self.references)), findings) if findings else None,
-            candidate_labels=to_states(list(map(label, self.candidates)), findings) if said else None,
+            candidate_labels=to_states(list(map(label, self.candidates)), findings) if is_labelled else None,
         )
 
     def question_inputs(self) -> QuestionInputs:
-        """For question metrics: one row per question."""
+        """Return what question metrics need: one row per question."""
         return QuestionInputs(
             patients=[self.patients[place] for place in self.asked_of],
             questions=self.questions,
@@ -121,17 +121,17 @@ def gather(
 
 
 def word_studies(dataset: Dataset, n: int, seed: int = 0) -> list[Texts]:
-    """The words of the first `n` studies, each worded by (seed, index)."""
+    """Return the texts of the first `n` studies, each worded by (seed, index)."""
     rngs = [np.random.default_rng(np.random.SeedSequence((seed, index))) for index in range(n)]
     return [dataset.texts(index, rng) for index, rng in enumerate(rngs)]
 
 
 def drawing_requests(dataset: Dataset, n: int, seed: int = 0) -> list[Asked]:
-    """What the drawings of the first `n` studies are to show, each worded by (seed, index)."""
+    """Ask for a drawing of each of the first `n` studies, each worded by (seed, index)."""
     texts = word_studies(dataset, n, seed)
     return [Asked(dataset[index].study_id, words.request) for index, words in enumerate(texts)]
 
 
 def join_report(report: Report) -> str:
-    """Findings and impression as one text, as models write them."""
+    """Join findings and impression to one text, as models write them."""
     return f"{report.findings} {report.impression}".strip()

@@ -1,4 +1,4 @@
-"""An image-text model of transformers as a system, through its own processor and chat template.
+"""Ask an image-text model of transformers, through its own processor and chat template.
 
 Knows no architecture: whatever `AutoModelForImageTextToText` loads. No code from the directory is run.
 """
@@ -20,9 +20,9 @@ from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
 
 
 class HuggingFaceSystem(System):
-    """A system that reads and answers, and draws nothing.
+    """Let a model of transformers report and answer.
 
-    temperature 0 writes the likeliest words, whatever the seed. Above it, images are worked on one by one,
+    temperature 0 writes the likeliest text, whatever the seed. Above it, images are worked on one by one,
     so that a seed gives one result whatever else is in the list.
     """
 
@@ -40,7 +40,7 @@ class HuggingFaceSystem(System):
         temperature: float = 0.0,
         batch_rows: int = 4,
     ) -> None:
-        """answer_prompt holds "{question}"."""
+        """`answer_prompt` must hold "{question}"."""
         self.model, self.processor = model.eval(), processor
         self.processor.tokenizer.padding_side = "left"  # all prompts of a batch end where writing begins
         self.report_prompt, self.answer_prompt = report_prompt, answer_prompt
@@ -51,7 +51,7 @@ class HuggingFaceSystem(System):
     def from_pretrained(
         cls, directory: str | Path, device: str = "cpu", **settings: Any
     ) -> HuggingFaceSystem:
-        """A local directory; nothing is downloaded. `settings` are those of the constructor.
+        """Load a local directory; nothing is downloaded. `settings` are those of the constructor.
 
         Raises UserError for a directory without a model and processor of this sort, or without a chat
         template.
@@ -82,7 +82,7 @@ class HuggingFaceSystem(System):
         return cls(model.to(device), processor, **settings)
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
-        """A report of each image."""
+        """Write a report of each image."""
         return [
             ReportResult(text, seed=seed, report=parse_sections(text))
             for text in self._write(images, [self.report_prompt] * len(images), seed)
@@ -91,7 +91,7 @@ class HuggingFaceSystem(System):
     def answer(
         self, images: Sequence[np.ndarray], questions: Sequence[str], seed: int = 0
     ) -> list[AnswerResult]:
-        """An answer to each of `questions`: questions[i] is about images[i]."""
+        """Answer `questions`: questions[i] is about images[i]."""
         prompts = [self.answer_prompt.replace("{question}", question) for question in questions]
         return [
             AnswerResult(text, seed=seed, question=question)

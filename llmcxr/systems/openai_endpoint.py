@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint (chat completions with images) as a system. Knows no model.
+"""Ask an OpenAI-compatible endpoint (chat completions with images). Knows no model.
 
 PRIVACY: every image is sent to the endpoint's machine. Only pixels are sent, no file header and no id, but a
 radiograph is a patient's all the same: real ones may go only where their terms of use allow.
@@ -33,7 +33,7 @@ MESSAGE_LENGTH = 200  # characters of a server's own words that are shown
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the key and the images to another machine than the one that was named."""
+    """Follow no redirect: it would carry the key and the images to another machine than the one named."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -41,7 +41,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 @dataclass(frozen=True)
 class OpenAIEndpoint(System):
-    """A system that reads and answers, and draws nothing.
+    """Let the model behind an endpoint report and answer.
 
     url: up to /v1, such as "http://localhost:8000/v1". key_env: the environment variable that holds the key,
     "" for a server without one; the key itself is kept nowhere and shown nowhere. Requests that the server
@@ -84,7 +84,7 @@ class OpenAIEndpoint(System):
             )
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
-        """A report of each image."""
+        """Write a report of each image."""
         return [
             ReportResult(one.text, seed=seed, warnings=one.warnings, report=parse_sections(one.text))
             for one in self._ask_all(images, [self.report_prompt] * len(images), seed)
@@ -93,7 +93,7 @@ class OpenAIEndpoint(System):
     def answer(
         self, images: Sequence[np.ndarray], questions: Sequence[str], seed: int = 0
     ) -> list[AnswerResult]:
-        """An answer to each of `questions`: questions[i] is about images[i]."""
+        """Answer `questions`: questions[i] is about images[i]."""
         prompts = [self.answer_prompt.replace("{question}", question) for question in questions]
         return [
             AnswerResult(one.text, seed=seed, warnings=one.warnings, question=question)
@@ -101,7 +101,7 @@ class OpenAIEndpoint(System):
         ]
 
     def _ask_all(self, images: Sequence[np.ndarray], prompts: Sequence[str], seed: int) -> list[TextResult]:
-        """In the order of the images, however the requests end."""
+        """Return what was written in the order of the images, however the requests end."""
         pairs = list(zip(images, prompts, strict=True))
         with ThreadPoolExecutor(self.workers) as pool:
             waiting = [pool.submit(self._ask, image, prompt, seed) for image, prompt in pairs]
@@ -188,6 +188,6 @@ def open_endpoint(url: str, model: str, key_env: str = "") -> OpenAIEndpoint:
 
 
 def _wait(error: urllib.error.HTTPError, otherwise_s: float) -> float:
-    """Seconds until the next attempt: what the server asks for, where it gives a number."""
+    """Return the seconds until the next attempt: what the server asks for, where it gives a number."""
     named = error.headers.get("Retry-After", "")
     return min(float(named) if named.isdecimal() else otherwise_s, LONGEST_WAIT_S)

@@ -45,9 +45,10 @@ FORMS = (
 
 
 def open_system(name: str, device: str = "auto") -> System:
-    """See this file's head. device: "auto" (a GPU where there is one), "cpu" or "cuda"; for models run here.
+    """Open what a string names, see this file's head.
 
-    Raises UserError for an unknown kind or key, and what the system itself raises on a bad place.
+    device: "auto" (a GPU where there is one), "cpu" or "cuda"; for models that run here. Raises UserError for
+    an unknown kind or key, and what the system itself raises on a bad place.
     """
     if name == "phantom" or Path(name).is_dir():
         from llmcxr import CXR

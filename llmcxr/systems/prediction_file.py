@@ -1,4 +1,4 @@
-"""A file of predictions as a system: what somebody's model wrote and drew, by study. Knows no model.
+"""Look up what somebody's model wrote and drew, by study, in a file of predictions. Knows no model.
 
 A CSV file with a header, or a JSONL file with an object a line. Each row has `id`, a study's, and any of
 `report` (an empty one counts), `question` with `answer`, and `image` (a drawing; a path, taken from the
@@ -30,7 +30,7 @@ ROWS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Predictions(System):
-    """What a file predicts; it is asked by study.
+    """Give what a file predicts about the studies that are asked about.
 
     The maps give (text or path, row); rows count from 1, below a CSV's header.
     """
@@ -45,7 +45,7 @@ class Predictions(System):
 
     @classmethod
     def read(cls, path: str | Path) -> Predictions:
-        """Raises UserError for a file that is neither CSV nor JSONL, a row it cannot take, or duplicates."""
+        """Read a file. Raises UserError for another kind of file, a row it cannot take, or duplicates."""
         path = Path(path)
         if path.suffix.lower() not in (".csv", ".jsonl"):
             raise UserError(f"{path}: expected a .csv or .jsonl file of predictions; rename or convert it")
@@ -78,16 +78,16 @@ class Predictions(System):
         return [DrawResult(image, text) for image, text in zip(self.drawings_for(ids), texts, strict=True)]
 
     def reports_for(self, ids: Sequence[str]) -> list[str]:
-        """The reports of these studies, in their order; UserError where the file's studies are not these."""
+        """Return the reports of these studies, in order; UserError where the file's studies are not these."""
         return self._take(self.reports, ids, "report")
 
     def answers_for(self, ids: Sequence[str], questions: Sequence[str]) -> list[str]:
-        """The answers to `questions[i]` about study `ids[i]`; UserError as in `reports_for`."""
+        """Return the answers to `questions[i]` about study `ids[i]`; UserError as in `reports_for`."""
         asked = [(name, question.strip()) for name, question in zip(ids, questions, strict=True)]
         return self._take(self.answers, asked, "answer")
 
     def drawings_for(self, ids: Sequence[str]) -> list[np.ndarray]:
-        """The drawings of these studies, each (H, W) float32 in [0, 1]; UserError as in `reports_for`."""
+        """Read the drawings of these studies, (H, W) float32 in [0, 1] each; errors as in `reports_for`."""
         return [images.read(self.path.parent / name) for name in self._take(self.images, ids, "image")]
 
     def _take(self, predicted: Mapping[Any, tuple[str, int]], wanted: Sequence, what: str) -> list[str]:
@@ -112,7 +112,7 @@ class Predictions(System):
 
 
 class _Once(dict):
-    """A map whose keys may be set once; `repeated` has the rows that set one again."""
+    """Take every key once; `repeated` has the rows that set one again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def _drop_blank(row: dict[str, str]) -> dict[str, str]:
-    """A CSV row without the cells that say nothing: see this file's head."""
+    """Return a CSV row without the cells that say nothing, see this file's head."""
     said = {"id"}
     if row.get("question"):
         said |= {"question", "answer"}
@@ -205,6 +205,6 @@ def _show_rows(rows: Sequence[int]) -> str:
 
 
 def _join(numbers: Iterable[int]) -> str:
-    """The first ROWS_SHOWN: "2, 5, 9, ..."."""
+    """Show the first ROWS_SHOWN: "2, 5, 9, ..."."""
     numbers = list(numbers)
     return ", ".join(map(str, numbers[:ROWS_SHOWN])) + (", ..." if len(numbers) > ROWS_SHOWN else "")

@@ -1,6 +1,6 @@
-"""The best guess without an image, as a system: what a dataset says most often. The floor of every reader.
+"""Guess without an image: report and answer what a dataset says most often. The floor of every reader.
 
-A model that scores no better has learnt its training's words and not to look; the audit must find this one
+A model that scores no better has learnt its training's texts and not to look; the audit must find this one
 out. Knows no pixels.
 """
 
@@ -26,7 +26,7 @@ MOST_STUDIES = 2000  # of the dataset that are read: beyond, the commonest hardl
 
 @dataclass(frozen=True)
 class TextPrior(System):
-    """A system that reads and answers, and draws nothing. Build with `learn`."""
+    """Give every image one report, and every question its commonest answer. Build with `learn`."""
 
     kind = "a prior: system"
     abilities = frozenset({"report", "answer"})
@@ -38,7 +38,7 @@ class TextPrior(System):
 
     @classmethod
     def learn(cls, dataset: str) -> TextPrior:
-        """From the first MOST_STUDIES studies of a dataset, named as `open_dataset` takes it.
+        """Learn from the first MOST_STUDIES studies of a dataset, named as `open_dataset` takes it.
 
         The report is the commonest among those of the commonest set of present findings: where wordings are
         many, the commonest text alone would be chance. Raises UserError for a dataset without reports.

@@ -36,7 +36,7 @@ th { color: #626a74; } .yes { color: #167d42; } .no { color: #be2d28; }
 def write_page(
     path: Path, drawings: Sequence[Drawing], readings: Sequence[Reading], summary: dict, n: int
 ) -> None:
-    """`summary` is that of demo.summarise; `n` the number of held-out phantoms it was measured on."""
+    """Write the page. `summary` is that of `summarise`, measured on `n` held-out phantoms."""
     body = [
         "<h1>One model that draws, reads and answers</h1>",
         f'<p class="notice">{escape(NOTICE)}</p>',

@@ -1,4 +1,4 @@
-"""What the demonstration did: its drawings with what was found in them, and its readings."""
+"""Record what the demonstration did: its drawings with what was found in them, and its readings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llmcxr.records import Question
 
 @dataclass(frozen=True)
 class Check:
-    """One thing a prompt asks for and what the judge sees of it."""
+    """Hold one thing that a prompt asks for and what the judge sees of it."""
 
     requested: str
     measured: str

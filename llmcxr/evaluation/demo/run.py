@@ -1,4 +1,4 @@
-"""The demonstration: draw, read, answer, score, and write what happened as a picture, a page and a summary.
+"""Demonstrate a model: draw, read, answer, score, and write a picture, a page and a summary of it.
 
 Everything is synthetic. The judge is the evaluator classifier, which took part in no loss, and geometry
 from pixels.
@@ -86,7 +86,7 @@ def run_demo(
 
 
 def summarise(reading: dict, drawing: dict, seconds: dict[str, float]) -> dict:
-    """The numbers of summary.json. A finding that no phantom of the sample has is null."""
+    """Return the numbers of summary.json. A finding that no phantom of the sample has is null."""
 
     def per_finding(result: dict, key: str) -> dict[str, float | None]:
         scores = {name: score[key] for name, score in result["findings"].items()}
@@ -103,7 +103,7 @@ def summarise(reading: dict, drawing: dict, seconds: dict[str, float]) -> dict:
 
 
 class _Clock:
-    """Seconds per stage, in order."""
+    """Take the seconds per stage, in order."""
 
     def __init__(self, announce: Callable[[str], None]):
         self.announce, self.seconds = announce, {}
@@ -156,16 +156,16 @@ def _phrase(*words: str) -> str:
 
 
 def _ratio_check(request: Request, image: np.ndarray, reading: ClassifierReading) -> Check:
-    """Of the heart's size: the ratio that the prompt states, or the side of 0.50 that it implies."""
+    """Check the ratio that the prompt states, or the side of 0.50 that it implies."""
     measured = measure_cardiothoracic_ratio(image).ratio
-    said = f"{reading.cardiothoracic_ratio:.2f} by classifier"
-    said = f"{measured:.2f} by geometry, {said}" if measured is not None else f"{said} only"
+    seen = f"{reading.cardiothoracic_ratio:.2f} by classifier"
+    seen = f"{measured:.2f} by geometry, {seen}" if measured is not None else f"{seen} only"
     if request.ratio is not None:
         is_met = abs(reading.cardiothoracic_ratio - request.ratio) <= RATIO_TOLERANCE
-        return Check(f"ratio {request.ratio:.2f}", said, is_met)
+        return Check(f"ratio {request.ratio:.2f}", seen, is_met)
     is_large = "cardiomegaly" in request.findings
     is_met = (reading.cardiothoracic_ratio > 0.5) == is_large
-    return Check(f"ratio {'above' if is_large else 'up to'} 0.50", said, is_met)
+    return Check(f"ratio {'above' if is_large else 'up to'} 0.50", seen, is_met)
 
 
 def _read_fresh(system: System, seed: int) -> list[Reading]:

@@ -30,7 +30,7 @@ NOTICE = "Synthetic images. Research software trained on computed phantoms: not 
 
 
 def write_sheet(path: Path, drawings: Sequence[Drawing]) -> None:
-    """A PNG of two columns of cards; as many rows as the drawings need."""
+    """Write a PNG of two columns of cards; as many rows as the drawings need."""
     sheet = build_sheet(drawings)
     with replacing(path) as beside:
         sheet.save(beside)
@@ -53,7 +53,7 @@ def build_sheet(drawings: Sequence[Drawing]) -> Image.Image:
 
 
 def to_picture(image: np.ndarray, size: int) -> Image.Image:
-    """(H, W) float in [0, 1] -> grey picture with its longer side `size` px."""
+    """Turn (H, W) float in [0, 1] into a grey picture with its longer side `size` px."""
     picture = images.to_picture(image)
     scale = size / max(picture.size)
     return picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BICUBIC)
@@ -91,7 +91,7 @@ def _write_checks(draw: ImageDraw.ImageDraw, place: tuple[int, int], checks: Seq
 
 
 def _mark(draw: ImageDraw.ImageDraw, place: tuple[int, int], is_met: bool) -> None:
-    """A green tick or a red cross, 11 px."""
+    """Draw a green tick or a red cross, 11 px."""
     x, y = place
     if is_met:
         draw.line((x, y + 6, x + 4, y + 10, x + 11, y + 1), GREEN, 2)
@@ -119,7 +119,7 @@ def _paragraph(
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    """As many words to a line as fit `width` px."""
+    """Put as many words on a line as fit `width` px."""
     lines: list[str] = []
     for word in text.split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:

@@ -1,6 +1,6 @@
 """Judge the answers that a system gives to questions about phantoms: accuracy by kind, without intervals.
 
-The rule is that of `question_metrics.kinds`. Knows no model.
+The rule is that of `metrics.answers.kinds`. Knows no model.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from llmcxr.systems import System, gather
 
 
 def evaluate_answers(system: System, dataset: Dataset, n: int, seed: int = 0, size: int = 128) -> dict:
-    """Accuracy per kind of question, and over all, on the questions about the first `n` studies."""
+    """Return the accuracy by kind of question, and over all, about the first `n` studies."""
     inputs = gather(system, dataset, n, seed, parts=("answers",), size=size).question_inputs()
 
     def accuracy(kind: str) -> dict:

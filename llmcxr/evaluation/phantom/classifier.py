@@ -1,4 +1,4 @@
-"""How well a classifier itself does on phantoms: the ceiling of what it can say about drawings, and its card.
+"""Score a classifier itself on phantoms: the ceiling of what it can say about drawings.
 
 Also used on reconstructions, where it says which findings survive a tokenizer.
 """
@@ -16,13 +16,13 @@ from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, Clas
 
 
 def evaluate_classifier(classifier: Classifier, dataset: Any, n: int) -> dict:
-    """Scores on the first `n` phantoms of a dataset."""
+    """Score the first `n` phantoms of a dataset."""
     images = np.stack([dataset.read(index, classifier.config.image_size) for index in range(n)])
     return score_readings([dataset.case(index) for index in range(n)], classifier.predict(images))
 
 
 def score_readings(cases: Sequence[PhantomCase], readings: Sequence[ClassifierReading]) -> dict:
-    """Per finding f1, precision, recall, support; side and zone accuracy where truly present; the ratio."""
+    """Return f1, precision, recall, support of each finding; its places where truly present; the ratio."""
     findings = {}
     for name in FINDINGS:
         truth = [case.find(name) for case in cases]

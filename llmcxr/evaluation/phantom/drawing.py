@@ -1,6 +1,6 @@
 """Judge the radiographs that a system draws for requests, by a classifier and by geometry from the pixels.
 
-What is requested is what the labeler finds in the request's own words, so a side that was left out is not
+What is requested is what the labeler finds in the request's own text, so a side that was left out is not
 demanded. The classifier must have taken part in no loss of the judged model; its own score on real phantoms
 (`evaluation.classifier`) belongs beside these numbers. Knows no model.
 """
@@ -26,7 +26,7 @@ from llmcxr.systems.ask import drawing_requests
 
 @dataclass(frozen=True)
 class Request:
-    """What a request asks for: finding -> (side, zone), "" where unsaid, and the ratio if it states one."""
+    """Hold what a request asks for: finding -> (side, zone), "" where unsaid, and any ratio."""
 
     text: str
     findings: dict[str, tuple[str, str]]
@@ -41,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What the classifier sees of one requested finding in one drawing. None: not asked, or not judged."""
+    """Hold what the classifier sees of a requested finding in a drawing. None: not asked, or not judged."""
 
     present: bool
     side: bool | None
@@ -68,8 +68,8 @@ def evaluate_drawing(
 ) -> dict:
     """Draw the requests of the first `n` studies and score them; see `score_drawings`.
 
-    `seed` words the requests and draws. `num_diverse` of the requests are drawn with four seeds for
-    "diversity".
+    `seed` decides how the requests are worded, and draws. `num_diverse` of them are drawn with four seeds
+    for "diversity".
     """
     asked = drawing_requests(dataset, n, seed)
     drawn = system.ask("draw", asked, seed=seed, best_of=best_of)
@@ -86,7 +86,7 @@ def evaluate_drawing(
 def score_drawings(
     requests: Sequence[str], drawn: Sequence[DrawResult], evaluator: Classifier, patients: Sequence[str]
 ) -> dict:
-    """Agreement per finding over the requests that name it (and its side), additions over those that do not.
+    """Score agreement over the requests that name a finding (and its side), additions over those that do not.
 
     Keys: findings -> {agreement (present, and on the side asked), present, exact (zone too), named, added};
     macro with a 95% interval by patient; ratio requested against measured, by geometry and by classifier;
@@ -137,7 +137,7 @@ def diversity(system: System, requests: Sequence[str], num_seeds: int = 4) -> di
 
 
 def valid(drawn: Sequence[DrawResult]) -> list[bool]:
-    """Whether each has a whole grid of codes (that of the first) and an image of finite pixels in [0, 1]."""
+    """Tell whether each has a whole grid of codes, as the first, and finite pixels in [0, 1]."""
     grid = np.asarray(drawn[0].codes).shape
 
     def is_valid(result: DrawResult) -> bool:
@@ -151,7 +151,7 @@ def valid(drawn: Sequence[DrawResult]) -> list[bool]:
 
 
 def num_distinct(drawn: Sequence[DrawResult]) -> int:
-    """How many different images there are, to the byte."""
+    """Count the different images, to the byte."""
     return len({np.asarray(result.image).tobytes() for result in drawn})
 
 

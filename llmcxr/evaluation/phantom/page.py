@@ -1,4 +1,4 @@
-"""The result of `evaluate_phantom` as a document. Knows its keys, computes nothing."""
+"""Write the result of `evaluate_phantom` as a document. Knows its keys, computes nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def reading_table(result: dict) -> Table:
 
 
 def drawing_table(*results: dict) -> Table:
-    """One column of agreement per result (such as one sample and best of four), then the first one's
+    """Write one column of agreement per result (such as one sample and best of four), then the first one's
     details.
     """
     first = results[0]
@@ -78,5 +78,5 @@ def classifier_table(result: dict) -> Table:
 
 
 def ratio_line(name: str, result: dict) -> Paragraph:
-    """One agreement of ratios, such as "ratio read: r 0.981, mean error 0.009, n 500"."""
+    """Write one agreement of ratios, such as "ratio read: r 0.981, mean error 0.009, n 500"."""
     return Paragraph(f"{name}: r {number(result['r'])}, mean error {number(result['mae'])}, n {result['n']}")

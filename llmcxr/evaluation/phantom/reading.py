@@ -22,7 +22,7 @@ from llmcxr.systems import System, gather
 
 @dataclass(frozen=True)
 class ReadReport:
-    """What one report says, as far as the labeler understands it."""
+    """Hold what one report says, as far as the labeler understands it."""
 
     present: frozenset[str]
     places: dict[str, tuple[str, str]]  # finding -> side, zone; "" where unsaid
@@ -37,7 +37,7 @@ class ReadReport:
         return cls(present, places, read_ratio(text), not text.strip())
 
     def names_exactly(self, finding: DrawnFinding) -> bool:
-        """Present, with the side and zone that the finding has."""
+        """Tell whether it is present, with the side and zone that the finding has."""
         if finding.name not in self.present:
             return False
         side, zone = self.places.get(finding.name, ("", ""))
@@ -45,13 +45,13 @@ class ReadReport:
 
 
 def evaluate_reading(system: System, dataset: Any, n: int, seed: int = 0, size: int = 128) -> dict:
-    """Reports of the first `n` phantoms, scored; see `score_reports`. Images are given at `size` px."""
+    """Score the reports of the first `n` phantoms, see `score_reports`. Images are given at `size` px."""
     cases = [dataset.case(index) for index in range(n)]
     return score_reports(cases, gather(system, dataset, n, seed, parts=("reports",), size=size).candidates)
 
 
 def score_reports(cases: Sequence[PhantomCase], texts: Sequence[str]) -> dict:
-    """Per finding f1, precision, recall, support, exact_f1; macro with 95% interval; sides; zones; ratio."""
+    """Return f1, precision, recall, support, exact_f1 of findings; macro with 95% interval; places; ratio."""
     reports = [ReadReport.from_text(text) for text in texts]
     findings = {name: _score_finding(name, cases, reports) for name in FINDINGS}
     patients = [f"{case.seed}-{case.index}" for case in cases]
@@ -75,12 +75,12 @@ def score_reports(cases: Sequence[PhantomCase], texts: Sequence[str]) -> dict:
 
 
 def _side(finding: DrawnFinding) -> str:
-    """Edema is always on both sides and reports need not say so."""
+    """Return the side to be named: edema is always on both sides and reports need not say so."""
     return "" if finding.name == "edema" else finding.side
 
 
 def _presence(cases: Sequence[PhantomCase], reports: Sequence[ReadReport]) -> tuple[np.ndarray, np.ndarray]:
-    """True and read presence, both (N, findings) bool."""
+    """Return true and read presence, both (N, findings) bool."""
     truth = np.array([[case.find(name) is not None for name in FINDINGS] for case in cases])
     return truth, np.array([[name in report.present for name in FINDINGS] for report in reports])
 
@@ -105,7 +105,7 @@ def _score_finding(name: str, cases: Sequence[PhantomCase], reports: Sequence[Re
 
 
 def _score_places(cases: Sequence[PhantomCase], reports: Sequence[ReadReport], what: str) -> dict[str, dict]:
-    """Accuracy of the side or zone, over the findings present and read."""
+    """Return the accuracy of the side or zone, over the findings present and read."""
     column = ("side", "zone").index(what)
     scores = {}
     for name in FINDINGS:

@@ -1,5 +1,4 @@
-"""Everything that is claimed of a model on phantoms, in one call: reading, drawing, answering, tokenizer,
-judge."""
+"""Score everything that is claimed of a model on phantoms: reading, drawing, answering, tokenizer, judge."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ HELD_OUT_SEED = 1  # the phantoms that no training may see
 
 
 def open_held_out(n: int) -> Any:
-    """The phantoms that every published number is about: `phantom:n=N,seed=1,split=test`."""
+    """Open the phantoms that every published number is about: `phantom:n=N,seed=1,split=test`."""
     from llmcxr.data import open_dataset
 
     return open_dataset(f"phantom:n={n},seed={HELD_OUT_SEED},split=test")
@@ -37,7 +36,7 @@ def evaluate_phantom(
     evaluator: Classifier | None = None,
     announce: Callable[[str], None] = lambda stage: None,
 ) -> Result:
-    """All scores of a model on the first `n` held-out phantoms.
+    """Give all scores of a model on the first `n` held-out phantoms.
 
     Keys: "reading", "drawing" (one result per entry of `best_of`), "answers", "evaluator" (the judge on the
     same phantoms' true images), "tokenizer" (where the system has an `image_tokenizer`), "seconds" per

@@ -1,7 +1,7 @@
-"""Does the model give its training images back? Nearest neighbours, exact copies and membership, as one card.
+"""Measure whether a model gives its training images back: nearest neighbours, exact copies and membership.
 
-A drawing that is nearer to a training image than two films of one patient are to each other is a copy in all
-but name. Arrays in, one dict out: knows no model.
+A drawing that is nearer to a training image than two radiographs of one patient are to each other is a copy
+in all but name. Arrays in, one dict out: knows no model.
 
 Sources: nearest neighbours against a real baseline as in Carlini et al. 2023 ("Extracting Training Data from
 Diffusion Models"); membership by likelihood ratio and its true positives at 1% false positives as in Carlini
@@ -25,13 +25,13 @@ from llmcxr.metrics.scores import auroc
 FALSE_POSITIVES = 0.01  # at which the membership attack is quoted
 BASELINE_QUANTILE = 0.05  # of the real distances: a drawing below it is suspiciously near
 CHUNK = 1024
-CLOSEST = 6  # pairs that are told one by one
+CLOSEST = 6  # pairs that are listed one by one
 QUANTILES = {"minimum": 0.0, "p1": 0.01, "p5": 0.05, "median": 0.5}
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """One row per image; None where not known. Codes are (N, h, w) or (N, cells), features (N, D)."""
+    """Hold one row per image; None where not known. Codes are (N, h, w) or (N, cells), features (N, D)."""
 
     codes: np.ndarray | None = None
     features: np.ndarray | None = None
@@ -47,7 +47,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Likelihoods:
-    """Log-likelihoods of real images, nats: under the model, and under a reference that did not learn them.
+    """Hold log-likelihoods of real images, nats: by the model, and by a reference that did not learn them.
 
     The reference (the model without its training on images, or another model) takes away what makes an image
     likely for everyone. Without it the likelihood alone is the score, which finds fewer members.
@@ -64,7 +64,7 @@ class Likelihoods:
 
 @dataclass(frozen=True)
 class Nearest:
-    """Of each query: the distance to its nearest neighbour and that one's row, (N,) each."""
+    """Hold each query's distance to its nearest neighbour and that one's row, (N,) each."""
 
     distance: np.ndarray
     row: np.ndarray
@@ -75,7 +75,7 @@ def privacy_card(
     training: ImageSet,
     held_out: ImageSet | None = None,
 ) -> dict:
-    """All that can be said of memorisation from these sets. Keys, where the sets have what they need:
+    """Measure what these sets show of memorisation. Keys, where the sets have what they need:
 
     code_space      distances are shares of cells that differ, 0..1; see `_space` for the keys
     feature_space   distances are 1 - cosine, 0..2; likewise
@@ -103,9 +103,9 @@ def privacy_card(
 
 
 def nearest_by_codes(queries: np.ndarray, training: np.ndarray) -> Nearest:
-    """Hamming distance: the share of cells whose codes differ. Codes (N, ...) and (M, ...) of one grid.
+    """Find neighbours by Hamming distance, the share of cells whose codes differ.
 
-    `training` may be memory-mapped: it is read once, in blocks.
+    Codes are (N, ...) and (M, ...) of one grid. `training` may be memory-mapped: it is read once, in blocks.
     """
     queries, training = np.asarray(queries), np.asanyarray(training)
     if queries.shape[1:] != training.shape[1:]:
@@ -124,7 +124,7 @@ def nearest_by_codes(queries: np.ndarray, training: np.ndarray) -> Nearest:
 
 
 def nearest_by_features(queries: np.ndarray, training: np.ndarray) -> Nearest:
-    """Cosine distance, 1 - cosine, of features (N, D) and (M, D). All-zero features are at 1 from all."""
+    """Find neighbours by 1 - cosine of features (N, D) and (M, D). All-zero features are at 1 from all."""
     queries = _normalised(queries)
 
     def distances(block: np.ndarray) -> np.ndarray:
@@ -155,7 +155,7 @@ def baselines(
 
 
 def membership(likelihoods: Likelihoods, seed: int = 0) -> dict:
-    """How well training images are told from held-out ones by their likelihood ratio.
+    """Measure how well the likelihood ratio tells training images from held-out ones.
 
     {auc, auc_interval (95%, over patients), tpr_at_1_percent_fpr, n_training, n_held_out, has_reference,
     note}. An AUC of 0.5 is chance, and TPR 0.01. The TPR is None below 100 held-out images, of which 1% is
@@ -207,8 +207,9 @@ def _space(nearest: Nearest, real: dict[str, np.ndarray]) -> dict:
 
 
 def _nearest(n: int, training: np.ndarray, distances: Callable[[np.ndarray], np.ndarray]) -> Nearest:
-    """Minimum over blocks of the training set; `distances(block)` is (n, block). Raises ValueError for an
-    empty set.
+    """Take the minimum over blocks of the training set; `distances(block)` is (n, block).
+
+    Raises ValueError for an empty set.
     """
     if not n or not len(training):
         raise ValueError(f"expected images on both sides, got {n} and {len(training)}")
@@ -225,7 +226,7 @@ def _nearest(n: int, training: np.ndarray, distances: Callable[[np.ndarray], np.
 def _within_patients(
     values: np.ndarray, patients: Sequence[str], find: Callable[[np.ndarray, np.ndarray], Nearest]
 ) -> np.ndarray:
-    """From each image to the nearest other one of its patient, of the patients that have several."""
+    """Return each image's distance to the nearest other one of its patient, where there is one."""
     _, owner = np.unique(np.asarray(patients), return_inverse=True)
     order = np.argsort(owner, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(owner[order])) + 1)
@@ -250,7 +251,7 @@ def _quantiles(distances: np.ndarray) -> dict:
 
 
 def _rate(hits: np.ndarray, name: str) -> dict:
-    """How many of how many, with the 95% interval of Wilson (1927), which is honest at 0 of n."""
+    """Return how many of how many, with the 95% interval of Wilson (1927), which is honest at 0 of n."""
     count, n = int(hits.sum()), len(hits)
     z = NormalDist().inv_cdf(0.975)
     share = count / n
@@ -272,7 +273,7 @@ def _ratio(name: str, model: np.ndarray, reference: np.ndarray | None) -> np.nda
 
 
 def _true_positives(member: np.ndarray, other: np.ndarray) -> float:
-    """Share of members above the lowest threshold that at most 1% of the others exceed."""
+    """Return the share of members above the lowest threshold that at most 1% of the others exceed."""
     allowed = int(len(other) * FALSE_POSITIVES)
     threshold = np.sort(other)[len(other) - 1 - allowed]
     return float((member > threshold).mean())

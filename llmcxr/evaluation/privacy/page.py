@@ -1,4 +1,4 @@
-"""The result of `evaluate_privacy` as a document. Knows its keys, computes nothing."""
+"""Write the result of `evaluate_privacy` as a document. Knows its keys, computes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPACES = {
 
 
 def privacy_blocks(result: dict) -> list[Block]:
-    """Verdict, distances in every space, then membership."""
+    """Write the verdict, distances in every space, then membership."""
     blocks: list[Block] = [
         Heading("Does it give its training images back?"),
         Paragraph(

@@ -1,4 +1,4 @@
-"""What the privacy card needs of a system: its drawings, and real images as codes, features, likelihoods.
+"""Get what the privacy card needs of a system: drawings, and real images as codes, features, likelihoods.
 
 Training images are read once, in batches, and only their codes and features are kept. A system without an
 image tokenizer is judged in feature space alone, one without likelihoods has no membership. Knows no formula.
@@ -32,10 +32,10 @@ OTHER_REFERENCE = "log p(image given request) - the reference's"
 
 @dataclass(frozen=True)
 class PrivacySettings:
-    """n drawings, as many held-out images and as many likelihoods a side; seed words and draws.
+    """Say how many drawings (n), held-out images and likelihoods a side; `seed` decides wording and drawing.
 
     requests: whose requests are drawn. Those of the training images are the harder test: a model that keeps
-    an image gives it back to its own words first (Carlini et al. 2023).
+    an image gives it back to its own text first (Carlini et al. 2023).
     """
 
     n: int = 100
@@ -51,7 +51,7 @@ class PrivacySettings:
 
 
 def open_training(name: str, system: System) -> tuple[str, Dataset]:
-    """The dataset that a system was trained on: `name`, or for "" the one its provenance names.
+    """Open the dataset that a system was trained on: `name`, or for "" the one its provenance names.
 
     Raises UserError where there is neither, or the dataset cannot be opened.
     """
@@ -71,9 +71,9 @@ def evaluate_privacy(
     settings: PrivacySettings | None = None,
     reference: System | None = None,
 ) -> Result:
-    """The privacy card of drawings by `system` against the first `num_training` training images.
+    """Make the privacy card of drawings by `system` against the first `num_training` training images.
 
-    Keys: those of `privacy.privacy_card`, with "membership" a dict by the score that the attack goes by, and
+    Keys: those of `measures.privacy_card`, with "membership" a dict by the score that the attack goes by, and
     the settings. `reference` is another model with `score_image`. The figures are the closest pairs.
     Raises UserError where the training studies are of several splits, or were held out as well.
     """
@@ -99,7 +99,7 @@ def evaluate_privacy(
 def _draw(
     system: System, held_out: Dataset, training: Dataset, n: int, settings: PrivacySettings
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
-    """The drawings, (H, W) each, and their codes (n, h, w), None where the system has no codes."""
+    """Return the drawings, (H, W) each, and their codes (n, h, w), None where the system has no codes."""
     of_training = settings.requests == "training" and not system.is_recorded  # a file is of held-out studies
     asked = drawing_requests(training if of_training else held_out, n, settings.seed)
     results = system.ask("draw", asked, seed=settings.seed)
@@ -133,8 +133,10 @@ def _likelihoods(
     n: int,
     settings: PrivacySettings,
 ) -> dict[str, Likelihoods]:
-    """By the score that the attack goes by. Without another model as reference, the model's own likelihood
-    without a request takes its place (Zhai et al. 2024, conditional likelihood discrepancy).
+    """Return them by the score that the attack goes by.
+
+    Without another model as reference, the model's own likelihood without a request takes its
+    place (Zhai et al. 2024, conditional likelihood discrepancy).
     """
     if "score_image" not in system.abilities:
         return {}

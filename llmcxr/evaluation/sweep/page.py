@@ -1,4 +1,4 @@
-"""A sweep as tables and as a picture of heat maps. Knows the keys of its result, computes no score."""
+"""Write a sweep as tables and as a picture of heat maps. Knows the keys of its result, computes no score."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TITLE_LENGTH = 34  # characters of a prompt above a panel
 
 
 def sweep_blocks(result: dict) -> list[Block]:
-    """One table a task, with the best point beneath it."""
+    """Write one table a task, with the best point beneath it."""
     blocks: list[Block] = []
     for task in TASKS:
         if task not in result:
@@ -49,7 +49,7 @@ def sweep_blocks(result: dict) -> list[Block]:
 
 
 def check_plotting() -> None:
-    """Raise UserError where there is no matplotlib: to be asked before long work."""
+    """Raise UserError where there is no matplotlib; call this before long work."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
@@ -57,7 +57,7 @@ def check_plotting() -> None:
 
 
 def draw_sweep(result: dict) -> bytes:
-    """A PNG of one heat map for each prompt (reading) and each top-k (drawing); dark is better.
+    """Draw a PNG of one heat map for each prompt (reading) and each top-k (drawing); dark is better.
 
     Reading has temperature over top-p, drawing temperature over guidance. The maps of a task share their
     colours. Raises UserError where matplotlib is missing or no point has a score.
@@ -103,7 +103,7 @@ def _draw_panel(axes: Any, task: str, panel: Any, swept: dict) -> None:
 
 
 def _panels(swept: dict, task: str) -> list:
-    """What has a heat map of its own, in the order of the grid."""
+    """List what has a heat map of its own, in the order of the grid."""
     return list(dict.fromkeys(point[AXES[task][0]] for point in swept["points"]))
 
 

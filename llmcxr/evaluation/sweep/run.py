@@ -1,4 +1,4 @@
-"""Scores over a grid of decoding settings: how reports are asked for and sampled, how drawings are guided.
+"""Score a system over a grid of settings: how reports are asked for and sampled, how drawings are guided.
 
 Every point judges the same studies with the same seed, so points differ by their settings alone. The interval
 is over patients; the best point of many is best in part by chance, so a setting chosen here has to be judged
@@ -43,7 +43,7 @@ DRAWING_SCORES = ("label f1", "label auroc", "kernel distance", "density", "pair
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """The grids, and what every point is judged on. Raises UserError for a value that no sampling takes."""
+    """Hold the grids, and what every point is judged on. Raises UserError for a value out of range."""
 
     n: int = 32
     seed: int = 0
@@ -66,7 +66,7 @@ class SweepSettings:
             DrawSettings(**point)
 
     def grid(self, task: str) -> list[dict[str, Any]]:
-        """The settings of every point, in the order of AXES."""
+        """Return the settings of every point, in the order of AXES."""
         values = {
             "reading": (self.prompts, self.temperatures, self.top_p),
             "drawing": (self.top_k, self.draw_temperatures, self.guidance),
@@ -77,7 +77,7 @@ class SweepSettings:
 def sweep(
     system: System, dataset: Dataset, settings: SweepSettings | None = None, judge: Classifier | None = None
 ) -> Result:
-    """{task: {"points": [settings with "scores": name -> Score as dict], "by": name, "best": settings}}.
+    """Return {task: {"points": [settings, "scores": name -> Score as dict], "by": name, "best": settings}}.
 
     "by" names the score that "best" is chosen by and that the heat map, the figure, shows. Raises UserError
     for a system that does not let its settings be changed, and where matplotlib is missing.
@@ -101,7 +101,7 @@ def _score_grid(
     grid, known, points = settings.grid(task), {}, []
     with progress(f"sweep: {task}", len(grid)) as advance:
         for point in grid:
-            # at temperature 0 the likeliest word is taken, whatever top-p or top-k leave
+            # at temperature 0 the likeliest token is taken, whatever top-p or top-k leave
             cut = {"top_p": 1.0, "top_k": 0} if point["temperature"] == 0 else {}
             effective = tuple({**point, **{key: cut[key] for key in cut if key in point}}.items())
             if effective not in known:
@@ -146,7 +146,7 @@ def _drawing(
 
 
 def _pick_best(task: str, points: Sequence[dict]) -> dict:
-    """By the first of the task's scores that every point has."""
+    """Pick by the first of the task's scores that every point has."""
     order = READING_SCORES if task == "reading" else DRAWING_SCORES
     by = next((name for name in order if all(_value(point, name) is not None for point in points)), None)
     if by is None:
