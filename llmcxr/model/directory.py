@@ -68,11 +68,17 @@ class Bundle:
         return self
 
 
+def has_compact_form(model: UnifiedModel) -> bool:
+    """Whether the embeddings of its image tokens are factored and shared by its input and its output.
+
+    A model that was loaded from a plain directory has no longer, nor has one of a pretrained base.
+    """
+    return isinstance(model.image_table, FactoredImageTable) and model.text_head is None
+
+
 def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
-    """Write a model directory, whole or not at all. `compact` needs factored image rows, tied."""
-    if compact and (
-        not isinstance(bundle.model.image_table, FactoredImageTable) or bundle.model.text_head is not None
-    ):
+    """Write a model directory, whole or not at all. `compact` is for a model that `has_compact_form`."""
+    if compact and not has_compact_form(bundle.model):
         raise UserError(
             "only a model with factored image rows, tied to its output rows, can be saved compact"
         )

@@ -30,7 +30,7 @@ from llmcxr.decoding.predict import CXR
 from llmcxr.images.statistics import read_summary
 from llmcxr.model.bases import find_family, split_decayed
 from llmcxr.model.building import build_model
-from llmcxr.model.directory import Bundle, find_image_tokenizer, load_image_tokenizer, save
+from llmcxr.model.directory import Bundle, find_image_tokenizer, has_compact_form, load_image_tokenizer, save
 from llmcxr.model.finding_maps import FindingMapHeads
 from llmcxr.model.judges import read_loss_networks
 from llmcxr.model.unified import UnifiedModel
@@ -54,8 +54,8 @@ logger = logging.getLogger(__name__)
 def run(config: LMRun) -> Path:
     """Train, or go on where `run_dir` stands; returns the model directory, run_dir/model.
 
-    The best model by the validation is left in run_dir/best, and a model trained from scratch also in
-    run_dir/compact, the same in some megabytes. A run that goes on may have other settings of training.
+    The best model by the validation is left in run_dir/best, and the last one also in run_dir/compact, the
+    same in some megabytes, where it has that form. A run that goes on may have other settings of training.
     """
     ranks, run_dir = find_ranks(), Path(config.run_dir)
     check_writable(run_dir / run_config.CONFIG_FILE)
@@ -72,7 +72,7 @@ def run(config: LMRun) -> Path:
     bundle.model = loop.network.model
     bundle.provenance = {"dataset": config.dataset, "seed": config.seed, "steps": result.step}
     if ranks.index == 0:
-        _save(bundle, run_dir, is_compact=not config.model.base)
+        _save(bundle, run_dir)
     ranks.wait()  # none returns before the model is there
     return run_dir / "model"
 
@@ -113,9 +113,9 @@ def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
     return bundle, _LMTask(config, bundle, examples, held_out)
 
 
-def _save(bundle: Bundle, run_dir: Path, is_compact: bool) -> None:
+def _save(bundle: Bundle, run_dir: Path) -> None:
     """The last model, and the best by its kept weights."""
-    if is_compact:
+    if has_compact_form(bundle.model):
         save(bundle, run_dir / "compact", compact=True)
     save(bundle, run_dir / "model")
     if (run_dir / BEST_FILE).is_file():

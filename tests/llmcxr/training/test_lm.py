@@ -110,13 +110,15 @@ def test_a_missing_tokenizer_is_named(tmp_path):
         run(tiny_run(tmp_path / "nowhere", tmp_path / "run", tmp_path))
 
 
-def test_a_run_goes_on_from_a_model(tokenizer_dir, tmp_path):
+@pytest.mark.parametrize("form", ["compact", "model"])
+def test_a_run_begins_with_a_saved_model_of_either_form(tokenizer_dir, tmp_path, form):
     first = tiny_run(tokenizer_dir, tmp_path / "first", tmp_path)
     run(first)
     second = tiny_run(tokenizer_dir, tmp_path / "second", tmp_path)
-    second.model = LMConfig(start=str(tmp_path / "first" / "compact"))
+    second.model = LMConfig(start=str(tmp_path / "first" / form))
     run(second)
     assert losses(tmp_path / "second")[1] < losses(tmp_path / "first")[1]
+    assert (tmp_path / "second" / "compact").is_dir() == (form == "compact")
 
 
 def test_a_run_is_told_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
