@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import types
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,6 +21,8 @@ Opener = Callable[..., Any]
 Entry = (
     Opener | tuple[str, str]
 )  # what opens a kind, or the module and the name under which it is found there
+
+TYPES = {int: "a whole number", float: "a number", str: "text"}  # what a value can be, and how it is called
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,9 @@ def list_keys(opener: Opener) -> dict[str, inspect.Parameter]:
 
     `annotation` of each is int, float or str: what a value given as text should become.
     """
-    hints = typing.get_type_hints(opener.__init__ if inspect.isclass(opener) else opener)
     parameters = list(inspect.signature(opener).parameters.values())[takes_place(opener) :]
     return {
-        parameter.name: parameter.replace(annotation=_pick_type(hints.get(parameter.name, str)))
+        parameter.name: parameter.replace(annotation=_pick_type(parameter.annotation))
         for parameter in parameters
         if parameter.name != "device" and parameter.kind is not parameter.VAR_KEYWORD
     }
@@ -87,7 +86,7 @@ def _convert(text: str, key: inspect.Parameter, value: str) -> int | float | str
         return key.annotation(value)
     except ValueError as error:
         raise UserError(
-            f"{text}: expected {key.name} to be {key.annotation.__name__}, found {value!r}; correct it"
+            f"{text}: expected {key.name} to be {TYPES[key.annotation]}, found {value!r}; correct it"
         ) from error
 
 
@@ -101,8 +100,7 @@ def takes_device(opener: Opener) -> bool:
     return "device" in inspect.signature(opener).parameters
 
 
-def _pick_type(hint: object) -> type:
-    """`int | None` -> int."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        hint = next(part for part in typing.get_args(hint) if part is not type(None))
-    return hint if hint in (int, float) else str
+def _pick_type(annotation: object) -> type:
+    """`int | None`, also as text, as annotations are where they are not evaluated -> int."""
+    words = re.findall(r"\w+", annotation if isinstance(annotation, str) else str(annotation))
+    return next((each for each in TYPES if each.__name__ in words), str)
