@@ -1,6 +1,6 @@
 """Reports as text: sections in and out, cleaning, and a report worded from labels alone. Knows no models.
 
-The names of findings are those of the labeler; `FINDING_OF_NIH_LABEL` brings ChestX-ray14's to them.
+Findings go by the names of `llmcxr.findings`; those of ChestX-ray14 are understood too.
 """
 
 from __future__ import annotations
@@ -10,27 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from llmcxr.findings import FINDING_OF_NIH_LABEL
 from llmcxr.records import Label, Report
 
 SECTIONS = ("indication", "technique", "comparison", "findings", "impression")
-
-# Wang et al. 2017, the fourteen labels as the publisher's CSV spells them; "No Finding" has no finding.
-FINDING_OF_NIH_LABEL = {
-    "Atelectasis": "atelectasis",
-    "Cardiomegaly": "cardiomegaly",
-    "Consolidation": "consolidation",
-    "Edema": "edema",
-    "Effusion": "pleural effusion",
-    "Emphysema": "emphysema",
-    "Fibrosis": "fibrosis",
-    "Hernia": "hernia",
-    "Infiltration": "infiltration",
-    "Mass": "mass",
-    "Nodule": "nodule",
-    "Pleural_Thickening": "pleural thickening",
-    "Pneumonia": "pneumonia",
-    "Pneumothorax": "pneumothorax",
-}
 
 _HEADINGS = {
     "indication": r"indications?|(?:clinical )?(?:history|information)|reason for (?:exam\w*|study)",

@@ -24,8 +24,9 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import StudyDataset, Texts, keep_split
 from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
+from llmcxr.findings import FINDING_OF_NIH_LABEL, with_article
 from llmcxr.records import Label, LesionBox, Question, Radiograph, Study, split_by_patient
-from llmcxr.reports import FINDING_OF_NIH_LABEL, SEXES, capitalise, describe_circumstances, describe_labels
+from llmcxr.reports import SEXES, capitalise, describe_circumstances, describe_labels
 
 COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "View Position")
 SEX_COLUMNS = ("Patient Gender", "Patient Sex")  # the publisher renamed it
@@ -35,7 +36,6 @@ BOX_WORDS = {"Infiltrate": "Infiltration"}  # spelled otherwise than in Data_Ent
 NO_FINDING = "No Finding"
 SUFFIXES = (".png", ".jpg", ".jpeg")
 PRESENCE_WORDS = ("Is there {}?", "Do you see {}?", "Does this radiograph show {}?")
-ARTICLES = {"hernia": "a", "mass": "a", "nodule": "a", "infiltration": "an", "pleural effusion": "a"}
 
 
 def open_nih(path: str, split: str | None = None) -> StudyDataset:
@@ -115,10 +115,9 @@ def _ask_questions(study: Study, rng: np.random.Generator) -> list[Question]:
         )
     if study.labels:
         name = list(study.labels)[int(rng.integers(len(study.labels)))]
-        noun = f"{ARTICLES[name]} {name}" if name in ARTICLES else name
         words = PRESENCE_WORDS[int(rng.integers(len(PRESENCE_WORDS)))]
         answer = "Yes." if study.labels[name] is Label.PRESENT else "No."
-        questions.append(Question(words.format(noun), answer, "presence"))
+        questions.append(Question(words.format(with_article(name)), answer, "presence"))
     return questions
 
 

@@ -10,10 +10,10 @@ none. Where `nlmcxr_dicom_metadata.csv.gz` (Kaggle's and the publisher's table o
 beside the reports it gives view, sex, age and pixel spacing; it has no view for a third of the images, many
 of them lateral.
 
-Labels are the publisher's MeSH tags: those of FINDINGS under our names ("borderline" is uncertain), any other
-as the whole tag in lower case; a study tagged "normal" has all of FINDINGS absent. Airspace disease and
-consolidation, which share our name, are given as whole tags besides, so that they can be told apart. The
-split is a hash of the patient.
+Labels are the publisher's MeSH tags: those of `llmcxr.findings` under our names ("borderline" is uncertain),
+any other as the whole tag in lower case; a study tagged "normal" has all of those findings absent. Airspace
+disease and consolidation, which share our name, are given as whole tags besides, so that they can be told
+apart. The split is a hash of the patient.
 """
 
 from __future__ import annotations
@@ -28,28 +28,12 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import StudyDataset, keep_split
 from llmcxr.data.tables import find_files, parse_sex, parse_view, read_table
+from llmcxr.findings import FINDING_OF_OPENI_HEADING
 from llmcxr.records import Label, Radiograph, Report, Study, split_by_patient
 
 REPORTS = "NLMCXR_reports.tgz"
 HEADERS = "nlmcxr_dicom_metadata.csv.gz"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
-FINDINGS = {  # the publisher's MeSH heading: ours
-    "Airspace Disease": "consolidation",
-    "Cardiomegaly": "cardiomegaly",
-    "Consolidation": "consolidation",
-    "Emphysema": "emphysema",
-    "Hernia, Hiatal": "hernia",
-    "Infiltrate": "infiltration",
-    "Mass": "mass",
-    "Nodule": "nodule",
-    "Pleural Effusion": "pleural effusion",
-    "Pneumonia": "pneumonia",
-    "Pneumothorax": "pneumothorax",
-    "Pulmonary Atelectasis": "atelectasis",
-    "Pulmonary Edema": "edema",
-    "Pulmonary Emphysema": "emphysema",
-    "Pulmonary Fibrosis": "fibrosis",
-}
 UNCERTAIN_QUALIFIERS = frozenset({"borderline", "possible"})
 MERGED = frozenset({"Airspace Disease", "Consolidation"})  # headings of one name of ours
 UNTAGGED = ("no indexing", "technical quality of image unsatisfactory")  # tags that say nothing of the chest
@@ -180,11 +164,11 @@ def _find_extent(header: Mapping[str, str]) -> tuple[float, float] | None:
 def _parse_tags(tags: list[str]) -> dict[str, Label]:
     """MeSH tags such as `Cardiomegaly/mild` -> labels; see the module's docstring."""
     if tags == ["normal"]:
-        return dict.fromkeys(sorted(set(FINDINGS.values())), Label.ABSENT)
+        return dict.fromkeys(sorted(set(FINDING_OF_OPENI_HEADING.values())), Label.ABSENT)
     labels: dict[str, Label] = {}
     for tag in tags:
         heading, *qualifiers = tag.split("/")
-        name = FINDINGS.get(heading, tag.lower())
+        name = FINDING_OF_OPENI_HEADING.get(heading, tag.lower())
         if name in UNTAGGED or name == "normal":
             continue
         is_uncertain = not UNCERTAIN_QUALIFIERS.isdisjoint(qualifiers)

@@ -14,49 +14,11 @@ CHEXPERT tables of `labeler.terms`; this file says what they add up to. Where it
 
 from __future__ import annotations
 
+from llmcxr.findings import CHEXPERT_FINDINGS, CHEXPERT_FINDINGS_OF
 from llmcxr.labeler import terms as tables
 from llmcxr.labeler.rules import Vocabulary, read_findings, stronger
 from llmcxr.records import Label, Report
 
-CHEXPERT_FINDINGS = (
-    "No Finding",
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Edema",
-    "Consolidation",
-    "Pneumonia",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-)
-
-# A name of tables.CHEXPERT_TERMS: what it says in CheXpert's words. A name that is not here is an abnormality
-# of no finding (granuloma, scoliosis, emphysema, ...): it only rules out No Finding.
-_FINDINGS_OF = {
-    "cardiomegaly": ("Cardiomegaly",),
-    "cardiomediastinal enlargement": ("Cardiomegaly", "Enlarged Cardiomediastinum"),
-    "mediastinal widening": ("Enlarged Cardiomediastinum",),
-    "heart failure": ("Edema",),
-    "pleural thickening": ("Pleural Other",),
-    "hydropneumothorax": ("Pneumothorax", "Pleural Effusion"),
-    "pleural effusion": ("Pleural Effusion",),
-    "pneumothorax": ("Pneumothorax",),
-    "consolidation": ("Consolidation",),
-    "nodular opacity": ("Lung Lesion", "Lung Opacity"),
-    "nodule": ("Lung Lesion",),
-    "mass": ("Lung Lesion",),
-    "edema": ("Edema",),
-    "atelectasis": ("Atelectasis",),
-    "lung opacity": ("Lung Opacity",),
-    "pneumonia": ("Pneumonia",),
-    "fracture": ("Fracture",),
-    "device": ("Support Devices",),
-}
 VOCABULARY = Vocabulary(
     tables.CHEXPERT_TERMS, tables.CHEXPERT_GROUPS, tables.CHEXPERT_NORMAL_STATEMENTS, tables.CHEXPERT_CUES
 )
@@ -72,7 +34,7 @@ def label_chexpert(report: Report | str) -> dict[str, Label]:
     labels = dict.fromkeys(CHEXPERT_FINDINGS, Label.NOT_MENTIONED)
     is_normal = bool(text.strip())
     for mention in read_findings(text, VOCABULARY):
-        for name in _FINDINGS_OF.get(mention.name, ()):
+        for name in CHEXPERT_FINDINGS_OF.get(mention.name, ()):
             labels[name] = stronger(labels[name], mention.state)
         if mention.state is not Label.ABSENT and mention.name != "device":
             is_normal = False

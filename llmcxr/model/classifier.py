@@ -24,21 +24,12 @@ from torch import Tensor, nn
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 from llmcxr.data.phantom.case import FINDINGS, ZONES
+from llmcxr.findings import FINDINGS as FINDING_TABLE
 
 # What can be asked of a finding beyond its presence. A finding that is missing has no side or zone of its
 # own.
-SIDE_CHOICES: dict[str, tuple[str, ...]] = {
-    "pleural effusion": ("left", "right", "bilateral"),
-    "pneumothorax": ("left", "right"),
-    "consolidation": ("left", "right"),
-    "nodule": ("left", "right"),
-    "atelectasis": ("left", "right"),
-    "pacemaker": ("left", "right"),
-    "central line": ("left", "right"),
-}
-ZONE_CHOICES: dict[str, tuple[str, ...]] = {
-    name: ZONES for name in ("consolidation", "nodule", "atelectasis")
-}
+SIDE_CHOICES = {finding.name: finding.sides for finding in FINDING_TABLE if finding.sides}
+ZONE_CHOICES = {finding.name: ZONES for finding in FINDING_TABLE if finding.is_zoned}
 ARCHITECTURE = "llmcxr.Classifier"
 RATIO_CENTRE, RATIO_SCALE = 0.5, 0.07  # the ratio is regressed in these units
 

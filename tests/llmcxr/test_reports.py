@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmcxr.findings import FINDING_OF_NIH_LABEL
 from llmcxr.records import Label, Report
 from llmcxr.reports import (
-    FINDING_OF_NIH_LABEL,
     clean,
     describe_labels,
     exchange_sides,

@@ -7,19 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FINDINGS = (
-    "cardiomegaly",
-    "pleural effusion",
-    "pneumothorax",
-    "consolidation",
-    "nodule",
-    "edema",
-    "atelectasis",
-    "mediastinal widening",
-    "pacemaker",
-    "central line",
-    "endotracheal tube",
-)
+from llmcxr.findings import PHANTOM_FINDINGS
+
+FINDINGS = PHANTOM_FINDINGS
 SIDES = ("left", "right", "bilateral")
 ZONES = ("upper", "mid", "lower")
 GRADES = ("small", "moderate", "large")  # worded per finding: mild/moderate/severe edema, nodule/mass ...

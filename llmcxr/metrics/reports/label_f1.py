@@ -15,12 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmcxr.findings import CHEXPERT_5
 from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.metric import Inputs
 from llmcxr.records import Label
 
-# Irvin et al. 2019, in any spelling of capitals: CheXpert's labels write them large, the phantom's small.
-CHEXPERT_5 = ("atelectasis", "cardiomegaly", "consolidation", "edema", "pleural effusion")
 PRESENT, ABSENT, UNCERTAIN = (LABEL_STATES[state] for state in (Label.PRESENT, Label.ABSENT, Label.UNCERTAIN))
 AVERAGES = ("micro", "macro", "weighted")
 HIT, FALSE_ALARM, MISS, REJECTION = range(4)  # columns of the rows

@@ -14,7 +14,8 @@ import pytest
 from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
-from llmcxr.data.openi import FINDINGS, _parse_tags
+from llmcxr.data.openi import _parse_tags
+from llmcxr.findings import FINDING_OF_OPENI_HEADING
 from llmcxr.records import Label
 
 RNG = np.random.default_rng(0)
@@ -80,7 +81,7 @@ def test_images_and_their_headers(tmp_path):
 
 
 def test_tags():
-    assert _parse_tags(["normal"]) == dict.fromkeys(FINDINGS.values(), Label.ABSENT)
+    assert _parse_tags(["normal"]) == dict.fromkeys(FINDING_OF_OPENI_HEADING.values(), Label.ABSENT)
     assert _parse_tags(["Cardiomegaly/borderline", "Aorta/tortuous", "No Indexing"]) == {
         "cardiomegaly": Label.UNCERTAIN,
         "aorta/tortuous": Label.PRESENT,

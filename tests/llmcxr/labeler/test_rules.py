@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcxr.data.phantom.case import FINDINGS
+from llmcxr.findings import FINDING_OF_NIH_LABEL
 from llmcxr.labeler.rules import LABELED_FINDINGS, Mention, find_present, label, read_findings, read_ratio
 from llmcxr.metrics.scores import detection
 from llmcxr.records import Label, Report
-from llmcxr.reports import FINDING_OF_NIH_LABEL, describe_labels
+from llmcxr.reports import describe_labels
 
 SIGNS = {Label.PRESENT: "+", Label.ABSENT: "-", Label.UNCERTAIN: "?"}
 
