@@ -18,11 +18,8 @@ from typing import Any
 from llmcxr.common.errors import UserError
 
 Opener = Callable[..., Any]
-Entry = (
-    Opener | tuple[str, str]
-)  # what opens a kind, or the module and the name under which it is found there
-
-TYPES = {int: "a whole number", float: "a number", str: "text"}  # what a value can be, and how it is called
+# What opens a kind, or the module and the name under which it is found there
+Entry = Opener | tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def _convert(text: str, key: inspect.Parameter, value: str) -> int | float | str
         return key.annotation(value)
     except ValueError as error:
         raise UserError(
-            f"{text}: expected {key.name} to be {TYPES[key.annotation]}, found {value!r}; correct it"
+            f"{text}: expected {key.name} to be {key.annotation.__name__}, found {value!r}; correct it"
         ) from error
 
 
@@ -103,4 +100,4 @@ def takes_device(opener: Opener) -> bool:
 def _pick_type(annotation: object) -> type:
     """`int | None`, also as text, as annotations are where they are not evaluated -> int."""
     words = re.findall(r"\w+", annotation if isinstance(annotation, str) else str(annotation))
-    return next((each for each in TYPES if each.__name__ in words), str)
+    return next((each for each in (int, float) if each.__name__ in words), str)

@@ -56,7 +56,7 @@ def test_a_signature_says_what_an_opener_takes():
     assert {name: key.annotation for name, key in keys.items()} == {"n": int, "share": float}
     assert list_needed(open_all) == [] and list_needed(lambda path, bert: None) == ["bert"]
     assert convert_settings(parse_spec("a:b,n=3,share=1"), keys) == {"n": 3, "share": 1.0}
-    with pytest.raises(UserError, match="a:b,n=many: expected n to be a whole number, found 'many'"):
+    with pytest.raises(UserError, match="a:b,n=many: expected n to be int, found 'many'"):
         convert_settings(parse_spec("a:b,n=many"), keys)
 
 

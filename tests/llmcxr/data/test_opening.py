@@ -29,7 +29,7 @@ def test_the_phantom_opens_and_keeps_the_protocol():
         ("nih:", ["no path"]),
         ("nih:DIR,splat=train", ["split", "'splat'"]),
         ("nih:DIR,split=val", ["train|validate|test", "split=val"]),
-        ("phantom:n=many", ["n to be a whole number", "'many'"]),
+        ("phantom:n=many", ["n to be int", "'many'"]),
         ("phantom:n=0", ["n >= 1"]),
         ("phantom:DIR", ["only key=value", "'DIR'"]),
         ("phantom:size=3", ["n, seed, split", "'size'"]),
