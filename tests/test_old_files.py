@@ -59,6 +59,18 @@ def test_a_model_directory_loads():
     assert bundle.model.vocabulary.codebook_size == 12
 
 
+def test_altered_weights_of_a_model_directory_are_noticed(tmp_path: Path):
+    directory = shutil.copytree(OLD / "model", tmp_path / "model")
+    weights = bytearray((directory / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (directory / "model.safetensors").write_bytes(weights)
+    with pytest.raises(UserError, match=r'another SHA-256.*set "weights_sha256" to ""'):
+        load(directory)
+    card = json.loads((directory / "llmcxr.json").read_text())
+    (directory / "llmcxr.json").write_text(json.dumps(card | {"weights_sha256": ""}))  # as the message says
+    load(directory)
+
+
 def test_a_code_store_opens_and_its_damage_is_noticed(tmp_path: Path):
     tokenizer = VQGAN.from_pretrained(OLD / "tokenizers" / "fsq")
     store = CodeStore.open(OLD / "codes", tokenizer.fingerprint)

@@ -30,7 +30,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, telling_write_failures
 from llmcxr.images.statistics import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
-from llmcxr.model.judges import read_loss_networks, write_loss_networks
+from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import TEMPLATES, PromptTokenizer
 from llmcxr.prompts.vocabulary import ImageVocabulary
@@ -40,11 +40,11 @@ from vqgan.shipped import find_directory
 COMPACT_FILE = "compact.safetensors"
 CARD_FILE = "llmcxr.json"
 SETTINGS_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+OLD_DIGEST = "weights_sha256"  # one for all weights, in cards from before "files_sha256" knew them
 CARD_TYPES = {  # what the card must hold, and as what
     "vocabulary": dict,
     "template": str,
     "image_tokenizer_fingerprint": str,
-    "weights_sha256": str,
     "provenance": dict,
 }
 
@@ -90,7 +90,7 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
         if bundle.training_images is not None:
             write_summary(partial / "image_tokenizer", bundle.training_images)
         write_loss_networks(partial / "image_tokenizer", bundle.loss_networks)
-        card = _card(bundle, _weights_sha256(partial), _settings_sha256(partial))
+        card = _card(bundle, _sha256s(partial))
         (partial / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
     return directory
 
@@ -112,9 +112,9 @@ def load(directory: str | Path) -> Bundle:
             f"{card['image_tokenizer_fingerprint'][:12]}, found {image_tokenizer.fingerprint[:12]}; "
             "restore the original"
         )
-    _check_settings(directory, card.get("files_sha256", {}))
+    _check_files(directory, card)
     vocabulary = _read_vocabulary(directory, card)
-    model = _load_language_model(directory, vocabulary, card["weights_sha256"]).eval()
+    model = _load_language_model(directory, vocabulary).eval()
     tokenizer = _load_text_tokenizer(directory)
     if len(tokenizer) != vocabulary.size:
         raise UserError(
@@ -179,12 +179,7 @@ def _embedding_name(full: nn.Module) -> str:
     return next(name for name, parameter in full.base_model.named_parameters() if parameter is rows)
 
 
-def _load_language_model(directory: Path, vocabulary: ImageVocabulary, sha256: str) -> UnifiedModel:
-    if sha256 and _weights_sha256(directory) != sha256:
-        raise UserError(
-            f"{directory}: the weights are not those of {CARD_FILE} (another SHA-256): altered or cut short. "
-            'Copy it again, or, if they were fine-tuned on purpose, set "weights_sha256" to "" there'
-        )
+def _load_language_model(directory: Path, vocabulary: ImageVocabulary) -> UnifiedModel:
     compact = directory / COMPACT_FILE
     try:
         if not compact.is_file():
@@ -213,41 +208,41 @@ def _load_text_tokenizer(directory: Path):
         ) from error
 
 
-def _weights_sha256(directory: Path) -> str:
-    """One hash over all weight files of the directory (large models are saved in several)."""
-    files = sorted(directory.glob("*.safetensors"))
-    if not files:
-        raise UserError(
-            f"{directory}: neither model.safetensors nor {COMPACT_FILE} is there; the weights are missing"
-        )
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _settings_sha256(directory: Path) -> dict[str, str]:
-    return {name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in SETTINGS_FILES}
-
-
-def _check_settings(directory: Path, expected: dict[str, str]) -> None:
-    """`expected`: the SHA-256 of each file when it was saved; empty in cards from before it was kept."""
+def _sha256s(directory: Path) -> dict[str, str]:
+    """The SHA-256 of each file of settings and of weights (large models are saved in several)."""
+    weights = sorted(path.name for path in directory.glob("*.safetensors"))
     for name in SETTINGS_FILES:
         if not (directory / name).is_file():
             raise UserError(
                 f"{directory / name}: missing; the model directory is incomplete, export or copy it again"
             )
-    for name, found in _settings_sha256(directory).items():
-        if expected.get(name, found) != found:
+    if not weights:
+        raise UserError(
+            f"{directory}: neither model.safetensors nor {COMPACT_FILE} is there; the weights are missing"
+        )
+    return {name: fingerprint(directory / name) for name in (*SETTINGS_FILES, *weights)}
+
+
+def _check_files(directory: Path, card: dict[str, Any]) -> None:
+    """Raise UserError naming the first file that is not the one that the card knows."""
+    expected, found = card.get("files_sha256", {}), _sha256s(directory)
+    for name, sha256 in found.items():
+        if expected.get(name, sha256) != sha256:
             raise UserError(
                 f"{directory / name}: expected the file that {CARD_FILE} knows, of SHA-256 "
-                f"{str(expected[name])[:12]}, found {found[:12]}: altered or cut short. Copy it again, or, "
-                'if it was changed on purpose, take its name out of "files_sha256" there'
+                f"{str(expected[name])[:12]}, found one of another SHA-256, {sha256[:12]}: altered or cut "
+                "short. Copy it again, or, if it was changed on purpose, take its name out of "
+                '"files_sha256" there'
             )
+    weights = b"".join(bytes.fromhex(found[name]) for name in found if name not in SETTINGS_FILES)
+    if card.get(OLD_DIGEST, "") not in ("", hashlib.sha256(weights).hexdigest()):
+        raise UserError(
+            f"{directory}: the weights are not those of {CARD_FILE} (another SHA-256): altered or cut short. "
+            f'Copy it again, or, if they were fine-tuned on purpose, set "{OLD_DIGEST}" to "" there'
+        )
 
 
-def _card(bundle: Bundle, weights_sha256: str, files_sha256: dict[str, str]) -> dict[str, Any]:
+def _card(bundle: Bundle, files_sha256: dict[str, str]) -> dict[str, Any]:
     vocabulary = bundle.model.vocabulary
     return {
         "llmcxr_version": llmcxr.__version__,
@@ -262,7 +257,6 @@ def _card(bundle: Bundle, weights_sha256: str, files_sha256: dict[str, str]) -> 
         },
         "template": bundle.prompt_tokenizer.template.name,
         "image_tokenizer_fingerprint": bundle.image_tokenizer.fingerprint,
-        "weights_sha256": weights_sha256,
         "files_sha256": files_sha256,
         "provenance": bundle.provenance,
     }
@@ -279,7 +273,7 @@ def _read_card(directory: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not readable as JSON ({error}); copy the directory again") from error
     if missing:
         raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; copy the directory again")
-    for name, kind in (CARD_TYPES | {"files_sha256": dict}).items():
+    for name, kind in (CARD_TYPES | {"files_sha256": dict, OLD_DIGEST: str}).items():
         if not isinstance(card.get(name, kind()), kind):
             raise UserError(
                 f"{path}: expected {name} as {kind.__name__}, found {type(card[name]).__name__}; "
