@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
+from llmcxr.data.phantom.case import FINDINGS, PhantomCase
 from llmcxr.labeler.rules import find_present, label, read_ratio
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import agreement, detection, macro, share
@@ -36,13 +36,6 @@ class ReadReport:
         present = frozenset(name for name in FINDINGS if labels.get(name) is Label.PRESENT)
         return cls(present, places, read_ratio(text), not text.strip())
 
-    def names_exactly(self, finding: DrawnFinding) -> bool:
-        """Tell whether it is present, with the side and zone that the finding has."""
-        if finding.name not in self.present:
-            return False
-        side, zone = self.places.get(finding.name, ("", ""))
-        return (not _side(finding) or side == _side(finding)) and (not finding.zone or zone == finding.zone)
-
 
 def evaluate_reading(system: System, dataset: Any, n: int, seed: int = 0, size: int = 128) -> dict:
     """Score the reports of the first `n` phantoms, see `score_reports`. Images are given at `size` px."""
@@ -53,20 +46,28 @@ def evaluate_reading(system: System, dataset: Any, n: int, seed: int = 0, size: 
 def score_reports(cases: Sequence[PhantomCase], texts: Sequence[str]) -> dict:
     """Return f1, precision, recall, support, exact_f1 of findings; macro with 95% interval; places; ratio."""
     reports = [ReadReport.from_text(text) for text in texts]
-    findings = {name: _score_finding(name, cases, reports) for name in FINDINGS}
+    truth = np.array([[case.find(name) is not None for name in FINDINGS] for case in cases])  # (N, findings)
+    read = np.array([[name in report.present for name in FINDINGS] for report in reports])  # (N, findings)
+    sides, zones = _places(cases, reports)  # (N, findings) each
+    exact = truth & read & (sides != 0) & (zones != 0)
+    findings = {}
+    for column, name in enumerate(FINDINGS):
+        score = detection(truth[:, column], read[:, column])
+        claims, hits = int(read[:, column].sum()), int(exact[:, column].sum())
+        exact_f1 = 2 * hits / (score["support"] + claims) if score["support"] else None
+        findings[name] = {**score, "exact_f1": exact_f1}
     patients = [f"{case.seed}-{case.index}" for case in cases]
-    truth, said = _presence(cases, reports)
     return {
         "n": len(cases),
         "findings": findings,
         "macro": {
             "f1": macro({name: score["f1"] for name, score in findings.items()}),
-            "f1_interval": bootstrap(lambda rows: _macro_f1(truth[rows], said[rows]), patients),
+            "f1_interval": bootstrap(lambda rows: _macro_f1(truth[rows], read[rows]), patients),
             "exact_f1": macro({name: score["exact_f1"] for name, score in findings.items()}),
         },
-        "sides": _score_places(cases, reports, "side"),
-        "zones": _score_places(cases, reports, "zone"),
-        "all_findings_exact": share(_wholly_right(cases, reports)),
+        "sides": _score_places(sides),
+        "zones": _score_places(zones),
+        "all_findings_exact": share(((read == truth) & (exact == truth)).all(1)),
         "ratio": agreement(
             [case.cardiothoracic_ratio for case in cases], [report.ratio for report in reports]
         ),
@@ -74,55 +75,32 @@ def score_reports(cases: Sequence[PhantomCase], texts: Sequence[str]) -> dict:
     }
 
 
-def _side(finding: DrawnFinding) -> str:
-    """Return the side to be named: edema is always on both sides and reports need not say so."""
-    return "" if finding.name == "edema" else finding.side
+def _places(cases: Sequence[PhantomCase], reports: Sequence[ReadReport]) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether sides and zones are right, (N, findings) each: 1, 0, or NaN where none is to be read."""
+    hits = np.full((2, len(cases), len(FINDINGS)), np.nan)
+    for row, (case, report) in enumerate(zip(cases, reports, strict=True)):
+        for finding in case.findings:
+            if finding.name not in report.present:
+                continue
+            side = "" if finding.name == "edema" else finding.side  # always both, and reports need not say so
+            named = report.places.get(finding.name, ("", ""))
+            for hit, true, said in zip(hits, (side, finding.zone), named, strict=True):
+                if true:
+                    hit[row, FINDINGS.index(finding.name)] = true == said
+    return hits[0], hits[1]
 
 
-def _presence(cases: Sequence[PhantomCase], reports: Sequence[ReadReport]) -> tuple[np.ndarray, np.ndarray]:
-    """Return true and read presence, both (N, findings) bool."""
-    truth = np.array([[case.find(name) is not None for name in FINDINGS] for case in cases])
-    return truth, np.array([[name in report.present for name in FINDINGS] for report in reports])
-
-
-def _macro_f1(truth: np.ndarray, said: np.ndarray) -> float | None:
-    hits, total = (truth & said).sum(0), truth.sum(0) + said.sum(0)
+def _macro_f1(truth: np.ndarray, read: np.ndarray) -> float | None:
+    hits, total = (truth & read).sum(0), truth.sum(0) + read.sum(0)
     known = truth.any(0)
     return float((2 * hits[known] / total[known]).mean()) if known.any() else None
 
 
-def _score_finding(name: str, cases: Sequence[PhantomCase], reports: Sequence[ReadReport]) -> dict:
-    found = [case.find(name) for case in cases]
-    said = [name in report.present for report in reports]
-    score = detection([finding is not None for finding in found], said)
-    exact = [
-        finding is not None and report.names_exactly(finding)
-        for finding, report in zip(found, reports, strict=True)
-    ]
-    claims = sum(said)
-    support = score["support"]
-    return {**score, "exact_f1": 2 * sum(exact) / (support + claims) if support else None}
-
-
-def _score_places(cases: Sequence[PhantomCase], reports: Sequence[ReadReport], what: str) -> dict[str, dict]:
+def _score_places(hits: np.ndarray) -> dict[str, dict]:
     """Return the accuracy of the side or zone, over the findings present and read."""
-    column = ("side", "zone").index(what)
-    scores = {}
-    for name in FINDINGS:
-        hits = []
-        for case, report in zip(cases, reports, strict=True):
-            finding = case.find(name)
-            true = "" if finding is None else (_side(finding), finding.zone)[column]
-            if true and name in report.present:
-                hits.append(report.places.get(name, ("", ""))[column] == true)
-        if hits:
-            scores[name] = {"accuracy": share(hits), "support": len(hits)}
-    return scores
-
-
-def _wholly_right(cases: Sequence[PhantomCase], reports: Sequence[ReadReport]) -> list[bool]:
-    return [
-        report.present == {finding.name for finding in case.findings}
-        and all(report.names_exactly(finding) for finding in case.findings)
-        for case, report in zip(cases, reports, strict=True)
-    ]
+    known = {name: column[~np.isnan(column)] for name, column in zip(FINDINGS, hits.T, strict=True)}
+    return {
+        name: {"accuracy": share(column), "support": len(column)}
+        for name, column in known.items()
+        if len(column)
+    }
