@@ -6,11 +6,14 @@ values may stand together is checked by the dataclasses (`__post_init__` raising
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,40 @@ from vqgan.old_names import OLD_NAMES
 CONFIG_FILE = "config.yaml"  # in a run directory
 PLACES = ("run_dir", "cache_dir", "threads", "device")  # where a run is, not what it is of
 NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
-# kind of run: {dotted key as older files have it: the key of today}. The one place that knows old names.
-OLD_KEYS: dict[str, dict[str, str]] = {
+
+
+def _as_share_of_side(pixels: float, settings: Mapping[str, Any]) -> float:
+    return pixels / _get(settings, "model.image_size", 128)
+
+
+def _beside_contrast(brightness: float, settings: Mapping[str, Any]) -> float:
+    """What is left of it where a change of contrast brings a third of its own strength."""
+    return max(0.0, brightness - _get(settings, "augmentation.contrast", 0.2) / 3)
+
+
+# kind of run: {dotted key as older files have it: the key of today, where its value means something else with
+# a function of the old value and of the file's settings}. The one place that knows old names.
+OLD_KEYS: dict[str, dict[str, str | tuple[str, Callable[[Any, Mapping[str, Any]], Any]]]] = {
     "tokenizer": {"teacher": "loss_network"}
     | {f"training.model.{old}": f"training.model.{new}" for old, new in OLD_NAMES.items()},
     "lm": {"training.save_every": "training.checkpoint_every"},
+    "classifier": {
+        "num_steps": "training.steps",
+        "batch_size": "training.batch_size",
+        "learning_rate": "training.learning_rate",
+        "weight_decay": "training.weight_decay",
+        "warmup_steps": "training.warmup_steps",
+        "validate_every": "training.validate_every",
+        "max_minutes": "training.max_minutes",
+        "augmentation.gamma": ("training.augmentation.gamma", lambda value, _: math.expm1(value)),
+        "augmentation.contrast": "training.augmentation.contrast",
+        "augmentation.brightness": ("training.augmentation.brightness", _beside_contrast),
+        "augmentation.noise": "training.augmentation.noise",
+        "augmentation.blur": ("training.augmentation.blur", _as_share_of_side),
+        "augmentation.shift": ("training.augmentation.shift", _as_share_of_side),
+        "augmentation.zoom": "training.augmentation.zoom",
+        "augmentation.rotation": "training.augmentation.rotation",
+    },
 }
 
 
@@ -45,8 +77,9 @@ def load(
     settings.update(_kind_override(overrides))
     schema = _schema(settings, path, kinds)
     old_keys = OLD_KEYS.get(settings["kind"], {})
-    _rename_keys(settings, old_keys)
-    overrides = [_rename_override(override, old_keys) for override in overrides]
+    before = copy.deepcopy(settings)
+    _rename_keys(settings, old_keys, before)
+    overrides = [_rename_override(override, old_keys, before) for override in overrides]
     if "kind" not in typing.get_type_hints(schema):
         del settings["kind"]
         overrides = [override for override in overrides if not override.startswith("kind=")]
@@ -108,16 +141,19 @@ def _neighbours(path: Path) -> str:
     return f"; {path.parent} has {', '.join(names)}" if names else ""
 
 
-def _rename_keys(settings: dict[str, Any], names: Mapping[str, str]) -> None:
-    """Move what stands under an old dotted key to the new one, in place; a new key that is there stays."""
-    for old, new in names.items():
+def _rename_keys(settings: dict[str, Any], names: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Move what stands under an old dotted key to the new one, in place; a new key that is there stays.
+
+    `before` are the settings as they were.
+    """
+    for old in names:
         *groups, last = old.split(".")
-        holder: Any = settings
-        for group in groups:
-            holder = holder.get(group) if isinstance(holder, dict) else None
+        holder = _get(settings, ".".join(groups), None) if groups else settings
         if not isinstance(holder, dict) or last not in holder:
             continue
-        value = holder.pop(last)
+        new, value = _renamed(old, holder.pop(last), names, before)
+        if groups and not holder and not new.startswith(".".join([*groups, ""])):
+            del settings[groups[0]]
         *groups, last = new.split(".")
         holder = settings
         for group in groups:
@@ -125,9 +161,27 @@ def _rename_keys(settings: dict[str, Any], names: Mapping[str, str]) -> None:
         holder.setdefault(last, value)
 
 
-def _rename_override(override: str, names: Mapping[str, str]) -> str:
+def _renamed(key: str, value: Any, names: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[str, Any]:
+    """An old key and its value as they are today. What is no number is left, to be refused as such."""
+    new = names.get(key, key)
+    if isinstance(new, str):
+        return new, value
+    new, convert = new
+    return new, convert(value, before) if isinstance(value, int | float) else value
+
+
+def _rename_override(override: str, names: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     key, equals, value = override.partition("=")
-    return f"{names.get(key, key)}{equals}{value}"
+    with suppress(ValueError):
+        value = float(value) if isinstance(names.get(key), tuple) else value
+    new, value = _renamed(key, value, names, before)
+    return f"{new}{equals}{value}"
+
+
+def _get(settings: Mapping[str, Any], dotted: str, default: Any) -> Any:
+    for name in dotted.split("."):
+        settings = settings.get(name, default) if isinstance(settings, Mapping) else default
+    return settings
 
 
 def _kind_override(overrides: Sequence[str]) -> dict[str, str]:

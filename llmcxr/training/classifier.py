@@ -1,36 +1,61 @@
 """Train a classifier, a tokenizer's loss network or its judge, on the findings that a dataset's studies have.
 
 Images come from the image cache. Truth is `dataset.case(i)` where the dataset knows its cases, as the phantom
-does (finding, side, zone, heart size), else the labels of the studies (findings alone). Resumable:
-`max_minutes` ends a piece of the work, the next call with the same run directory goes on. Scores on held-out
+does (finding, side, zone, heart size), else the labels of the studies (findings alone). Scores on held-out
 phantoms are `evaluation.classifier`'s job, those on films `evaluation.fidelity`'s.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate.utils import send_to_device
 from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
 from llmcxr.codes.image_cache import cached_images, list_rejected
 from llmcxr.common import config as run_config
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
-from llmcxr.data import Dataset, Rejections, open_dataset
+from llmcxr.data import Rejections, open_dataset
+from llmcxr.data.dataset import Dataset
 from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.records import Label
-from llmcxr.training.augmentation import AugmentationConfig, augment
 from llmcxr.training.targets import Targets, aurocs, choose_findings, classifier_loss
+from vqgan.training.augmentation import AugmentationConfig, augment
+from vqgan.training.loop import Loop, LoopConfig, Task
+from vqgan.training.optim import build_optimizer
+from vqgan.training.trackers import check_installed
 
-# What may differ in a run that goes on: for how long and where, not what it is of
-FREE_SETTINGS = ("run_dir", "cache_dir", "max_minutes", "threads", "device")
+VALIDATION_BATCH = 100  # images
+
+
+@dataclass(frozen=True)
+class ClassifierTrainingConfig(LoopConfig):
+    """The loop's settings, with defaults of their own."""
+
+    steps: int = 2000
+    batch_size: int = 48
+    learning_rate: float = 2e-3
+    muon_learning_rate: float = 0.0
+    warmup_steps: int = 60
+    decay: str = "full_cosine"
+    final_learning_rate: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.02
+    gradient_clip: float = 5.0
+    validate_every: int = 200
+    checkpoint_every: int = 200
+    augmentation: AugmentationConfig = field(
+        default_factory=lambda: AugmentationConfig(
+            gamma=0.284, contrast=0.2, noise=0.03, blur=0.00625, shift=0.03125
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -47,34 +72,25 @@ class ClassifierRun:
     max_positive_weight: float = 20.0
     cache_dir: str = "runs/cache"
     seed: int = 100
-    num_steps: int = 2000
-    batch_size: int = 48
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    warmup_steps: int = 60
-    validate_every: int = 200  # steps; also the rhythm of checkpoints
-    max_minutes: float = 0.0  # of this piece; 0 trains to the end
     threads: int = 1
     device: str = "cpu"
     model: ClassifierConfig = field(default_factory=ClassifierConfig)
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    training: ClassifierTrainingConfig = field(default_factory=ClassifierTrainingConfig)
 
 
 def run(config: ClassifierRun) -> Path:
     """Train, or go on training; returns the classifier directory (run_dir/classifier) when all steps are
     done.
 
-    A piece that `max_minutes` ended returns the run directory: call again to go on. Images that cannot be
-    read are left out and listed in the run directory's rejected.jsonl. Raises UserError for a dataset without
-    labels or with too few, or of which nothing can be read, and for a run directory that holds a run of other
-    settings.
+    A piece that `training.max_minutes` ended returns the run directory: call again to go on. The best by the
+    validation is left in run_dir/best. Images that cannot be read are left out and listed in the run
+    directory's rejected.jsonl. Raises UserError for a dataset without labels or with too few, or of which
+    nothing can be read, and for a run directory that holds a run of other settings.
     """
     torch.set_num_threads(config.threads)
     run_dir = Path(config.run_dir)
-    settings = run_dir / "config.yaml"
-    has_begun = (run_dir / "checkpoint.pt").exists() or (run_dir / "classifier").exists()
-    if has_begun and settings.is_file():  # before images are read, which can take long
-        run_config.check_goes_on(config, settings, FREE_SETTINGS)
+    check_installed(config.training.wandb)
+    run_config.check_resumable(config)  # before images are read, which can take long
     datasets = open_dataset(config.dataset), open_dataset(config.validation)
     targets = _load_targets(config, *datasets)
     rejections = Rejections(run_dir / "rejected.jsonl")
@@ -82,14 +98,15 @@ def run(config: ClassifierRun) -> Path:
         _open_examples(config, dataset, truth, rejections)
         for dataset, truth in zip(datasets, targets, strict=True)
     ]
-    run_config.save(config, settings)
+    run_config.save(config, run_dir / run_config.CONFIG_FILE)
     rejections.write()
-    trainer = _Trainer(config, run_dir, *examples)
-    deadline = time.monotonic() + config.max_minutes * 60 if config.max_minutes else math.inf
+    loop = Loop(config.training, run_dir, config.seed, "cpu" if config.device == "cpu" else "auto")
     with telling_write_failures(run_dir, "free some space, and the same command goes on"):
-        if not trainer.train(deadline):
+        result = loop.run(_ClassifierTask(config, *examples), run_config.to_dict(config))
+        if not result.is_finished:
             return run_dir
-        trainer.classifier.save_pretrained(run_dir / "classifier")
+        if loop.accelerator.is_main_process:
+            loop.network.save_pretrained(run_dir / "classifier")
     return run_dir / "classifier"
 
 
@@ -120,20 +137,19 @@ def _list_labels(dataset: Dataset) -> list[Mapping[str, Label]]:
     return [dataset[index].labels for index in range(len(dataset))]
 
 
-@dataclass(frozen=True)
-class _Examples:
+class _Examples(TorchDataset):
     """N images that can be read, and their truth."""
 
-    images: np.ndarray  # (all, H, W) uint8
-    places: Tensor  # (N,) int64, those that can be read among all
-    targets: Targets  # of the N
+    def __init__(self, images: np.ndarray, places: Tensor, targets: Targets) -> None:
+        """images (all, H, W) uint8; places (N,) of those that can be read among them; targets of the N."""
+        self.images, self.places, self.targets = images, places, targets
 
     def __len__(self) -> int:
         return len(self.places)
 
-    def read(self, rows: Tensor) -> np.ndarray:
-        """(B,) -> (B, H, W) uint8."""
-        return self.images[self.places[rows].numpy()]
+    def __getitem__(self, row: int) -> dict[str, Tensor | int]:
+        pixels = torch.from_numpy(np.array(self.images[self.places[row]]))  # (H, W)
+        return {"image": pixels[None].float() / 255, "row": row}
 
 
 def _open_examples(
@@ -146,121 +162,60 @@ def _open_examples(
     return _Examples(images[:, 0], places, targets.select(places))
 
 
-class _Trainer:
-    """The state of one run and its steps."""
+class _ClassifierTask(Task):
+    name = "classifier"
 
-    def __init__(self, config: ClassifierRun, run_dir: Path, examples: _Examples, held_out: _Examples):
-        self.config, self.run_dir, self.examples, self.held_out = config, run_dir, examples, held_out
+    def __init__(self, config: ClassifierRun, examples: _Examples, held_out: _Examples) -> None:
+        self.config, self.dataset, self.held_out = config, examples, held_out
         torch.manual_seed(config.seed)
         targets = examples.targets
         classifier = Classifier(config.model, targets.findings, knows_places=targets.ratio is not None)
-        self.classifier = classifier.to(config.device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.AdamW(
-            self.classifier.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-        self.step, self.seconds = 0, 0.0
-        self._resume()
+        classifier = classifier.to(memory_format=torch.channels_last)
+        inner = {id(parameter) for parameter in classifier.blocks.parameters() if parameter.ndim > 1}
+        matrices = [parameter for parameter in classifier.parameters() if id(parameter) in inner]
+        others = [parameter for parameter in classifier.parameters() if id(parameter) not in inner]
+        self.networks = {"classifier": classifier}
+        self.optimizers = {"classifier": build_optimizer(config.training, matrices, others, [])}
 
-    def train(self, deadline: float) -> bool:
-        """Go on to the last step, or until the deadline (True when all steps are done)."""
-        from tqdm import tqdm
+    def augment(self, batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        changed = augment({"image": batch["image"]}, self.config.training.augmentation, generator)
+        return batch | changed
 
-        config, started = self.config, time.monotonic() - self.seconds
-        steps = range(self.step, config.num_steps)
-        for _ in tqdm(steps, desc="classifier", initial=self.step, total=config.num_steps):
-            losses = self._train_step()
-            self.step += 1
-            self.seconds = time.monotonic() - started
-            if self.step % config.validate_every == 0 or self.step == config.num_steps:
-                self._log(losses)
-                self._checkpoint()
-            if time.monotonic() > deadline:
-                self._checkpoint()
-                break
-        return self.step >= config.num_steps
+    def losses(self, network: str, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        return self._losses(self.networks[network], self.dataset, batch)[0]
 
-    def _train_step(self) -> dict[str, float]:
-        config, examples = self.config, self.examples
-        for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * self._schedule()
-        rows = _batch_rows(len(examples), config.batch_size, config.seed, self.step)
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        batch = _to_batch(examples.read(rows), config.device)
-        batch = augment(batch, config.augmentation, generator).contiguous(memory_format=torch.channels_last)
-        self.classifier.train()
-        losses = classifier_loss(self.classifier(batch), examples.targets.select(rows, config.device))
-        self.optimizer.zero_grad(set_to_none=True)
-        sum(losses.values()).backward()
-        torch.nn.utils.clip_grad_norm_(self.classifier.parameters(), 5.0)
-        self.optimizer.step()
-        return {name: round(value.item(), 4) for name, value in losses.items()}
-
-    def _schedule(self) -> float:
-        warm = min(1.0, (self.step + 1) / max(self.config.warmup_steps, 1))
-        return warm * 0.5 * (1 + math.cos(math.pi * self.step / self.config.num_steps))
+    def _losses(
+        self, classifier: Classifier, examples: _Examples, batch: dict[str, Tensor]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses, and the logits of presence (B, F)."""
+        images = batch["image"].contiguous(memory_format=torch.channels_last)  # (B, 1, H, W)
+        output = classifier(images)
+        truth = examples.targets.select(batch["row"].cpu(), images.device)
+        return classifier_loss(output, truth), output.presence
 
     @torch.no_grad()
-    def validate(self) -> dict[str, float]:
+    def validate(self, network: Classifier) -> dict[str, float]:
         """Each part of the loss, and the AUROC of each finding that has one, with their mean."""
-        held_out, targets = self.held_out, self.held_out.targets
-        self.classifier.eval()
         totals: dict[str, float] = {}
         logits = []
-        for rows in torch.arange(len(held_out)).split(100):
-            output = self.classifier(_to_batch(held_out.read(rows), self.config.device))
-            logits.append(output.presence.cpu())
-            for name, value in classifier_loss(output, targets.select(rows, self.config.device)).items():
-                totals[name] = totals.get(name, 0.0) + value.item() * len(rows) / len(held_out)
-        scores = {f"validation_{name}": value for name, value in totals.items()}
-        by_finding = aurocs(torch.cat(logits), targets)
-        scores |= {f"auroc: {name}": value for name, value in by_finding.items()}
+        loader = DataLoader(self.held_out, VALIDATION_BATCH, generator=torch.Generator())
+        for batch in loader:
+            batch = send_to_device(batch, self.accelerator.device)
+            losses, presence = self._losses(network, self.held_out, batch)
+            logits.append(presence.cpu())
+            for name, value in losses.items():
+                share = len(presence) / len(self.held_out)
+                totals[name] = totals.get(name, 0.0) + value.item() * share
+        by_finding = aurocs(torch.cat(logits), self.held_out.targets)
+        scores = totals | {f"auroc: {name}": value for name, value in by_finding.items()}
         if by_finding:
             scores["auroc"] = sum(by_finding.values()) / len(by_finding)
-        return {name: round(value, 4) for name, value in scores.items()}
+        return scores
 
-    def _log(self, losses: Mapping[str, float]) -> None:
-        line = {"step": self.step, "seconds": round(self.seconds, 1), **losses, **self.validate()}
-        with open(self.run_dir / "metrics.jsonl", "a") as log:
-            log.write(json.dumps(line) + "\n")
+    def score(self, validation: Mapping[str, float]) -> float:
+        return -sum(validation.get(part, 0.0) for part in ("presence", "place", "ratio"))
 
-    def _checkpoint(self) -> None:
-        state = {
-            "step": self.step,
-            "seconds": self.seconds,
-            "config": self.classifier.describe(),
-            "classifier": self.classifier.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-        torch.save(state, self.run_dir / "checkpoint.partial")
-        (self.run_dir / "checkpoint.partial").rename(self.run_dir / "checkpoint.pt")
-
-    def _resume(self) -> None:
-        path = self.run_dir / "checkpoint.pt"
-        if not path.exists():
-            return
-        state = torch.load(path, map_location=self.config.device, weights_only=True)
-        if state["config"] != self.classifier.describe():
-            raise UserError(
-                f"{path} holds a classifier of {state['config']}, the run asks for "
-                f"{self.classifier.describe()}: delete it or choose another run_dir"
-            )
-        self.classifier.load_state_dict(state["classifier"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["seconds"]
-
-
-def _batch_rows(num_images: int, batch_size: int, seed: int, step: int) -> Tensor:
-    """The images of a step: every epoch shuffled by its own seed, so a resumed run sees the same batches."""
-    positions = np.arange(step * batch_size, (step + 1) * batch_size)
-    rows = [
-        np.random.default_rng((seed, epoch)).permutation(num_images)[positions[epochs == epoch] % num_images]
-        for epochs in [positions // num_images]
-        for epoch in np.unique(epochs)
-    ]
-    return torch.from_numpy(np.concatenate(rows))
-
-
-def _to_batch(images: np.ndarray, device: str) -> Tensor:
-    """(B, H, W) uint8 -> (B, 1, H, W) float32 in [0, 1], channels last."""
-    batch = torch.from_numpy(np.ascontiguousarray(images))[:, None].to(device)
-    return (batch.float() / 255).contiguous(memory_format=torch.channels_last)
+    def save(self, network: Classifier, name: str) -> None:
+        """The best alone: the last is in the checkpoint, and written when all steps are done."""
+        if name == "best":
+            network.save_pretrained(Path(self.config.run_dir) / name)

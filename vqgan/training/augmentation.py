@@ -36,7 +36,9 @@ class AugmentationConfig:
     gamma: float = 0.0  # 0.2: exponent between 1/1.2 and 1.2
     local_contrast: float = 0.0  # 1: what is in large shapes from 0.5 to 2 times as strong
     sharpness: float = 0.0  # 1: fine detail from 0.5 to 2 times as strong
+    blur: float = 0.0  # standard deviation, of the image's side; half of the images are not blurred
     contrast: float = 0.0  # 0.3: about the mean, from 1/1.3 to 1.3 times; and up to 0.1 darker or brighter
+    brightness: float = 0.0  # so much darker or brighter still, in grey levels of 0..1
     noise: float = 0.0  # standard deviation, in grey levels of 0..1
     border: float = 0.0  # probability of a black frame or collimator edge
 
@@ -81,11 +83,17 @@ def _expose(images: Tensor, config: AugmentationConfig, generator: torch.Generat
         blurred = blur(images, _random_sigma(images, SHARPNESS_SIGMAS, generator))
         gain = _random_factor(count, config.sharpness, generator)
         images = (blurred + gain * (images - blurred)).clamp(0, 1)
+    if config.blur:
+        sigma = config.blur * max(images.shape[-2:]) * _uniform(count, generator).clamp(min=0.001)
+        images = blur(images, sigma)
     if config.contrast:
         mean = images.mean((1, 2, 3), keepdim=True)
         gain = _random_factor(count, config.contrast, generator)
         offset = config.contrast / 3 * _uniform(count, generator).reshape(count, 1, 1, 1)
         images = (mean + gain * (images - mean) + offset).clamp(0, 1)
+    if config.brightness:
+        offset = config.brightness * _uniform(count, generator).reshape(count, 1, 1, 1)
+        images = (images + offset).clamp(0, 1)
     if config.noise:
         level = config.noise * torch.rand(count, 1, 1, 1, generator=generator)
         images = (images + level * torch.randn(images.shape, generator=generator)).clamp(0, 1)

@@ -141,3 +141,18 @@ def test_border_covers_only_the_sides_with_black_and_takes_the_weights_there() -
 def test_a_probability_above_one_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"border is a probability between 0 and 1, got 1.5"):
         AugmentationConfig(border=1.5)
+
+
+def test_half_of_the_images_are_blurred_and_keep_their_mean() -> None:
+    images = smooth_images(64)
+    blurred = changed(images, blur=2 / 64)
+    fine = (blurred[..., 16:48] - blurred[..., 16:48].mean(-1, keepdim=True)).std((1, 2, 3))
+    assert 16 < int((fine < 0.99 * fine.max()).sum()) < 48
+    torch.testing.assert_close(blurred.mean((1, 2, 3)), images.mean((1, 2, 3)), atol=0.02, rtol=0)
+
+
+def test_brightness_adds_up_to_its_strength_to_the_whole_image() -> None:
+    images = smooth_images(64)
+    added = (changed(images, brightness=0.1) - images).flatten(1)
+    assert (added.std(1) < 1e-6).all()
+    assert added.abs().max() <= 0.1 and added.min() < -0.05 and added.max() > 0.05
