@@ -1,4 +1,4 @@
-"""Confidence intervals by bootstrap over patients: how far a score would move with other patients.
+"""Bootstrap confidence intervals over patients: how far a score would move with other patients.
 
 It says nothing of other training seeds or other hospitals.
 """
@@ -17,7 +17,7 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float] | None:
-    """Percentile interval of `statistic(rows)`, rows being indices of studies, whole patients at a time.
+    """Return the percentile interval of `statistic(rows)`, rows being indices of studies, by whole patients.
 
     `patients[i]` is the patient of study i. None if the statistic is undefined in most resamples.
     """

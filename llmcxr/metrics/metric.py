@@ -1,4 +1,4 @@
-"""The one protocol of every metric: its name, the inputs it needs, and from them a value with an interval.
+"""Define the one protocol of every metric: its name, its inputs, and from them a value with an interval.
 
 A metric says what each study contributes (`rows`) and what a set of studies is worth (`value`). The interval
 is drawn over patients and the test between two systems swaps patients, from the rows alone, so both are
@@ -45,14 +45,14 @@ class Inputs:
 
 
 class Metric(Protocol):
-    """`value` returns None where the rows leave it undefined (one class absent, too few studies)."""
+    """A metric; its `value` is None where the rows leave it undefined (one class absent, too few studies)."""
 
     name: str  # as it stands in tables and JSON
     inputs: tuple[str, ...]  # the fields of Inputs that it needs
     resamples: int  # of the bootstrap; 0 where an interval would be too slow or means nothing
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """What each study contributes: (N, ...)."""
+        """Return what each study contributes: (N, ...)."""
         ...
 
     def value(self, rows: np.ndarray) -> float | None: ...
@@ -60,7 +60,7 @@ class Metric(Protocol):
 
 @dataclass(frozen=True)
 class Score:
-    """A value with its 95% interval over patients. `note` says why there is no value or how to take it."""
+    """Hold a value with its 95% interval over patients; `note` says why there is none or how to take it."""
 
     name: str
     value: float | None
@@ -70,7 +70,7 @@ class Score:
 
 
 def score(metric: Metric, inputs: Inputs, seed: int = 0) -> Score:
-    """Raises ValueError naming the inputs that the metric needs and that are missing."""
+    """Compute a metric with its interval. Raises ValueError naming the inputs that it needs and that lack."""
     if missing := [name for name in metric.inputs if not inputs.have([name])]:
         raise ValueError(f"{metric.name} needs {', '.join(missing)}")
     rows = metric.rows(inputs)
@@ -86,5 +86,5 @@ def score(metric: Metric, inputs: Inputs, seed: int = 0) -> Score:
 
 
 def score_all(metrics: Iterable[Metric], inputs: Inputs, seed: int = 0) -> list[Score]:
-    """Those metrics whose inputs are there, in their order."""
+    """Score those metrics whose inputs are there, in their order."""
     return [score(metric, inputs, seed) for metric in metrics if inputs.have(metric.inputs)]

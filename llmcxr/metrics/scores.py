@@ -1,5 +1,4 @@
-"""The numbers every evaluation is made of: precision, recall, F1, correlation, error. Knows no text, no
-pixels.
+"""Compute what every evaluation is made of: precision, recall, F1, AUROC, correlation, error. Knows no text.
 
 A score that cannot be computed (no positives, fewer than three pairs, no variation) is None, never 0 or 1.
 """
@@ -12,9 +11,9 @@ import numpy as np
 
 
 def detection(truth: Sequence[bool], predicted: Sequence[bool]) -> dict[str, float | int | None]:
-    """Precision, recall and F1 of a yes/no finding; `support` counts the true ones."""
-    true, said = np.asarray(truth, bool), np.asarray(predicted, bool)
-    hits, support, claims = int((true & said).sum()), int(true.sum()), int(said.sum())
+    """Return precision, recall and F1 of a yes/no finding; `support` counts the true ones."""
+    true, claimed = np.asarray(truth, bool), np.asarray(predicted, bool)
+    hits, support, claims = int((true & claimed).sum()), int(true.sum()), int(claimed.sum())
     return {
         "f1": 2 * hits / (support + claims) if support else None,
         "precision": hits / claims if claims else None,
@@ -37,18 +36,18 @@ def auroc(wanted: np.ndarray, scores: np.ndarray) -> float | None:
 
 
 def share(hits: Sequence[bool]) -> float | None:
-    """The part that is true, or None of nothing."""
+    """Return the part that is true, or None of nothing."""
     return float(np.mean(hits)) if len(hits) else None
 
 
 def macro(per_finding: Mapping[str, float | None]) -> float | None:
-    """The plain mean over the findings that have a score."""
+    """Average over the findings that have a score; None where none has."""
     known = [value for value in per_finding.values() if value is not None]
     return float(np.mean(known)) if known else None
 
 
 def correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Pearson's r. A spread below 1e-9 is rounding, not variation."""
+    """Return Pearson's r; None below three pairs or without variation (a spread below 1e-9 is rounding)."""
     a, b = np.asarray(first, float), np.asarray(second, float)
     if len(a) < 3 or min(a.std(), b.std()) < 1e-9:
         return None
@@ -58,7 +57,7 @@ def correlation(first: Sequence[float], second: Sequence[float]) -> float | None
 def agreement(
     truth: Sequence[float | None], measured: Sequence[float | None]
 ) -> dict[str, float | int | None]:
-    """r, mean absolute error and bias (measured - true) over the pairs where both are known.
+    """Return r, mean absolute error and bias (measured - true) over the pairs where both are known.
 
     `known` is the share of true values for which something was measured.
     """

@@ -1,4 +1,4 @@
-"""Is system A better than B, or would a coin say so too? Paired randomisation over patients. Knows no metric.
+"""Test whether system A is better than B, by paired randomisation over patients. Knows no metric.
 
 The test asks how often the difference of the two scores is as large when, patient by patient, it is left to
 chance which system wrote what (Noreen 1989; Yeh 2000 for F-scores). It needs no normal distribution and works
@@ -19,7 +19,7 @@ from llmcxr.metrics.metric import Metric
 
 @dataclass(frozen=True)
 class Comparison:
-    """`difference` is A - B; `p` two-sided, None where a score is undefined."""
+    """Hold two scores, their `difference` A - B, and its two-sided `p`; None where a score is undefined."""
 
     name: str
     first: float | None
@@ -37,7 +37,7 @@ def compare(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Comparison:
-    """`first` and `second` are the metric's rows of two systems for the same studies, in one order."""
+    """Compare two systems by the metric's rows of each, for the same studies in one order."""
     if len(first) != len(second) or len(first) != len(patients):
         raise ValueError(f"{len(first)} and {len(second)} rows for {len(patients)} studies")
     a, b = metric.value(first), metric.value(second)
@@ -63,7 +63,7 @@ def compare(
 
 
 def swap_patients(patients: Sequence[str], rng: np.random.Generator) -> np.ndarray:
-    """A permutation (N,) that gives every study the image of another patient.
+    """Return a permutation (N,) that gives every study the image of another patient.
 
     Raises UserError where one patient has more than half of the studies.
     """

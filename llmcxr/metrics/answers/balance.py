@@ -1,11 +1,11 @@
-"""Does a system say yes too often? Yes/no questions alone: those whose reference begins with yes or no.
+"""Measure whether a system says yes too often, on questions whose reference begins with yes or no.
 
-The share of yes said stands beside the share of yes that is true, and accuracy beside what always giving the
-more frequent answer would have: a system that says yes to everything has an accuracy of the yes share and a
-balanced accuracy of one half. Knows no model.
+The share of yes answered stands beside the share of yes that is true, and accuracy beside what always
+giving the more frequent answer would have: a system that answers yes to everything has the accuracy of the
+yes share and a balanced accuracy of one half. Knows no model.
 
-A row is (asked, truth, said yes, said no), each 0 or 1. An answer that begins with neither yes nor no is a
-wrong one, and no yes.
+A row is (asked, truth, answered yes, answered no), each 0 or 1. An answer that begins with neither yes nor no
+is a wrong one, and no yes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from llmcxr.metrics.metric import Score
 
 @dataclass(frozen=True)
 class YesNoMetric:
-    """`measure` takes truth, said yes and said no of the yes/no questions, each (n,) bool."""
+    """Score the yes/no questions; `measure` takes truth, answered yes and answered no, each (n,) bool."""
 
     name: str
     measure: Callable[[np.ndarray, np.ndarray, np.ndarray], float | None]
@@ -31,12 +31,12 @@ class YesNoMetric:
     resamples: int = 500
 
     def rows(self, inputs: QuestionInputs) -> np.ndarray:
-        """(N, 4) bool: asked, truth, said yes, said no."""
+        """Return (N, 4) bool: asked, truth, answered yes, answered no."""
         truth = [read_yes_no(question.answer) for question in inputs.questions]
-        said = [read_yes_no(answer) for answer in inputs.answers]
+        answered = [read_yes_no(answer) for answer in inputs.answers]
         rows = [
             (true is not None, true is True, one is True, one is False)
-            for true, one in zip(truth, said, strict=True)
+            for true, one in zip(truth, answered, strict=True)
         ]
         return np.array(rows, bool).reshape(-1, 4)
 
@@ -46,7 +46,7 @@ class YesNoMetric:
 
 
 def _balanced_accuracy(truth: np.ndarray, yes: np.ndarray, no: np.ndarray) -> float | None:
-    """The mean of the shares right among the true yes and among the true no; None with one of them absent."""
+    """Average the shares right among the true yes and among the true no; None with one of them absent."""
     if truth.all() or not truth.any():
         return None
     return float((yes[truth].mean() + no[~truth].mean()) / 2)
@@ -64,7 +64,7 @@ BALANCE = (YES_SAID, YES_TRUE, ACCURACY, BALANCED, MAJORITY, NEITHER)
 
 
 def score_balance(inputs: QuestionInputs, seed: int = 0) -> list[Score]:
-    """All of BALANCE, `n` counting the yes/no questions; a note says where one answer is never true."""
+    """Score all of BALANCE; `n` counts the yes/no questions, a note says where one answer is never true."""
     truths = {read_yes_no(question.answer) for question in inputs.questions} - {None}
     note = f"no question's answer is {'no' if truths == {True} else 'yes'}" if len(truths) == 1 else ""
     scores = score_with_support(BALANCE, inputs, seed)

@@ -1,4 +1,4 @@
-"""Answers graded 1, 0.5 or 0, as ELIXR's visual questions were (Xu et al. 2023, arXiv:2308.01317).
+"""Grade answers 1, 0.5 or 0, as ELIXR's visual questions were (Xu et al. 2023, arXiv:2308.01317).
 
 What is theirs: answers to questions of presence, of location and of size, severity or type about MIMIC-CXR
 radiographs were graded by human readers, 1 for right, 0 for wrong, 0.5 between, and the mean is called
@@ -35,7 +35,7 @@ _DENIAL = re.compile(r"\b(?:no|not|without|none)\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ElixrScore:
-    """The mean grade of one kind's answers, or of all three kinds' for ""."""
+    """Average the grades of one kind's answers, or of all three kinds' for ""."""
 
     kind: str = ""
     inputs: tuple[str, ...] = ("questions", "answers")
@@ -46,7 +46,7 @@ class ElixrScore:
         return f"ELIXR-style, {SORTS[self.kind] if self.kind else 'all'}"
 
     def rows(self, inputs: QuestionInputs) -> np.ndarray:
-        """(N, 2) float: asked, grade. Raises ValueError for a reader's grade that is none of GRADES."""
+        """Return (N, 2) float: asked, grade. Raises ValueError for a reader's grade that is not in GRADES."""
         if inputs.grades is not None and (odd := set(map(float, inputs.grades)) - set(GRADES)):
             raise ValueError(f"expected grades of {GRADES}, got {len(odd)} other values such as {min(odd)}")
         wanted = (self.kind,) if self.kind else tuple(SORTS)
@@ -62,11 +62,11 @@ class ElixrScore:
 
 
 def grade(answer: str, reference: str) -> float:
-    """The stand-in for a reader: by yes or no, then by the words that carry meaning (sides, zones, sizes).
+    """Stand in for a reader: by yes or no, then by the words that carry meaning (sides, zones, sizes).
 
     0 where the reference begins with yes or no and the answer does not begin with the same; 0 where one of
     the two denies (no, not, without, none) and the other does not. Else 1 where all meaning words of the
-    reference are said and no other ones, or where either says no more than yes, no or none; 0.5 where some
+    reference are given and no other ones, or where either says no more than yes, no or none; 0.5 where some
     are ("left lower" for "right lower"), and for a right yes or no with other words after it ("Yes, on the
     left." for "Yes, on the right."); 0 where none is.
     """
@@ -78,24 +78,24 @@ def grade(answer: str, reference: str) -> float:
     denies = bool(_DENIAL.search(reference))
     if bool(_DENIAL.search(answer)) != denies:
         return 0.0
-    said, wanted = _meaning(answer), _meaning(reference)
+    given, wanted = _meaning(answer), _meaning(reference)
     if denies and not wanted:  # "No devices." for "None."
         return 1.0
-    if said and said == wanted:
+    if given and given == wanted:
         return 1.0
-    return 0.5 if said & wanted else 0.0
+    return 0.5 if given & wanted else 0.0
 
 
 def score_elixr(inputs: QuestionInputs, seed: int = 0) -> list[Score]:
-    """The mean grade of each of SORTS and of all, `n` counting the graded questions."""
+    """Average the grades of each of SORTS and of all; `n` counts the graded questions."""
     return score_with_support([ElixrScore(kind) for kind in [*SORTS, ""]], inputs, seed)
 
 
 def _grade_yes_no(answer: str, reference: str, truth: bool) -> float:
     if read_yes_no(answer) is not truth:
         return 0.0
-    said, wanted = _meaning(answer), _meaning(reference)
-    return 1.0 if not said or not wanted or said == wanted else 0.5
+    given, wanted = _meaning(answer), _meaning(reference)
+    return 1.0 if not given or not wanted or given == wanted else 0.5
 
 
 def _meaning(text: str) -> set[str]:

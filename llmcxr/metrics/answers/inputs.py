@@ -1,4 +1,4 @@
-"""What question metrics judge: one row per question, not per study as elsewhere. Knows no metric."""
+"""Hold what question metrics judge: one row per question, not per study as elsewhere. Knows no metric."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llmcxr.records import Question
 
 @dataclass(frozen=True)
 class QuestionInputs(Inputs):
-    """One row per question: `patients[i]` is the patient of the study that question i is about.
+    """Hold one row per question: `patients[i]` is the patient of the study that question i is about.
 
     Intervals and tests then move all questions on a patient together, as they must.
     """

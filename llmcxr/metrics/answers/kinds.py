@@ -1,7 +1,7 @@
-"""Accuracy per kind of question (presence, location, severity, view, sex, measurement). Knows no model.
+"""Score answers by kind of question (presence, location, severity, view, sex, measurement).
 
 Each is a metric (`metric.Metric`) on `QuestionInputs`; a row is (asked, credit): whether the question is of
-the metric's kind, and how right its answer is, 0 to 1.
+the metric's kind, and how right its answer is, 0 to 1. Knows no model.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MATCHERS: dict[str, Credit] = {
 
 @dataclass(frozen=True)
 class KindAccuracy:
-    """Mean credit of the answers to one kind of question, or to all for "" .
+    """Average the credit of the answers to one kind of question, or to all for "".
 
     `matcher` is a name in MATCHERS ("right" is the rule for phantoms, "overlap" the mean F1 of the words), or
     "option": the answer names the option that the reference does.
@@ -46,7 +46,7 @@ class KindAccuracy:
         return ("questions", "answers", *(["options"] if self.matcher == "option" else []))
 
     def rows(self, inputs: QuestionInputs) -> np.ndarray:
-        """(N, 2) float: asked, credit."""
+        """Return (N, 2) float: asked, credit."""
         asked = [self.kind in ("", question.kind) for question in inputs.questions]
         credit = [self._credit(inputs, i) if is_asked else 0.0 for i, is_asked in enumerate(asked)]
         return np.column_stack([asked, credit]).astype(float).reshape(-1, 2)
@@ -62,19 +62,19 @@ class KindAccuracy:
 
 
 def mean_credit(rows: np.ndarray) -> float | None:
-    """Of rows (N, 2) of (asked, credit): the mean credit of those asked, None where none is."""
+    """Average the credit of those asked, from rows (N, 2) of (asked, credit); None where none is."""
     asked = rows[:, 0].sum()
     return float(rows[:, 1].sum() / asked) if asked else None
 
 
 def score_with_support(metrics: Iterable[Metric], inputs: QuestionInputs, seed: int = 0) -> list[Score]:
-    """Scores whose `n` counts the questions that the metric is about, in place of all."""
+    """Score with an `n` that counts the questions that the metric is about, in place of all."""
     return [
         replace(score(metric, inputs, seed), n=int(metric.rows(inputs)[:, 0].sum())) for metric in metrics
     ]
 
 
 def score_kinds(inputs: QuestionInputs, matcher: str = "right", seed: int = 0) -> list[Score]:
-    """Accuracy of each kind that was asked, in alphabetical order, then of all together."""
+    """Score each kind that was asked, in alphabetical order, then all together."""
     kinds = sorted({question.kind for question in inputs.questions})
     return score_with_support([KindAccuracy(kind, matcher) for kind in [*kinds, ""]], inputs, seed)

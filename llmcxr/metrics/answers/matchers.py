@@ -1,4 +1,4 @@
-"""Is an answer the reference's? By words, by option, by number, by overlap. Knows no model and no study."""
+"""Decide whether an answer is the reference's: by words, option, number or overlap. Knows no model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LETTER_STATED = re.compile(
 
 
 def is_right(answer: str, reference: str, kind: str) -> bool:
-    """The rule for phantoms, whose answers have one form for each question.
+    """Apply the rule for phantoms, whose answers have one form for each question.
 
     A question of presence is right when its yes or no is; of measurement, when the number is within
     `RATIO_TOLERANCE`; any other, when the words are the reference's, case and punctuation aside.
@@ -30,12 +30,12 @@ def is_right(answer: str, reference: str, kind: str) -> bool:
 
 
 def is_exact(answer: str, reference: str) -> bool:
-    """The same words in the same order, case and punctuation aside."""
+    """Compare the words in their order, case and punctuation aside."""
     return split_words(answer) == split_words(reference)
 
 
 def is_near(answer: str, reference: str, tolerance: float) -> bool:
-    """The first number of the answer is within `tolerance` of the reference's first, in the same unit.
+    """Tell whether the answer's first number is within `tolerance` of the reference's, in the same unit.
 
     Raises ValueError for a reference without a number.
     """
@@ -46,7 +46,7 @@ def is_near(answer: str, reference: str, tolerance: float) -> bool:
 
 
 def is_option(answer: str, reference: str, options: Sequence[str]) -> bool:
-    """The answer names the option that the reference names; both may be a letter or the option's words.
+    """Tell whether both name the same option, each by its letter or its words.
 
     Raises ValueError for a reference that names none of the options.
     """
@@ -57,7 +57,7 @@ def is_option(answer: str, reference: str, options: Sequence[str]) -> bool:
 
 
 def pick_option(answer: str, options: Sequence[str]) -> int | None:
-    """The index of the option that an answer names, or None where it names none or more than one.
+    """Return the index of the option that an answer names; None where it names none or more than one.
 
     An option is named by its letter ("B", "(b)", "B. left", "The answer is B") or by its words. Where one
     option's words hold another's ("right" in "right lower zone") the longer one is named. A letter and words
@@ -76,28 +76,28 @@ def _pick_by_letter(answer: str, num_options: int) -> int | None:
 
 
 def _pick_by_words(answer: str, options: Sequence[str]) -> set[int]:
-    """Options whose words stand in the answer outside of a longer option's words."""
-    said = f" {' '.join(split_words(answer))} "
+    """Find the options whose words stand in the answer outside of a longer option's words."""
+    text = f" {' '.join(split_words(answer))} "
     named = set()
     for index in sorted(range(len(options)), key=lambda index: -len(split_words(options[index]))):
         words = " ".join(split_words(options[index]))
-        if words and f" {words} " in said:
+        if words and f" {words} " in text:
             named.add(index)
-            said = said.replace(f" {words} ", " | ")
+            text = text.replace(f" {words} ", " | ")
     return named
 
 
 def token_overlap(answer: str, reference: str) -> float:
-    """F1 of the shared words, 0 to 1, as SQuAD counts it (Rajpurkar et al. 2016, its evaluation script).
+    """Return the F1 of the shared words, 0 to 1, as SQuAD's evaluation script does (Rajpurkar et al. 2016).
 
     Case, punctuation and the articles a, an, the are dropped and words are split at blanks. Where either has
     no word left, 1 if both have none, else 0.
     """
-    said, wanted = _squad_tokens(answer), _squad_tokens(reference)
-    if not said or not wanted:
-        return float(said == wanted)
-    shared = (Counter(said) & Counter(wanted)).total()
-    return 2 * shared / (len(said) + len(wanted))
+    given, wanted = _squad_tokens(answer), _squad_tokens(reference)
+    if not given or not wanted:
+        return float(given == wanted)
+    shared = (Counter(given) & Counter(wanted)).total()
+    return 2 * shared / (len(given) + len(wanted))
 
 
 def _squad_tokens(text: str) -> list[str]:
@@ -106,17 +106,17 @@ def _squad_tokens(text: str) -> list[str]:
 
 
 def read_yes_no(text: str) -> bool | None:
-    """True or False for an answer that begins with yes or no, else None."""
+    """Return True or False for an answer that begins with yes or no, else None."""
     words = split_words(text)
     return {"yes": True, "no": False}.get(words[0]) if words else None
 
 
 def read_number(text: str) -> float | None:
-    """The first number of a text."""
+    """Find the first number of a text; None where there is none."""
     found = re.search(r"\d+(?:\.\d+)?", text)
     return float(found.group()) if found else None
 
 
 def split_words(text: str) -> list[str]:
-    """Words and numbers in lower case, without punctuation: "0.51." -> ["0.51"]."""
+    """Split into words and numbers in lower case, without punctuation: "0.51." -> ["0.51"]."""
     return re.findall(r"[a-z0-9.]*[a-z0-9]", text.lower())

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def image_metrics(findings: Sequence[str] = ()) -> list[Metric]:
-    """Every metric of this package; `findings` adds AUROC and F1 of each by its name.
+    """List every metric of this package; `findings` adds AUROC and F1 of each by its name.
 
     `metric.score_all` leaves out those whose inputs are not there.
     """

@@ -1,4 +1,4 @@
-"""Do the drawings show what was asked for? AUROC and F1 of an independent classifier against the requests.
+"""Measure whether drawings show what was asked for, by an independent classifier's AUROC and F1.
 
 The classifier must have taken part in no loss of the judged model, and its own scores on the real images are
 the best that a drawing can be expected to reach: `baselines.frame` puts them beside. A finding that a request
@@ -24,7 +24,7 @@ THRESHOLD = 0.5  # of the probability, for F1
 
 @dataclass(frozen=True)
 class LabelAgreement:
-    """`measure(wanted, probabilities)` of one finding; for `finding` None the mean over all that have one."""
+    """Apply `measure(wanted, probabilities)` to `finding`; for None average it over all that have a value."""
 
     name: str
     measure: Callable[[np.ndarray, np.ndarray], float | None]
@@ -33,9 +33,7 @@ class LabelAgreement:
     resamples: int = 500
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """(N, F, 2): what was wanted (1, 0, NaN for uncertain) and the probability seen. F is 1 for one
-        finding.
-        """
+        """Return (N, F, 2): `wanted_and_seen` of each finding. F is 1 for one finding."""
         rows = wanted_and_seen(inputs.reference_labels, inputs.drawn_probabilities)
         if self.finding is None:
             return rows
@@ -43,12 +41,12 @@ class LabelAgreement:
         return rows[:, column : column + 1]
 
     def value(self, rows: np.ndarray) -> float | None:
-        scores = [self.measure(*column.T) for column in rows.transpose(1, 0, 2)]
+        scores = [self.measure(*column.T) for column in rows.transpose(1, 0, 2)]  # each column (N, 2)
         return macro(dict(enumerate(scores)))
 
 
 def agreement_metrics(findings: Sequence[str] = ()) -> list[LabelAgreement]:
-    """AUROC and F1, each as the mean over findings and of each of `findings`."""
+    """List AUROC and F1, each as the mean over findings and of each of `findings`."""
     measures = {"auroc": auroc, "f1": f1}
     means = [LabelAgreement(f"label {name}", measure) for name, measure in measures.items()]
     return means + [
@@ -59,7 +57,7 @@ def agreement_metrics(findings: Sequence[str] = ()) -> list[LabelAgreement]:
 
 
 def agreement_by_finding(labels: np.ndarray, probabilities: np.ndarray, findings: Sequence[str]) -> dict:
-    """Finding -> {auroc, f1, precision, recall, support (asked for), absent, uncertain, note}.
+    """Return finding -> {auroc, f1, precision, recall, support (asked for), absent, uncertain, note}.
 
     `note` says why a score is None, and is empty where none is.
     """
@@ -70,7 +68,7 @@ def agreement_by_finding(labels: np.ndarray, probabilities: np.ndarray, findings
 
 
 def f1(wanted: np.ndarray, probabilities: np.ndarray) -> float | None:
-    """At THRESHOLD; None where the finding is never wanted. `wanted` as for `auroc`."""
+    """Return the F1 at THRESHOLD; None where the finding is never wanted. `wanted` is as for `auroc`."""
     known = ~np.isnan(wanted)
     return detection(wanted[known] == 1, probabilities[known] >= THRESHOLD)["f1"]
 
@@ -88,7 +86,7 @@ def wanted_and_seen(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
         raise ValueError(f"{broken} of {len(probabilities)} drawings have NaN probabilities")
     wanted = (labels == LABEL_STATES[Label.PRESENT]).astype(np.float64)
     wanted[labels == LABEL_STATES[Label.UNCERTAIN]] = np.nan
-    return np.stack([wanted, probabilities], axis=-1)
+    return np.stack([wanted, probabilities], axis=-1)  # (N, F, 2)
 
 
 def _describe(wanted: np.ndarray, probabilities: np.ndarray) -> dict:

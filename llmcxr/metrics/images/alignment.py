@@ -1,4 +1,4 @@
-"""Does a drawing fit its own request better than another patient's? Without any text encoder.
+"""Measure whether a drawing fits its own request better than another patient's, without a text encoder.
 
 The classifier's probabilities p of a drawing give every request y a log-likelihood,
 
@@ -32,25 +32,25 @@ class _RequestMetric:
     resamples = 500
 
     def value(self, rows: np.ndarray) -> float | None:
-        """The mean over the studies that have a request of another patient to compare with."""
+        """Average over the studies that have a request of another patient to compare with."""
         return None if np.isnan(rows).all() else float(np.nanmean(rows))
 
 
 @dataclass(frozen=True)
 class RequestAuc(_RequestMetric):
-    """Chance that a drawing's own request is likelier than a random one of another patient."""
+    """Estimate how often a drawing's own request is likelier than a random one of another patient."""
 
     name: str = "request auc"
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """(N,): share of other patients' requests that are less likely, ties half; NaN if there are none."""
+        """Return (N,): the share of other patients' requests that are less likely, ties half; NaN if none."""
         ratios = LikelihoodRatios(inputs)
         _, owner = np.unique(np.asarray(inputs.patients), return_inverse=True)
         everyone = np.arange(len(owner))
         shares = []
         for start in range(0, len(owner), CHUNK):
             drawings = everyone[start : start + CHUNK]
-            ratio = ratios.against(drawings, everyone)
+            ratio = ratios.against(drawings, everyone)  # (drawings, N)
             points = np.where(np.abs(ratio) < TIE, 0.5, ratio > 0)
             is_other = owner[drawings, None] != owner
             with np.errstate(invalid="ignore"):
@@ -60,7 +60,7 @@ class RequestAuc(_RequestMetric):
 
 @dataclass(frozen=True)
 class RequestRecall(_RequestMetric):
-    """R@1: how often a drawing's own request is the likeliest among `batch`, the others of other patients."""
+    """Count how often (R@1) a drawing's own request is the likeliest of `batch`, the rest other patients'."""
 
     batch: int = 32
     seed: int = 0
@@ -70,7 +70,7 @@ class RequestRecall(_RequestMetric):
         return f"request recall at 1 of {self.batch}"
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """(N,): 1 if the own request wins, 1 / t if t tie for the first place, else 0.
+        """Return (N,): 1 if the own request wins, 1 / t if t tie for the first place, else 0.
 
         NaN where fewer than batch - 1 requests are of other patients.
         """
@@ -89,19 +89,18 @@ class RequestRecall(_RequestMetric):
 
 
 class LikelihoodRatios:
-    """By how much each drawing's own request is likelier than another, in nats."""
+    """Compute by how much each drawing's own request is likelier than another, in nats."""
 
     def __init__(self, inputs: Inputs) -> None:
-        wanted, seen = np.moveaxis(
-            wanted_and_seen(inputs.reference_labels, inputs.drawn_probabilities), -1, 0
-        )
+        both = wanted_and_seen(inputs.reference_labels, inputs.drawn_probabilities)  # (N, F, 2)
+        wanted, seen = np.moveaxis(both, -1, 0)  # (N, F) each
         seen = np.clip(seen, LEAST, 1 - LEAST)
         self.evidence = np.log(seen) - np.log1p(-seen)  # log-odds (N, F)
         self.is_known = (~np.isnan(wanted)).astype(np.float64)
         self.wanted = np.nan_to_num(wanted)
 
     def against(self, drawings: np.ndarray, requests: np.ndarray) -> np.ndarray:
-        """log p(own request | drawing) - log p(other request | drawing), (drawings, requests).
+        """Return log p(own request | drawing) - log p(other request | drawing), (drawings, requests).
 
         It is the sum over findings of (own y - other y) times the log-odds: what they share cancels.
         """

@@ -1,4 +1,4 @@
-"""What stands beside every value: the same metric between real images, and with the requests shuffled.
+"""Put beside every value the same metric between real images, and with the requests shuffled.
 
 A Fréchet distance of 4 says nothing until it is known that two halves of the real images are 3 apart, and
 that drawings of other requests are 5 away. Knows no metric by name.
@@ -21,7 +21,7 @@ DRAWN = ("drawn_probabilities", "drawn_features", "drawn_images")  # the fields 
 
 @dataclass(frozen=True)
 class Framed:
-    """A score and what to hold it against; the `n` of each says how many studies it goes over."""
+    """Hold a score and what to compare it with; the `n` of each says how many studies it goes over."""
 
     score: Score
     # Real images in the place of drawings, the floor of a distance: two halves of the patients against each
@@ -38,7 +38,9 @@ class Framed:
 def frame(
     metric: Metric, inputs: Inputs, real: Mapping[str, np.ndarray] | None = None, seed: int = 0
 ) -> Framed:
-    """`real` holds what the real images give in the place of the drawings, by the names in DRAWN.
+    """Score the drawings and their baselines.
+
+    `real` holds what the real images give in the place of the drawings, by the names in DRAWN.
 
     Raises UserError where no other patient's drawing can be had, see `significance.swap_patients`.
     """
@@ -46,7 +48,7 @@ def frame(
 
 
 def frame_by_finding(metric: Metric, inputs: Inputs, seed: int = 0) -> dict[str, Framed | None]:
-    """For metrics that compare features: `frame` over the studies that have the finding, `score.n` of them.
+    """Frame a metric that compares features over the studies that have each finding, `score.n` of them.
 
     The requests are shuffled among all studies first, so `shuffled` is what drawings of any request score
     against real images of the finding. None for a finding of fewer than two patients. Raises ValueError
@@ -64,14 +66,14 @@ def frame_by_finding(metric: Metric, inputs: Inputs, seed: int = 0) -> dict[str,
 
 
 def shuffle_requests(inputs: Inputs, seed: int = 0) -> Inputs:
-    """Every study with the drawing of another patient's request; all else stays."""
+    """Give every study the drawing of another patient's request; all else stays."""
     order = swap_patients(inputs.patients, np.random.default_rng(seed))
     drawn = {name: getattr(inputs, name) for name in DRAWN}
     return replace(inputs, **{name: values[order] for name, values in drawn.items() if values is not None})
 
 
 def select(inputs: Inputs, rows: np.ndarray) -> Inputs:
-    """Those studies alone, in the order of `rows`."""
+    """Keep those studies alone, in the order of `rows`."""
     chosen = {}
     for field in fields(Inputs):
         values = getattr(inputs, field.name)
@@ -82,7 +84,7 @@ def select(inputs: Inputs, rows: np.ndarray) -> Inputs:
 
 
 def split_patients(patients: Sequence[str], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Two halves of the studies, indices of equal number, that share no patient.
+    """Split the studies into halves of equal number that share no patient; returns the indices of each.
 
     Studies that do not fit into equal halves are left out. Raises ValueError for fewer than two patients.
     """

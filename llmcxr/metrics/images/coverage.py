@@ -1,4 +1,4 @@
-"""Are the drawings like real images, and are all kinds of real images drawn? By nearest neighbours.
+"""Measure by nearest neighbours whether drawings are like real images, and whether all kinds are drawn.
 
 Around every image lies a ball that reaches to its k-th nearest neighbour of the same set. Precision and
 recall (Kynkäänniemi et al. 2019) ask which images lie in any ball of the other set; density and coverage
@@ -24,7 +24,7 @@ def coverage_metrics() -> list[FeatureMetric]:
 
 
 def precision(real: np.ndarray, drawn: np.ndarray, k: int = 3) -> float | None:
-    """Share of the drawings that lie in the ball of some real image, 0..1."""
+    """Return the share of the drawings that lie in the ball of some real image, 0..1."""
     real, drawn = checked(real, drawn)
     if min(len(real), len(drawn)) <= k:
         return None
@@ -34,12 +34,12 @@ def precision(real: np.ndarray, drawn: np.ndarray, k: int = 3) -> float | None:
 
 
 def recall(real: np.ndarray, drawn: np.ndarray, k: int = 3) -> float | None:
-    """Share of the real images that lie in the ball of some drawing, 0..1."""
+    """Return the share of the real images that lie in the ball of some drawing, 0..1."""
     return precision(drawn, real, k)
 
 
 def density(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> float | None:
-    """In how many real balls a drawing lies, over k: near 1 for drawings like real images, may exceed it."""
+    """Count the real balls that a drawing lies in, over k: near 1 for drawings like real images, or above."""
     real, drawn = checked(real, drawn)
     if min(len(real), len(drawn)) <= k:
         return None
@@ -49,7 +49,7 @@ def density(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> float | None:
 
 
 def coverage(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> float | None:
-    """Share of the real images with a drawing in their ball, 0..1."""
+    """Return the share of the real images with a drawing in their ball, 0..1."""
     real, drawn = checked(real, drawn)
     if min(len(real), len(drawn)) <= k:
         return None
@@ -58,7 +58,7 @@ def coverage(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> float | None:
 
 
 def squared_radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance of each image to its k-th nearest other one, (N,)."""
+    """Return the squared distance of each image to its k-th nearest other one, (N,)."""
     # the nearest is the image itself, at place 0
     return np.concatenate(
         [np.partition(block, k, axis=1)[:, k] for block in squared_distances(features, features)]
@@ -66,13 +66,13 @@ def squared_radii(features: np.ndarray, k: int) -> np.ndarray:
 
 
 def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[np.ndarray]:
-    """Squared Euclidean distances, float64, in blocks (CHUNK or fewer of `first`, all of `second`)."""
+    """Yield squared Euclidean distances, float64, in blocks (CHUNK or fewer of `first`, all of `second`)."""
     second = second.astype(np.float64)
     second_norms = np.square(second).sum(1)
     for start in range(0, len(first), CHUNK):
         block = first[start : start + CHUNK].astype(np.float64)
         norms = np.square(block).sum(1)[:, None] + second_norms
-        distances = (-2 * block) @ second.T
+        distances = (-2 * block) @ second.T  # (CHUNK or fewer, M)
         distances += norms
         # equal images lie at distance 0 and not at what the rounding leaves
         distances[distances < 1e-12 * norms] = 0

@@ -1,4 +1,4 @@
-"""How unlike one another the drawings are: mean MS-SSIM over pairs (Wang et al. 2003; Odena et al. 2017).
+"""Measure how unlike one another drawings are: mean MS-SSIM over pairs (Wang et al. 2003, Odena 2017).
 
 Lower is more varied. It means little alone: give the same number for the real images beside it. Equal
 drawings give 1. B pairs, H = W pixels.
@@ -18,7 +18,7 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Diversity:
-    """Mean MS-SSIM of `pairs` drawings of different studies, as a `metric.Metric`."""
+    """Average the MS-SSIM of `pairs` pairs of drawings of different studies, as a `metric.Metric`."""
 
     pairs: int = 500
     seed: int = 0
@@ -27,7 +27,7 @@ class Diversity:
     resamples: int = 0  # a resample holds an image twice, and a pair of it would be 1
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """The drawings as they are, (N, H, W); a memory-mapped array stays on disk."""
+        """Return the drawings as they are, (N, H, W); a memory-mapped array stays on disk."""
         return np.asanyarray(inputs.drawn_images)
 
     def value(self, rows: np.ndarray) -> float | None:
@@ -35,7 +35,7 @@ class Diversity:
 
 
 def mean_pairwise_ms_ssim(images: Sequence[np.ndarray], pairs: int = 500, seed: int = 0) -> float | None:
-    """Over at most `pairs` pairs of different images, drawn by `seed`; None of fewer than two images.
+    """Average over at most `pairs` pairs of different images, drawn by `seed`; None below two images.
 
     `images` are (H, W) float in [0, 1] of one size, and only those of the pairs are read. Images below
     176 pixels are compared at fewer scales: see `vqgan.metrics.scale_weights`. Raises ValueError below 11.
@@ -48,7 +48,7 @@ def mean_pairwise_ms_ssim(images: Sequence[np.ndarray], pairs: int = 500, seed: 
 
 
 def choose_pairs(n: int, pairs: int, seed: int) -> np.ndarray:
-    """(P, 2) indices of different images, no pair twice; P = `pairs`, or all n (n - 1) / 2 if fewer."""
+    """Draw (P, 2) indices of different images, no pair twice; P = `pairs`, or all n (n - 1) / 2 if fewer."""
     every = n * (n - 1) // 2
     numbers = np.random.default_rng(seed).choice(every, min(pairs, every), replace=False)
     # the pairs, first < second, are numbered along the rows of a triangle; row `second` starts at
@@ -58,7 +58,7 @@ def choose_pairs(n: int, pairs: int, seed: int) -> np.ndarray:
 
 
 def _ms_ssim(images: Sequence[np.ndarray], pairs: np.ndarray) -> np.ndarray:
-    """(B,) of the pairs (B, 2) of indices of `images`."""
+    """Return (B,) for the pairs (B, 2) of indices of `images`."""
     import torch
 
     from vqgan.metrics import ms_ssim

@@ -1,4 +1,4 @@
-"""A metric that compares the features of two sets of images, real and drawn. Knows no images and no network.
+"""Compare the features of two sets of images, real and drawn, as a metric. Knows no images and no network.
 
 N real and M drawn images, D feature dimensions.
 """
@@ -15,7 +15,7 @@ from llmcxr.metrics.metric import Inputs
 
 @dataclass(frozen=True)
 class FeatureMetric:
-    """`compare(real (N, D), drawn (M, D))` as a `metric.Metric` over rows (N, 2, D).
+    """Make `compare(real (N, D), drawn (M, D))` a `metric.Metric` over rows (N, 2, D).
 
     No interval: a bootstrap resample repeats images, which makes a set look narrower than it is, and the
     distances are biased by it beyond their own spread. `baselines.frame` says how far chance alone gets.
@@ -27,7 +27,7 @@ class FeatureMetric:
     resamples: int = 0
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """(N, 2, D): of every study the features of its real image and of its drawing."""
+        """Return (N, 2, D): the features of every study's real image and of its drawing."""
         real, drawn = checked(inputs.real_features, inputs.drawn_features)
         return np.stack([real, drawn], axis=1)
 
@@ -36,7 +36,7 @@ class FeatureMetric:
 
 
 def checked(real: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays. Raises ValueError unless they are (N, D) and (M, D) of finite numbers."""
+    """Return both as arrays. Raises ValueError unless they are (N, D) and (M, D) of finite numbers."""
     real, drawn = np.asarray(real), np.asarray(drawn)
     if real.ndim != 2 or drawn.ndim != 2 or real.shape[1] != drawn.shape[1]:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Images to features by a network of one's choice. Every network but this package's own is given by path.
+"""Turn images into features by a network of one's choice; each but the package's own is given by path.
 
 B images of H x W pixels, D features.
 
@@ -40,12 +40,12 @@ class FeatureExtractor(Protocol):
     dimension: int  # D
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """(B, H, W) float32 in [0, 1], bright = dense -> (B, D) float32."""
+        """Embed (B, H, W) float32 in [0, 1], bright = dense -> (B, D) float32."""
         ...
 
 
 class TorchExtractor:
-    """A function on tensors, (B, 1, H, W) in [0, 1] -> (B, D), as a FeatureExtractor."""
+    """Make a function on tensors, (B, 1, H, W) in [0, 1] -> (B, D), a FeatureExtractor."""
 
     def __init__(self, name: str, dimension: int, embed: Callable[[Tensor], Tensor]) -> None:
         self.name = name
@@ -56,7 +56,7 @@ class TorchExtractor:
         import torch
 
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None]
+            pixels = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None]  # (B, 1, H, W)
             features = self._embed(pixels).float().numpy()  # (B, D)
         if features.shape != (len(images), self.dimension):
             raise ValueError(
@@ -88,7 +88,7 @@ def extract(
     batch: int = 64,
     total: int | None = None,
 ) -> np.ndarray:
-    """Features (N, D) float32 of every image in order, with no more than `batch` images in memory.
+    """Return (N, D) float32 of every image in order, with no more than `batch` images in memory.
 
     `images` is a dataset, read at `size` x `size` pixels, or anything that yields (H, W) float arrays in
     [0, 1], letterboxed to `size` if given; `total` is for the progress bar where `images` has no length.
@@ -189,7 +189,7 @@ KINDS: dict[str, Entry] = {
 
 
 def _resized(images: Tensor, side: int) -> Tensor:
-    """(B, 1, H, W) -> (B, 1, side, side), averaging where it shrinks."""
+    """Resample (B, 1, H, W) -> (B, 1, side, side), averaging where it shrinks."""
     import torch.nn.functional as F
 
     if tuple(images.shape[-2:]) == (side, side):
@@ -198,14 +198,14 @@ def _resized(images: Tensor, side: int) -> Tensor:
 
 
 def _to_bytes(images: Tensor) -> Tensor:
-    """(B, 1, H, W) in [0, 1] -> (B, 3, H, W) uint8, as Inception's own resizing wants it."""
+    """Convert (B, 1, H, W) in [0, 1] -> (B, 3, H, W) uint8, as Inception's own resizing wants it."""
     import torch
 
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).expand(-1, 3, -1, -1)
 
 
 def _is_torchscript(weights: Path) -> bool:
-    """TorchScript archives hold code; state dicts hold data alone."""
+    """Tell a TorchScript archive, which holds code, from a state dict, which holds data alone."""
     if not zipfile.is_zipfile(weights):
         return False
     with zipfile.ZipFile(weights) as archive:

@@ -1,4 +1,4 @@
-"""Fréchet distance of two sets of features, each taken for a Gaussian (Heusel et al. 2017, "FID").
+"""Compute the Fréchet distance of two sets of features, taken for Gaussians (Heusel et al. 2017, "FID").
 
 Lower is better, 0 for equal means and covariances. It is biased upwards for few images, so only values at
 the same number of images compare.
@@ -20,7 +20,7 @@ class FewImagesWarning(UserWarning):
 
 
 def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float | None:
-    """|m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½) of features (N, D) and (M, D); None for fewer than 2 images.
+    """Return |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½) of features (N, D) and (M, D); None below 2 images.
 
     Warns (FewImagesWarning) where there are fewer images than dimensions: the covariances are then singular
     and the distance says more of the number of images than of the images.
@@ -40,7 +40,7 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float | None:
     mean_drawn, covariance_drawn = gaussian(drawn)
     # tr (S1 S2)^½ is the sum of the singular values of S1^½ S2^½: real and never negative, unlike the
     # eigenvalues of S1 S2 in floating point
-    product = _square_root(covariance_real) @ _square_root(covariance_drawn)
+    product = _square_root(covariance_real) @ _square_root(covariance_drawn)  # (D, D)
     overlap = np.linalg.svd(product, compute_uv=False).sum()
     distance = np.square(mean_real - mean_drawn).sum()
     distance += np.trace(covariance_real) + np.trace(covariance_drawn) - 2 * overlap
@@ -48,7 +48,7 @@ def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float | None:
 
 
 def gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (D,) and unbiased covariance (D, D) of features (N, D), float64, without a float64 copy of all."""
+    """Return mean (D,) and unbiased covariance (D, D) of features (N, D), float64, without copying all."""
     mean = features.mean(0, dtype=np.float64)
     covariance = np.zeros((len(mean), len(mean)))
     for start in range(0, len(features), CHUNK):

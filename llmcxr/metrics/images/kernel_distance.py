@@ -1,4 +1,4 @@
-"""Kernel distance of two sets of features: maximum mean discrepancy (Binkowski et al. 2018, "KID").
+"""Compute the kernel distance of two sets of features (Binkowski et al. 2018, "KID").
 
 Lower is better. Its expectation is 0 for two sets of one distribution at any number of images, so it may be
 negative, and unlike the Fréchet distance it takes neither set for a Gaussian.
@@ -14,10 +14,10 @@ CHUNK = 512  # rows of the kernel matrix at a time
 
 
 def kernel_distance(real: np.ndarray, drawn: np.ndarray) -> float | None:
-    """Unbiased squared MMD under the kernel (x·y / D + 1)³, features (N, D) and (M, D); None below 2 images.
+    """Return the unbiased squared maximum mean discrepancy of (N, D) and (M, D); None below 2 images.
 
-    All pairs count. The mean over small random subsets that is often reported estimates the same with more
-    noise.
+    The kernel is (x·y / D + 1)³. All pairs count. The mean over small random subsets that is often reported
+    estimates the same with more noise.
     """
     real, drawn = checked(real, drawn)
     n, m = len(real), len(drawn)
@@ -30,7 +30,7 @@ def kernel_distance(real: np.ndarray, drawn: np.ndarray) -> float | None:
 
 
 def _kernel_sum(first: np.ndarray, second: np.ndarray) -> float:
-    """Over all pairs, without ever holding the (N, M) matrix."""
+    """Sum over all pairs, without ever holding the (N, M) matrix."""
     blocks = (first[start : start + CHUNK] @ second.T for start in range(0, len(first), CHUNK))
     return sum(_kernel(block, first.shape[1]).sum() for block in blocks)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def report_metrics(findings: Sequence[str] = ()) -> tuple[Metric, ...]:
-    """Every metric of this package that needs no weights; `findings`, those of Inputs, adds label metrics.
+    """List every metric of this package without weights; `findings`, those of Inputs, adds label metrics.
 
     `metric.score_all` leaves out those whose inputs are not there.
     """

@@ -1,4 +1,4 @@
-"""BLEU of a set of reports (Papineni et al. 2002): one formula over all counts, not a mean over reports.
+"""Compute BLEU of a set of reports (Papineni et al. 2002) from the counts of all, not as a mean over reports.
 
 One reference for each report, no smoothing: the COCO tools' BLEU, and sacrebleu's with smooth_method="none"
 (which says percent, we say 0 to 1). nltk's corpus_bleu is the same but for reports shorter than the order: it
@@ -17,7 +17,7 @@ from llmcxr.metrics.reports.tokens import count_ngrams, tokenize
 
 @dataclass(frozen=True)
 class Bleu:
-    """BLEU-`order`: the geometric mean of the n-gram precisions of 1 to `order`, times the brevity penalty.
+    """Multiply the geometric mean of the n-gram precisions of 1 to `order` by the brevity penalty.
 
     0 where some order has no match at all; an empty report adds nothing but the length of its reference.
     """
@@ -31,7 +31,7 @@ class Bleu:
         return f"BLEU-{self.order}"
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """(N, 2 * order + 2): matches of each order, n-grams of each order, length, reference length."""
+        """Return (N, 2 * order + 2): matches and n-grams of each order, length, reference length."""
         pairs = zip(inputs.references, inputs.candidates, strict=True)
         rows = [self._count(tokenize(reference), tokenize(candidate)) for reference, candidate in pairs]
         return np.array(rows, np.int64).reshape(len(inputs.patients), 2 * self.order + 2)

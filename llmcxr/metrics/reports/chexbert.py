@@ -1,4 +1,4 @@
-"""CheXbert (Smit et al. 2020): a BERT that reads the 14 CheXpert findings from a report. Loads its weights.
+"""Load CheXbert (Smit et al. 2020), a BERT that reads the 14 CheXpert findings from a report.
 
 The f1chexbert package fetches its files from the network and knows no other way, so the checkpoint is read
 here: "chexbert.pth" of stanfordmlgroup/CheXbert, and a folder with config.json and vocab.txt of
@@ -46,7 +46,7 @@ LONGEST = 512  # tokens that BERT can read; what is beyond is cut, as in the ori
 
 @dataclass
 class CheXbert:
-    """Build with `load_chexbert`. Reads each text once."""
+    """Reads each text once. Build it with `load_chexbert`."""
 
     bert: torch.nn.Module
     heads: torch.nn.ModuleList
@@ -64,11 +64,11 @@ class CheXbert:
         return np.array([self._known[text] for text in reports], np.int8).reshape(len(reports), len(FINDINGS))
 
     def embed(self, reports: Sequence[str]) -> np.ndarray:
-        """(N, width): the [CLS] vector of each report, which RadCliQ compares."""
+        """Return (N, width): the [CLS] vector of each report, which RadCliQ compares."""
         return np.concatenate([hidden.cpu().numpy() for _, hidden in self._read(reports)])
 
     def _read(self, reports: Sequence[str]) -> Iterator[tuple[Sequence[str], torch.Tensor]]:
-        """Batches of texts with their (B, width) vectors."""
+        """Yield batches of texts with their (B, width) vectors."""
         import torch
 
         for start in range(0, len(reports), self.batch_size):
@@ -79,12 +79,13 @@ class CheXbert:
             )
             tokens = tokens.to(self.bert.device)
             with torch.inference_mode():
-                yield texts, self.bert(**tokens).last_hidden_state[:, 0]
+                yield texts, self.bert(**tokens).last_hidden_state[:, 0]  # (B, tokens, width) -> (B, width)
 
 
 def load_chexbert(checkpoint: str | Path, bert: str | Path, device: str = "cpu") -> CheXbert:
-    """`bert` is the folder of bert-base-uncased; its weights are not needed. Raises UserError for a missing
-    file and for a checkpoint that is not CheXbert's.
+    """Load `checkpoint`; `bert` is the folder of bert-base-uncased, whose weights are not needed.
+
+    Raises UserError for a missing file and for a checkpoint that is not CheXbert's.
     """
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
@@ -118,7 +119,7 @@ def load_chexbert(checkpoint: str | Path, bert: str | Path, device: str = "cpu")
 
 @dataclass(frozen=True)
 class ReadByCheXbert:
-    """A label metric on what CheXbert reads from both reports, whatever labels there are besides."""
+    """Apply a label metric to what CheXbert reads from both reports, whatever labels there are besides."""
 
     metric: Metric
     labeler: CheXbert
@@ -151,5 +152,5 @@ def open_chexbert(checkpoint: str, bert: str, device: str = "cpu") -> tuple[Read
 
 
 def chexbert_metrics(labeler: CheXbert) -> tuple[ReadByCheXbert, ...]:
-    """Every label metric, on 14 and on 5, under every convention."""
+    """List every label metric, on 14 and on 5 findings, under every convention."""
     return tuple(ReadByCheXbert(metric, labeler) for metric in label_metrics(FINDINGS))

@@ -1,4 +1,4 @@
-"""CIDEr-D (Vedantam et al. 2015): shared n-grams weighed by how rare they are among the references.
+"""Compute CIDEr-D (Vedantam et al. 2015): shared n-grams weighed by how rare the references make them.
 
 As in the COCO caption tools: orders 1 to 4, counts clipped to the reference's, a Gaussian on the difference
 in length, times 10. How rare an n-gram is is counted once over the references of the set; the bootstrap keeps
@@ -24,7 +24,7 @@ Ngrams = Mapping[tuple[str, ...], int]
 
 
 def cider_d(references: Sequence[str], candidates: Sequence[str]) -> np.ndarray:
-    """(N,) scores, 0 to 10. NaN for fewer than two studies: nothing is rare among one reference."""
+    """Return (N,) scores, 0 to 10; NaN for fewer than two studies: nothing is rare among one reference."""
     if len(references) < 2:
         return np.full(len(references), np.nan)
     true = [_count(report) for report in references]
@@ -53,7 +53,7 @@ def _compare(true: list[Ngrams], written: list[Ngrams], weights: Mapping, unseen
 
 
 def _cosine(true: Ngrams, written: Ngrams, weights: Mapping, unseen: float) -> float:
-    """Of the weighted counts, with the report's clipped to the reference's in the product alone."""
+    """Compare weighted counts; in the product alone the report's are clipped to the reference's."""
     norms = [
         sqrt(sum((count * weights.get(ngram, unseen)) ** 2 for ngram, count in ngrams.items()))
         for ngrams in (true, written)

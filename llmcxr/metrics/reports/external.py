@@ -1,4 +1,4 @@
-"""Report metrics of other packages with weights: RadGraph F1, RaTEScore, GREEN, BERTScore, RadCliQ.
+"""Call the report metrics of other packages: RadGraph F1, RaTEScore, GREEN, BERTScore, RadCliQ.
 
 Nothing is downloaded: every builder takes the paths of weights that are there, and says by UserError which
 package or path is missing. RadEval (github.com/jbdel/RadEval) is preferred where it carries a copy, because
@@ -30,7 +30,7 @@ Compare = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 
 
 def radgraph_metrics(folder: str | Path, device: str = "cpu") -> tuple[MeanMetric, ...]:
-    """RadGraph F1 (Delbrouck et al. 2022) at its three levels; published tables mostly mean "partial".
+    """Build RadGraph F1 (Delbrouck et al. 2022) at its three levels; published tables mostly mean "partial".
 
     `folder` is the unpacked model: config.json, vocabulary/ and weights.th. Its name, one of
     RADGRAPH_MODELS, tells the package which model it is. The BERT that its config.json names must be a
@@ -53,7 +53,7 @@ def radgraph_metrics(folder: str | Path, device: str = "cpu") -> tuple[MeanMetri
 
 
 def ratescore(entities: str | Path, synonyms: str | Path, device: str = "cpu") -> MeanMetric:
-    """RaTEScore (Zhao et al. 2024). The folders of RaTE-NER-Deberta and of BioLORD-2023-C.
+    """Build RaTEScore (Zhao et al. 2024) from the folders of RaTE-NER-Deberta and of BioLORD-2023-C.
 
     The package gives 0.5 where it finds no entity in one of two reports that are not blank.
     """
@@ -75,7 +75,7 @@ def ratescore(entities: str | Path, synonyms: str | Path, device: str = "cpu") -
 
 
 def green(folder: str | Path, device: str = "cpu") -> MeanMetric:
-    """GREEN (Ostmeier et al. 2024). The folder of GREEN-radllama2-7b, 14 GB of accelerator memory.
+    """Build GREEN (Ostmeier et al. 2024) from the folder of GREEN-radllama2-7b: 14 GB of GPU memory.
 
     The package runs the Python code that lies in that folder.
     """
@@ -95,9 +95,9 @@ def green(folder: str | Path, device: str = "cpu") -> MeanMetric:
 def bertscore(
     folder: str | Path, layer: int, baseline: str | Path | None = None, device: str = "cpu"
 ) -> MeanMetric:
-    """F of BERTScore (Zhang et al. 2020), no inverse document frequencies.
+    """Build BERTScore's F (Zhang et al. 2020), without inverse document frequencies.
 
-    The folder of any encoder, and the layer to compare, which is tuned for each (distilroberta-base 5,
+    `folder` is any encoder's, `layer` the one to compare, which is tuned for each (distilroberta-base 5,
     roberta-large 17). `baseline` is the package's rescale_baseline/en/MODEL.tsv; without it the score is not
     rescaled. The name says all three.
     """
@@ -128,7 +128,7 @@ def radcliq(
     chexbert: CheXbert,
     device: str = "cpu",
 ) -> MeanMetric:
-    """RadCliQ-v1, lower is better; ReXrank prints one over its mean.
+    """Build RadCliQ-v1, lower is better; ReXrank prints one over its mean.
 
     `radgraph` as in `radgraph_metrics`, named "radgraph"; the folder of distilroberta-base and its baseline
     distilroberta-base.tsv as in `bertscore`. BERTScore's document frequencies are those of the references of
@@ -158,7 +158,7 @@ def open_radcliq(
 
 
 def _compare_graphs(annotate: Callable, references: Sequence[str], candidates: Sequence[str]) -> np.ndarray:
-    """(N,): the mean of the F1 of entities and the F1 of relations, as RadCliQ counts them."""
+    """Return (N,): the mean of the F1 of entities and the F1 of relations, as RadCliQ counts them."""
     true, written = annotate(list(references)), annotate(list(candidates))
     return np.array([_compare_graph(true[str(i)], written[str(i)]) for i in range(len(references))])
 
@@ -169,7 +169,7 @@ def _compare_graph(true: dict, written: dict) -> float:
 
 
 def _read_graph(entities: dict) -> tuple[set, set]:
-    """The (words, label) of RadGraph's entities, and its relations between them."""
+    """Return the (words, label) of RadGraph's entities, and its relations between them."""
     named = {key: (entity["tokens"], entity["label"]) for key, entity in entities.items()}
     relations = {
         (named[key], named[target], kind)
@@ -194,7 +194,7 @@ def _bertscore_f(scorer: object, references: Sequence[str], candidates: Sequence
 
 
 def _find_bertscore(folder: Path, layer: int, baseline: str | Path | None, device: str) -> Callable:
-    """The package's scorer, still to be built: its document frequencies may belong to it."""
+    """Return what builds the package's scorer: the document frequencies may belong to it."""
     if baseline is not None and not Path(baseline).is_file():
         raise UserError(
             f"{baseline}: expected a table of rescale_baseline, found no such file; check the path"
@@ -207,7 +207,7 @@ def _find_bertscore(folder: Path, layer: int, baseline: str | Path | None, devic
 
 
 def _load_radgraph(folder: str | Path, device: str, name: str, **options: str) -> Callable:
-    """`name` of the package's classes, on the model in `folder`."""
+    """Build the package's class `name` on the model in `folder`."""
     folder = _expect_folder(folder, "config.json", "weights.th", "vocabulary")
     if folder.name not in RADGRAPH_MODELS:
         raise UserError(f"{folder}: expected a folder named {' or '.join(RADGRAPH_MODELS)}; rename it")
@@ -231,7 +231,7 @@ def _alias_radeval() -> None:
 
 
 def _import(names: Sequence[str], metric: str, install: str) -> ModuleType:
-    """The first that can be imported. Raises UserError with the reason of each that cannot."""
+    """Import the first that can be. Raises UserError with the reason of each that cannot."""
     reasons = []
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""Do two reports state the same findings? Under the two published ways of counting, which must not be mixed.
+"""Compare the findings of two reports under two published ways of counting, which must not be mixed.
 
 LLM-CXR (arXiv 2305.11490) counts a finding that is not mentioned as negative; what it does with "uncertain"
 is not published, hence the flag. CXR-LLaVA (arXiv 2310.18341) counts only what both reports state definitely,
@@ -27,7 +27,7 @@ HIT, FALSE_ALARM, MISS, REJECTION = range(4)  # columns of the rows
 
 @dataclass(frozen=True)
 class OmissionNegative:
-    """LLM-CXR's: a finding that is not mentioned is absent; `uncertain` is "positive" or "negative"."""
+    """Counts as LLM-CXR: a finding not mentioned is absent; `uncertain` is "positive" or "negative"."""
 
     uncertain: str
 
@@ -49,7 +49,7 @@ class OmissionNegative:
 
 @dataclass(frozen=True)
 class BothDefinite:
-    """CXR-LLaVA's: only where both reports say present or absent. To be read beside its `Coverage`."""
+    """Counts as CXR-LLaVA: only where both reports say present or absent. Read it beside its `Coverage`."""
 
     name: str = "both definite"
 
@@ -71,7 +71,7 @@ def is_definite(labels: np.ndarray) -> np.ndarray:
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
-    """Undefined where the reference has no positive."""
+    """Return F1, undefined where the reference has no positive."""
     hits, false_alarms, misses, _ = counts.T
     return _divide(2 * hits, np.where(hits + misses, 2 * hits + false_alarms + misses, 0))
 
@@ -85,7 +85,7 @@ def recall(counts: np.ndarray) -> np.ndarray:
 
 
 def balanced_accuracy(counts: np.ndarray) -> np.ndarray:
-    """What LLM-CXR prints as AUROC: of 0/1 answers it is the mean of recall and specificity, no curve."""
+    """Return the mean of recall and specificity, which is what LLM-CXR prints as AUROC (no curve)."""
     specificity = _divide(counts[:, REJECTION], counts[:, REJECTION] + counts[:, FALSE_ALARM])
     return (recall(counts) + specificity) / 2
 
@@ -104,7 +104,7 @@ MEASURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class LabelMetric:
-    """One of MEASURES under one convention, over `findings` as a whole, by one of AVERAGES.
+    """Apply one of MEASURES under one convention, over `findings` as a whole, by one of AVERAGES.
 
     micro pools the counts of the findings; macro is the plain mean and weighted the mean by positive
     references, both over the findings that have a value: one that no reference shows is left out, where
@@ -131,10 +131,11 @@ class LabelMetric:
         return f"{average}{self.measure}, {self.scope} [{self.convention.name}]"
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """(N, F, 4) of 0 and 1: hit, false alarm, miss, correct rejection; all 0 where it does not count."""
+        """Return (N, F, 4) of 0 and 1: hit, false alarm, miss, rejection; all 0 where it does not count."""
         reference, candidate = choose_columns(inputs, self.findings)
-        true, said = self.convention.is_positive(reference), self.convention.is_positive(candidate)
-        cells = np.stack([true & said, ~true & said, true & ~said, ~true & ~said], axis=-1)
+        true, claimed = self.convention.is_positive(reference), self.convention.is_positive(candidate)
+        cells = [true & claimed, ~true & claimed, true & ~claimed, ~true & ~claimed]
+        cells = np.stack(cells, axis=-1)  # (N, F, 4)
         return (cells & self.convention.is_counted(reference, candidate)[..., None]).astype(np.int32)
 
     def value(self, rows: np.ndarray) -> float | None:
@@ -149,7 +150,7 @@ class LabelMetric:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of what the references state definitely, the share on which the report is definite too."""
+    """Return the share of what the references state definitely on which the report is definite too."""
 
     findings: tuple[str, ...]
     scope: str
@@ -161,7 +162,7 @@ class Coverage:
         return f"coverage, {self.scope} [{BothDefinite().name}]"
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """(N, 2): how many findings both state definitely, and how many the reference does."""
+        """Return (N, 2): how many findings both state definitely, and how many the reference does."""
         reference, candidate = choose_columns(inputs, self.findings)
         both = is_definite(reference) & is_definite(candidate)
         return np.stack([both.sum(1), is_definite(reference).sum(1)], axis=1)
@@ -172,7 +173,7 @@ class Coverage:
 
 
 def choose_columns(inputs: Inputs, findings: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (N, F) of references and candidates. Raises ValueError naming the findings that are missing."""
+    """Select labels (N, F) of both sides. Raises ValueError naming the findings that are missing."""
     known = list(inputs.findings)
     if missing := [finding for finding in findings if finding not in known]:
         raise ValueError(
@@ -183,7 +184,7 @@ def choose_columns(inputs: Inputs, findings: Sequence[str]) -> tuple[np.ndarray,
 
 
 def label_metrics(findings: Sequence[str]) -> tuple[LabelMetric | Coverage, ...]:
-    """Of each finding, of all together, and of CHEXPERT_5 where they are there, by every convention."""
+    """List metrics of each finding, of all, and of CHEXPERT_5 where they are there, by every convention."""
     scopes = {finding: (finding,) for finding in findings} | _groups(findings)
     conventions = (OmissionNegative("positive"), OmissionNegative("negative"), BothDefinite())
     metrics: list[LabelMetric | Coverage] = []

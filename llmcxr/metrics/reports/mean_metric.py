@@ -1,4 +1,4 @@
-"""A metric that gives each report a score and is worth their mean. Knows no words and no findings."""
+"""Make a function that scores each report a metric, worth their mean. Knows no words and no findings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llmcxr.metrics.metric import Inputs
 
 @dataclass(frozen=True)
 class MeanMetric:
-    """`compare(references, candidates)`: both N reports, (N,) scores, NaN where one is undefined."""
+    """Average `compare(references, candidates)`: N reports each, (N,) scores, NaN where undefined."""
 
     name: str
     compare: Callable[[Sequence[str], Sequence[str]], np.ndarray]
@@ -20,10 +20,10 @@ class MeanMetric:
     resamples: int = 500
 
     def rows(self, inputs: Inputs) -> np.ndarray:
-        """(N,): the score of each report."""
+        """Return (N,): the score of each report."""
         return np.asarray(self.compare(inputs.references, inputs.candidates), float)
 
     def value(self, rows: np.ndarray) -> float | None:
-        """None of no reports, or where the score of any is undefined."""
+        """Return the mean; None of no reports, or where the score of any is undefined."""
         mean = rows.mean() if len(rows) else np.nan
         return float(mean) if np.isfinite(mean) else None

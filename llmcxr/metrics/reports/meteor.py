@@ -1,4 +1,4 @@
-"""METEOR (Banerjee and Lavie 2005; weights of Lavie and Agarwal 2007) with its exact and stem modules only.
+"""Compute METEOR (Banerjee and Lavie 2005; weights of Lavie and Agarwal 2007), exact and stem modules only.
 
 The synonym module needs WordNet, which is a download of its own, so the metric's name says what is left: it
 is nltk's meteor_score with an empty WordNet. Figures made with the Java METEOR 1.5 (as in the COCO caption
@@ -28,7 +28,7 @@ class _NoSynonyms:
 
 
 class _Stemmer:
-    """Porter's (1980) with nltk's extensions. It stems each word once: nltk's own takes most of the time."""
+    """Stems as Porter (1980) with nltk's extensions, each word once: nltk's own takes most of the time."""
 
     @staticmethod
     @lru_cache(maxsize=100_000)

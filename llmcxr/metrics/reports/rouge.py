@@ -1,4 +1,4 @@
-"""ROUGE-L (Lin 2004): the longest run of words, gaps allowed, that report and reference have in one order."""
+"""Compute ROUGE-L (Lin 2004) from the longest run of words, gaps allowed, that both have in one order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from llmcxr.metrics.reports.tokens import tokenize
 
 
 def rouge_l(reference: Sequence[str], candidate: Sequence[str]) -> float:
-    """F1 of one report, given as tokens: 0..1, 0 where nothing is shared or a side is empty.
+    """Return F1 of one report, given as tokens: 0..1, 0 where nothing is shared or a side is empty.
 
     Recall weighs as much as precision, as in the rouge_score package; the COCO tools weigh it 1.2 times.
     """

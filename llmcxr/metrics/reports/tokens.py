@@ -1,4 +1,4 @@
-"""The one way in which our word metrics cut a report into words.
+"""Cut a report into words, the one way of all word metrics here.
 
 As users of the COCO caption tools expect: lower case, punctuation split off and dropped, "2.5" and
 "left-sided" in one piece. Unlike their Penn Treebank tokenizer, "don't" stays one word.
@@ -16,10 +16,10 @@ _PUNCTUATION = frozenset(".,;:?!'\"`()[]{}-‘’“”–—…")
 
 
 def tokenize(text: str) -> list[str]:
-    """ "No effusion, 2.5 cm." -> no effusion 2.5 cm. An empty report has no tokens."""
+    """Turn "No effusion, 2.5 cm." into no effusion 2.5 cm. An empty report has no tokens."""
     return [token for token in _TOKEN.findall(text.lower()) if token not in _PUNCTUATION]
 
 
 def count_ngrams(tokens: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
-    """How often each run of `order` tokens occurs."""
+    """Count how often each run of `order` tokens occurs."""
     return Counter(zip(*(tokens[start:] for start in range(order)), strict=False))
