@@ -312,7 +312,7 @@ def tokenizer_command(
     """
     from llmcxr.data import Rejections, find_kind, open_dataset
     from llmcxr.evaluation.tokenizer import evaluate_tokenizer
-    from llmcxr.images.statistics import read_summary
+    from llmcxr.images.checks import read_summary
     from llmcxr.metrics.images.features import open_extractor
     from llmcxr.model.classifier import Classifier
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer

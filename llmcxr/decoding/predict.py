@@ -257,7 +257,8 @@ class CXR(System):
         given, is_list = _as_list(image)
         if not given:
             raise UserError("no image was given")
-        pixels, warnings = zip(*(_read(one) for one in given), strict=True)
+        pixels, headers = zip(*map(images.read_with_header, given), strict=True)
+        warnings = [header.warnings for header in headers]
         return list(zip(self.encode(pixels), warnings, strict=True)), is_list
 
     def _write(self, prompts, seed: int, sampling: Sampling) -> list[tuple[str, list[int], float]]:
@@ -334,16 +335,6 @@ class CXR(System):
             "image_tokenizer": self.image_tokenizer.fingerprint[:16],
             "llmcxr_version": llmcxr.__version__,
         }
-
-
-def _read(image) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Pixels (H, W) float32 and warnings of a path, a PIL image or an array."""
-    if isinstance(image, np.ndarray):
-        return images.from_array(image)
-    if isinstance(image, str | Path):
-        pixels, header = images.read_with_header(image)
-        return pixels, header.warnings
-    return images.from_pil(image)
 
 
 def _as_list(value) -> tuple[list, bool]:

@@ -1,4 +1,4 @@
-"""Radiographs as pixels: files <-> (H, W) float32 in [0, 1], bright = dense. Knows no models.
+"""Radiographs as pixels, (H, W) float32 in [0, 1], bright = dense: read, fitted, written. Knows no models.
 
 from llmcxr import images
 
@@ -8,16 +8,15 @@ fitted, padding = images.fit(pixels, 256)
 
 from llmcxr.images.fitting import Padding, fit, place
 from llmcxr.images.header import ImageHeader
-from llmcxr.images.reading import from_array, from_pil, is_colour, read, read_size, read_with_header
+from llmcxr.images.reading import Source, is_colour, read, read_size, read_with_header
 from llmcxr.images.writing import SYNTHETIC_KEY, to_picture, to_png, write_png
 
 __all__ = [
     "SYNTHETIC_KEY",
     "ImageHeader",
     "Padding",
+    "Source",
     "fit",
-    "from_array",
-    "from_pil",
     "is_colour",
     "place",
     "read",

@@ -1,4 +1,4 @@
-"""Read radiographs: files -> (H, W) float32 in [0, 1], bright = dense. Knows no models."""
+"""Read radiographs, whatever they come as -> (H, W) float32 in [0, 1], bright = dense. Knows no models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import warnings as python_warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -18,6 +20,10 @@ from llmcxr.images.checks import warn_unlike_chest
 from llmcxr.images.header import ImageHeader, measure_colour, to_luminance
 from llmcxr.images.writing import SYNTHETIC_KEY
 
+if TYPE_CHECKING:
+    from pydicom import Dataset as DicomDataset
+
+Source: TypeAlias = "str | os.PathLike | bytes | Image.Image | np.ndarray | DicomDataset"
 SMALLEST_SIDE = 16  # below this there is nothing to see
 FORMATS = (
     "PNG",
@@ -32,24 +38,46 @@ FORMATS = (
 EXPECTED = "expected a PNG, JPEG or DICOM radiograph"
 
 
-def read(path: str | os.PathLike) -> np.ndarray:
+def read(source: Source) -> np.ndarray:
     """Read a radiograph as (H, W) float32 in [0, 1], bright = dense. See `read_with_header`."""
-    return read_with_header(path)[0]
+    return read_with_header(source)[0]
 
 
-def read_with_header(path: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
-    """Read PNG (8 or 16 bit), JPEG or DICOM -> (H, W) float32 in [0, 1], bright = dense, and the header.
+def read_with_header(source: Source) -> tuple[np.ndarray, ImageHeader]:
+    """Read a radiograph -> (H, W) float32 in [0, 1], bright = dense, and its header.
+
+    `source` is the path or the bytes of a PNG (8 or 16 bit), JPEG or DICOM file, a Pillow image, a pydicom
+    dataset, or an array in [0, 1], (H, W) or in colour.
 
     Colour becomes luminance, transparency black, and a photograph is turned as its EXIF says. A 16-bit file
     whose values all fit 12 bits is scaled by 4095. What is odd but readable (colour, a lateral view, an even
     grey) is a sentence in `header.warnings`; what cannot be read is a UserError that names the file.
     """
-    path = Path(path)
-    if dicom.is_dicom(_check_file(path)):
-        return _check_picture(path, *dicom.read(path))
-    with _explain(path), Image.open(path, formats=FORMATS) as picture:
+    if isinstance(source, np.ndarray):
+        return _read_array(source)
+    if isinstance(source, Image.Image):
+        return _read_picture(source, "the picture")
+    if dicom.is_dataset(source):
+        return _check_picture("the DICOM dataset", *dicom.read(source, "the DICOM dataset"))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _read_file(bytes(source), "the bytes")
+    if isinstance(source, str | os.PathLike):
+        return _read_file(_check_file(Path(source)), Path(source))
+    raise UserError(
+        f"{EXPECTED} as a path, bytes, a Pillow image, an array or a pydicom dataset, found "
+        f"{type(source).__name__}"
+    )
+
+
+def _read_file(source: Path | bytes, name: str | os.PathLike) -> tuple[np.ndarray, ImageHeader]:
+    if dicom.is_dicom(source):
+        return _check_picture(name, *dicom.read(source, name))
+    if not source:
+        raise UserError(f"{name}: {EXPECTED}, found none at all; send the whole file")
+    file = BytesIO(source) if isinstance(source, bytes) else source
+    with _explain(name), Image.open(file, formats=FORMATS) as picture:
         picture.load()
-        return _read_picture(picture, path)
+        return _read_picture(picture, name)
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
@@ -60,19 +88,13 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
         return picture.height, picture.width
 
 
-def from_pil(picture: Image.Image) -> tuple[np.ndarray, tuple[str, ...]]:
-    """A Pillow image -> pixels (H, W) float32 in [0, 1] and warnings, by the same rules as a file."""
-    pixels, header = _read_picture(picture, "the picture")
-    return pixels, header.warnings
-
-
 def is_colour(pixels: np.ndarray) -> bool:
     """Whether an array is one picture in colour, (H, W, 3) or with transparency (H, W, 4)."""
     return pixels.ndim == 3 and pixels.shape[-1] in (3, 4)
 
 
-def from_array(pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """An array in [0, 1], (H, W) or in colour, -> pixels (H, W) float32 and warnings, as of a file.
+def _read_array(pixels: np.ndarray) -> tuple[np.ndarray, ImageHeader]:
+    """An array in [0, 1] by the rules of a file.
 
     Raises UserError for another shape, for values outside [0, 1] or not finite, and for too small a picture.
     """
@@ -88,12 +110,9 @@ def from_array(pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     if in_colour:
         transparent = grey.shape[-1] == 4
         colours = grey[..., :3] * grey[..., 3:] if transparent else grey  # on black, as a file's
-        grey, warnings = (
-            to_luminance(colours),
-            _warn_colour(colours, "transparent" if transparent else "colour"),
-        )
-    grey, header = _check_picture("the image array", grey, ImageHeader(warnings=tuple(warnings)))
-    return grey, header.warnings
+        grey = to_luminance(colours)
+        warnings = _warn_colour(colours, "transparent" if transparent else "colour")
+    return _check_picture("the image array", grey, ImageHeader(warnings=tuple(warnings)))
 
 
 def _check_file(path: Path) -> Path:
@@ -114,7 +133,7 @@ def _check_file(path: Path) -> Path:
 
 
 @contextmanager
-def _explain(path: Path) -> Iterator[None]:
+def _explain(name: str | os.PathLike) -> Iterator[None]:
     """Turn what Pillow raises on a bad file into a UserError, and keep its warnings off the screen."""
     try:
         with python_warnings.catch_warnings():
@@ -124,14 +143,14 @@ def _explain(path: Path) -> Iterator[None]:
         raise
     except UnidentifiedImageError as error:
         raise UserError(
-            f"{path}: {EXPECTED}, found a file that is none of these; convert it to one of them"
+            f"{name}: {EXPECTED}, found a file that is none of these; convert it to one of them"
         ) from error
     except Image.DecompressionBombError as error:
         most = 2 * Image.MAX_IMAGE_PIXELS // 10**6
-        raise UserError(f"{path}: expected at most {most} megapixels, found more; shrink it first") from error
+        raise UserError(f"{name}: expected at most {most} megapixels, found more; shrink it first") from error
     except Exception as error:  # Pillow answers damaged bytes with any kind of error
         raise UserError(
-            f"{path}: {EXPECTED}, found a picture that is cut short or damaged; copy or export it again"
+            f"{name}: {EXPECTED}, found a picture that is cut short or damaged; copy or export it again"
         ) from error
 
 

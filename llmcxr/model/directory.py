@@ -28,7 +28,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 import llmcxr
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, telling_write_failures
-from llmcxr.images.statistics import ImageSummary, read_summary, write_summary
+from llmcxr.images.checks import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
 from llmcxr.model.unified import UnifiedModel

@@ -27,7 +27,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, replacing, telling_write_failures
 from llmcxr.data import Dataset, open_dataset
 from llmcxr.decoding.predict import CXR
-from llmcxr.images.statistics import read_summary
+from llmcxr.images.checks import read_summary
 from llmcxr.model.bases import find_family, split_decayed
 from llmcxr.model.building import build_model
 from llmcxr.model.directory import Bundle, find_image_tokenizer, has_compact_form, load_image_tokenizer, save

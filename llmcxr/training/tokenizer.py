@@ -21,7 +21,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
 from llmcxr.data import Dataset as Studies
 from llmcxr.data import Rejections, open_dataset
-from llmcxr.images.statistics import ImageSummary, summarise_images, write_summary
+from llmcxr.images.checks import ImageSummary, summarise_images, write_summary
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
 from vqgan.foreign.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork

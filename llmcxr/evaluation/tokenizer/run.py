@@ -19,7 +19,7 @@ from llmcxr.evaluation.tokenizer.pixels import line_contrast_kept, region_psnr, 
 from llmcxr.evaluation.tokenizer.reconstruction import Batch, reconstruct
 from llmcxr.evaluation.tokenizer.regions import lesion_regions, thin_lines
 from llmcxr.evaluation.tokenizer.sheet import draw_sheet
-from llmcxr.images.statistics import ImageSummary, compare_images, join_statistics, measure_images
+from llmcxr.images.checks import ImageSummary, compare_images, join_statistics, measure_images
 from llmcxr.labeler.states import to_states
 from llmcxr.metrics.images.features import FeatureExtractor
 from llmcxr.metrics.images.frechet import frechet_distance
@@ -48,7 +48,7 @@ def evaluate_tokenizer(
 
     `tokenizer` has `encode`, `decode`, `parameters`, `config.image_size` and `config.codebook_size` as
     `vqgan.VQGAN`. `classifier` (with `predict` as `Classifier`) and `extractor` took part in no loss of it;
-    without them what they would say is None. `training_images` are those of `image_statistics`. Bad images
+    without them what they would say is None. `training_images` is their summary (`images.checks`). Bad images
     are left out and added to `rejections`, or raised without. The figure, `with_sheet`, shows the worst and
     the ordinary reconstructions. Raises UserError where none can be read.
     """

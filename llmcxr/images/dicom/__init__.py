@@ -1,7 +1,7 @@
 """DICOM radiographs in, and drawn ones out, marked as synthetic. pydicom is imported when a file is read."""
 
 from llmcxr.images.dicom.display import apply_window
-from llmcxr.images.dicom.reading import is_dicom, quiet, read, read_header
+from llmcxr.images.dicom.reading import is_dataset, is_dicom, quiet, read, read_header
 from llmcxr.images.dicom.writing import write_synthetic
 
-__all__ = ["apply_window", "is_dicom", "quiet", "read", "read_header", "write_synthetic"]
+__all__ = ["apply_window", "is_dataset", "is_dicom", "quiet", "read", "read_header", "write_synthetic"]

@@ -1,15 +1,16 @@
-"""Pictures in and out: what each kind of file reads as, what a bad one is answered, fit and its inverse."""
+"""Pictures in: what each kind of source reads as, and what a bad one is answered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
+from pydicom.data import get_testdata_file
 
 from llmcxr import images
 from llmcxr.common.errors import UserError
@@ -99,11 +100,54 @@ def test_a_large_picture_is_read(tmp_path):
     assert images.read_size(path) == (8000, 1000)
 
 
-def test_pil_and_file_read_alike(tmp_path):
-    picture = Image.fromarray(RAMP)
-    np.testing.assert_array_equal(
-        images.from_pil(picture)[0], images.read(_save(picture, tmp_path / "a.png"))
-    )
+def _as_sources(path: Path) -> dict[str, object]:
+    sources = {"path": path, "name": str(path), "bytes": path.read_bytes()}
+    if path.suffix == ".dcm":
+        from_bytes = pydicom.dcmread(BytesIO(path.read_bytes()))
+        return {**sources, "dataset": pydicom.dcmread(path), "dataset of bytes": from_bytes}
+    return {**sources, "picture": Image.open(path)}
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "tiff", "dcm"])
+def test_every_source_of_a_picture_gives_the_same_pixels(tmp_path, kind):
+    if kind == "dcm":
+        path = dicom.write_synthetic(tmp_path / "a.dcm", RAMP / np.float32(255), {"seed": 0})
+    else:
+        path = _save(RAMP, tmp_path / f"a.{kind}")
+    expected, header = images.read_with_header(path)
+    assert expected.shape == RAMP.shape
+    for name, source in _as_sources(path).items():
+        pixels, other = images.read_with_header(source)
+        np.testing.assert_array_equal(pixels, expected, err_msg=name)
+        assert other == header
+    array, other = images.read_with_header(expected)
+    np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("name", ["MR_small_RLE.dcm", "MR_small_implicit.dcm", "examples_palette.dcm"])
+def test_a_dicom_dataset_reads_as_its_file_and_stays_as_it_is(name):
+    path = get_testdata_file(name, download=False)
+    dataset = pydicom.dcmread(path)
+    before = str(dataset.file_meta), str(dataset)
+    np.testing.assert_array_equal(images.read(dataset), images.read(path))
+    np.testing.assert_array_equal(images.read(Path(path).read_bytes()), images.read(path))
+    assert (str(dataset.file_meta), str(dataset)) == before
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (b"", "the bytes: expected a PNG, JPEG or DICOM radiograph, found none at all"),
+        (b"no picture " * 50, "the bytes: .* none of these"),
+        (b"\0" * 128 + b"DICM", "the bytes: expected a DICOM radiograph"),
+        (None, "as a path, bytes, a Pillow image, an array or a pydicom dataset, found NoneType"),
+        (np.full((20, 20), 2.0), r"must lie in \[0, 1\]"),
+        (np.zeros((2, 20, 20)), r"must be \(H, W\)"),
+    ],
+)
+def test_what_is_no_picture_is_explained(source, says):
+    with pytest.raises(UserError, match=says):
+        images.read(source)
 
 
 def _write(path: Path, content: bytes) -> Path:
@@ -185,87 +229,6 @@ ODD: dict[str, tuple[np.ndarray, str]] = {
 def test_odd_pictures_are_read_with_a_warning(tmp_path, picture, warning):
     header = images.read_with_header(_save(picture, tmp_path / "a.png"))[1]
     assert any(warning in sentence for sentence in header.warnings)
-
-
-def test_fit_averages_the_area_of_each_new_pixel():
-    image = np.array([[0, 1, 0.5, 0.5], [1, 0, 0.5, 0.1]], np.float32)
-    fitted, padding = images.fit(image, 2)
-    np.testing.assert_allclose(fitted, [[0.5, 0.4], [0, 0]], atol=1e-6)
-    assert (padding.top, padding.left, padding.height, padding.width) == (0, 0, 1, 2)
-
-
-def test_fit_divides_a_pixel_between_two_where_the_size_is_no_multiple():
-    fitted, _ = images.fit(np.array([[0, 1, 0]] * 3, np.float32), 2)
-    np.testing.assert_allclose(fitted, 1 / 3, atol=1e-6)  # (0 * 1 + 1 * 0.5) / 1.5
-
-
-def test_fit_does_not_alias():
-    stripes = np.tile(np.array([0, 1], np.float32), (500, 250))  # finer than the new pixels
-    assert np.ptp(images.fit(stripes, 97)[0]) < 0.2  # 1.0 where pixels are picked, not averaged
-
-
-def test_fit_pads_the_short_side_with_black_in_the_middle():
-    fitted, padding = images.fit(np.ones((10, 20), np.float32), (20, 20))
-    assert padding.content == (slice(5, 15), slice(0, 20))
-    assert fitted[5:15].min() == 1 and fitted[:5].max() == 0 and fitted[15:].max() == 0
-
-
-sides = st.integers(1, 90)
-
-
-@settings(max_examples=80, deadline=None)
-@given(sides, sides, sides, sides, st.integers(0, 2**31))
-def test_fit_keeps_the_picture_inside_its_padding(height, width, rows, columns, seed):
-    image = np.random.default_rng(seed).random((height, width), dtype=np.float32)
-    fitted, padding = images.fit(image, (rows, columns))
-    assert fitted.shape == (rows, columns) and fitted.dtype == np.float32
-    content = fitted[padding.content]
-    assert content.shape == (padding.height, padding.width)
-    assert np.count_nonzero(fitted) <= content.size
-    assert image.min() - 1e-5 <= content.min() and content.max() <= image.max() + 1e-5
-    if (rows, columns) == (height, width):
-        np.testing.assert_array_equal(fitted, image)
-
-
-@settings(max_examples=30, deadline=None)
-@given(sides, sides, st.integers(1, 90), st.floats(0, 1, width=32))
-def test_an_even_picture_stays_even(height, width, size, value):
-    image = np.full((height, width), value, np.float32)
-    fitted, padding = images.fit(image, size)
-    np.testing.assert_allclose(fitted[padding.content], value, atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [0, -1, (3, 0)])
-def test_fit_refuses_an_impossible_size(size):
-    with pytest.raises(ValueError, match="at least 1 x 1"):
-        images.fit(np.zeros((4, 4), np.float32), size)
-
-
-def test_written_png_reads_back_with_its_metadata_and_its_warning(tmp_path):
-    image = np.random.default_rng(0).random((64, 64), dtype=np.float32)
-    metadata = {"synthetic": "drawn by a model", "prompt": "Großer Erguss 右"}
-    path = images.write_png(tmp_path / "new" / "drawn.png", image, metadata)
-    pixels, header = images.read_with_header(path)
-    assert np.abs(pixels - image).max() <= 0.5 / 255 + 1e-6
-    with Image.open(path) as picture:
-        assert picture.text == metadata
-    assert any("synthetic" in warning for warning in header.warnings)
-
-
-def test_write_png_leaves_nothing_half_written(tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UserError, match="file"):
-        images.write_png(tmp_path / "file" / "drawn.png", np.zeros((20, 20), np.float32))
-    with pytest.raises(UserError, match="found a folder"):
-        images.write_png(tmp_path, np.zeros((20, 20), np.float32))
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_write_png_refuses_what_is_no_picture(tmp_path):
-    with pytest.raises(ValueError, match="shape"):
-        images.write_png(tmp_path / "a.png", np.zeros((3, 20, 20)))
-    with pytest.raises(ValueError, match="finite"):
-        images.write_png(tmp_path / "a.png", np.full((20, 20), np.nan))
 
 
 def test_real_radiographs_read_in_range_and_mostly_without_a_warning(shared_data):

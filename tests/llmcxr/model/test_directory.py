@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXConfig, GPT
 
 from llmcxr.common.errors import UserError
 from llmcxr.decoding.grammar import ImageGrammar
-from llmcxr.images.statistics import read_summary, summarise_images
+from llmcxr.images.checks import read_summary, summarise_images
 from llmcxr.model.directory import find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts.parts import ImageCodes, to_token_ids

@@ -10,7 +10,7 @@ from PIL import Image
 
 from llmcxr.common.config import load
 from llmcxr.common.errors import UserError
-from llmcxr.images.statistics import read_summary
+from llmcxr.images.checks import read_summary
 from llmcxr.model.judges import read_loss_networks, refuse_loss_networks
 from llmcxr.training.tokenizer import CachedImages, TokenizerRun, run
 from vqgan import VQGAN, VQGANConfig

@@ -6,7 +6,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.data import Rejections, open_dataset
 from llmcxr.data.phantom import PhantomDataset
 from llmcxr.evaluation.tokenizer import evaluate_tokenizer
-from llmcxr.images.statistics import summarise_images
+from llmcxr.images.checks import summarise_images
 from tests.llmcxr.evaluation.fakes import KnowingEvaluator, NumberedPhantoms
 from tests.llmcxr.evaluation.tokenizer.tokenizers import Passing
 
