@@ -19,11 +19,9 @@ from llmcxr.cli.options import Command
 from llmcxr.common.errors import UserError
 from llmcxr.common.plugins import load_plugins
 from llmcxr.common.terminal import say
+from llmcxr.outputs.notices import DISCLAIMER
 
-EPILOG = (
-    "Every command takes --help, and --debug, which shows the traceback of an error. "
-    "Research software, not a medical device."
-)
+EPILOG = f"Every command takes --help, and --debug, which shows the traceback of an error. {DISCLAIMER}"
 
 
 PLUGIN = "--plugin"

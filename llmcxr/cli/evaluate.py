@@ -90,7 +90,7 @@ def demo_command(
     from llmcxr.evaluation.demo.run import run_demo
 
     check_writable(out / "summary.json")
-    summary = run_demo(out, seed, n, load_model(model, device), announce=say)
+    summary = run_demo(out, seed, n, load_model(model, device), announce=say).json
     say(f"reading F1 macro {summary['reading_f1']['macro']} on {n} held-out phantoms")
     say(f"drawing agreement macro {summary['drawing_agreement']['macro']}")
     say("The results (the picture, the page, the numbers):")

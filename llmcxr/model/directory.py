@@ -32,6 +32,7 @@ from llmcxr.images.checks import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
 from llmcxr.model.unified import UnifiedModel
+from llmcxr.outputs.notices import DISCLAIMER
 from llmcxr.prompts import TEMPLATES, PromptTokenizer
 from llmcxr.prompts.vocabulary import ImageVocabulary
 from vqgan import VQGAN
@@ -246,7 +247,7 @@ def _card(bundle: Bundle, files_sha256: dict[str, str]) -> dict[str, Any]:
     vocabulary = bundle.model.vocabulary
     return {
         "llmcxr_version": llmcxr.__version__,
-        "notice": "Research software, not a medical device.",
+        "notice": DISCLAIMER,
         "vocabulary": {
             "grid": list(vocabulary.grid),
             "codebook_size": vocabulary.codebook_size,

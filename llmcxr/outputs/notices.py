@@ -5,4 +5,5 @@ FIDELITY_NOTICE = "High fidelity is no proof that a finding survives."
 PHANTOM_NOTICE = (
     "This model was trained on computed phantoms only: what it says of a real radiograph means nothing."
 )
+SYNTHETIC_IMAGES = "Synthetic images, by a model trained on computed phantoms only."
 SYNTHETIC = "Synthetic image drawn by a model; not a radiograph of a patient."

@@ -20,9 +20,11 @@ from llmcxr.images import SYNTHETIC_KEY, to_picture
 from llmcxr.outputs.notices import DISCLAIMER, SYNTHETIC
 from llmcxr.pages.tables import markdown, number
 
-THUMBNAIL = 192  # px, the longer side of a picture on a page
+THUMBNAIL, CARD_IMAGE = 192, 256  # px, the longer side of a picture on a page, and on a card
 PLOT = (360, 240)  # px
 MARGIN = (46, 14, 10, 38)  # px of a plot left, right, above, below
+TICK, CROSS = "✓", "✗"  # as cells of a table
+MARKS = {TICK: " class='yes'", CROSS: " class='no'"}
 COLOURS = ("#1f5fa8", "#c2571a", "#2d7d4f", "#7a3f9d")
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #181c21; background: #f1f3f5; margin: 0 auto;
@@ -37,6 +39,14 @@ details { margin: .6rem 0; } summary { cursor: pointer; color: #1f5fa8; }
 figure { margin: 0; background: #fff; border: 1px solid #d6dbe0; border-radius: 6px; padding: .5rem; }
 figure img { width: 100%; image-rendering: auto; border-radius: 3px; }
 figcaption { font-size: .8rem; } .badge { color: #be2d28; font-weight: 600; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(510px, 1fr)); gap: 1rem; }
+.card { display: flex; gap: .9rem; background: #fff; border: 1px solid #d6dbe0; border-radius: 8px;
+        padding: .9rem; }
+.card img { width: 192px; height: 192px; flex: none; border-radius: 3px; }
+.card p { margin: .1rem 0 .5rem; } .card .title { font-size: 1.05rem; font-weight: 600; }
+.card .small { color: #626a74; font-size: .85rem; margin: 0; }
+.card td, .card th { border: 0; text-align: left; padding: .1rem .7rem .1rem 0; vertical-align: top; }
+.yes { color: #167d42; } .no { color: #be2d28; }
 .plot { max-width: 100%; }
 svg { background: #fff; border: 1px solid #d6dbe0; border-radius: 6px; font: 11px system-ui, sans-serif; }
 """
@@ -106,7 +116,23 @@ class Plot:
     png: bytes = field(repr=False)
 
 
-Block = Heading | Paragraph | Table | Bars | Curves | Sheet | Plot
+@dataclass(frozen=True)
+class Card:
+    """A picture with words beside it: a title, paragraphs under small headings, and a table."""
+
+    picture: Picture
+    title: str
+    paragraphs: Sequence[tuple[str, str]]  # heading, text
+    table: Table
+
+
+@dataclass(frozen=True)
+class Cards:
+    title: str
+    cards: Sequence[Card]
+
+
+Block = Heading | Paragraph | Table | Bars | Curves | Sheet | Plot | Cards
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:
@@ -133,13 +159,18 @@ def to_html(title: str, blocks: Iterable[Block]) -> str:
     )
 
 
+def enlarge(image: np.ndarray, size: int) -> Image.Image:
+    """(H, W) float in [0, 1] -> a grey picture whose longer side is `size` px."""
+    picture = to_picture(image)
+    scale = size / max(picture.size)
+    return picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BICUBIC)
+
+
 def inline_image(
     image: np.ndarray, description: str, size: int = THUMBNAIL, is_synthetic: bool = True
 ) -> str:
     """An <img> of (H, W) float in [0, 1]. A synthetic one says so in its file too, for whoever saves it."""
-    picture = to_picture(image)
-    scale = size / max(picture.size)
-    picture = picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BICUBIC)
+    picture = enlarge(image, size)
     chunks = PngImagePlugin.PngInfo()
     if is_synthetic:
         chunks.add_text(SYNTHETIC_KEY, SYNTHETIC)
@@ -159,7 +190,8 @@ def _paragraph(block: Paragraph) -> str:
 
 def _table(block: Table) -> str:
     def row(cells: Sequence[str], tag: str) -> str:
-        return f"<tr>{''.join(f'<{tag}>{_bold(cell)}</{tag}>' for cell in cells)}</tr>"
+        written = [f"<{tag}{MARKS.get(cell, '')}>{_bold(cell)}</{tag}>" for cell in cells]
+        return f"<tr>{''.join(written)}</tr>"
 
     rows = "".join(row(cells, "td") for cells in block.rows)
     table = f"<table><thead>{row(block.header, 'th')}</thead><tbody>{rows}</tbody></table>"
@@ -230,6 +262,20 @@ def _plot(block: Plot) -> str:
     return f'<h3>{title}</h3><img class="plot" alt="{title}" src="data:image/png;base64,{data}">'
 
 
+def _cards(block: Cards) -> str:
+    return f'<h2>{escape(block.title)}</h2><div class="cards">{"".join(map(_card, block.cards))}</div>'
+
+
+def _card(card: Card) -> str:
+    described = f"synthetic: {card.picture.caption}" if card.picture.is_synthetic else card.picture.caption
+    image = inline_image(card.picture.image, described, CARD_IMAGE, card.picture.is_synthetic)
+    title = f'<p class="title">{escape(card.title)}</p>' if card.title else ""
+    paragraphs = "".join(
+        f'<p class="small">{escape(heading)}</p><p>{escape(text)}</p>' for heading, text in card.paragraphs
+    )
+    return f'<div class="card">{image}<div>{title}{paragraphs}{_table(card.table)}</div></div>'
+
+
 def _svg(title: str, width: int, height: int, parts: Sequence[str]) -> str:
     return (
         f'<h3>{escape(title)}</h3><svg role="img" aria-label="{escape(title, quote=True)}" width="{width}" '
@@ -249,4 +295,5 @@ _WRITERS = {
     Curves: _curves,
     Sheet: _sheet,
     Plot: _plot,
+    Cards: _cards,
 }

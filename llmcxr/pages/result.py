@@ -42,7 +42,11 @@ def deliver(
 
 
 def write_files(
-    title: str, result: Result, json_file: Path | None, html_file: Path | None, png_file: Path | None
+    title: str,
+    result: Result,
+    json_file: Path | None = None,
+    html_file: Path | None = None,
+    png_file: Path | None = None,
 ) -> None:
     if json_file is not None:
         write_json(json_file, result.json)

@@ -6,7 +6,6 @@ from pixels.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -15,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from llmcxr.common.files import replacing
-from llmcxr.evaluation.demo import page as demo_page
-from llmcxr.evaluation.demo import sheet as demo_sheet
+from llmcxr.evaluation.demo.page import TITLE, demo_blocks, demo_sheet
 from llmcxr.evaluation.demo.records import Check, Drawing, Reading
 from llmcxr.evaluation.phantom.drawing import Request, confirm, evaluate_drawing
 from llmcxr.evaluation.phantom.reading import evaluate_reading
@@ -24,6 +22,7 @@ from llmcxr.evaluation.phantom.run import open_held_out
 from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import Classifier, ClassifierReading
 from llmcxr.model.judges import load_evaluator
+from llmcxr.pages.result import Result, write_files, write_json
 from llmcxr.systems import System
 from llmcxr.systems.ask import join_report, word_studies
 
@@ -50,8 +49,8 @@ def run_demo(
     n: int = 64,
     system: System | None = None,
     announce: Callable[[str], None] = print,
-) -> dict:
-    """Write demo.png, index.html and summary.json into `out_dir`; returns the summary.
+) -> Result:
+    """Write demo.png, index.html and summary.json into `out_dir`.
 
     `system` defaults to the embedded model. `announce` is told each stage as it begins. Raises UserError
     where the evaluator is a loss network of the system's image tokenizer.
@@ -76,17 +75,18 @@ def run_demo(
     with clock.stage("score_drawing"):
         drawing = evaluate_drawing(system, dataset, n, seed, evaluator=evaluator, num_diverse=0)
     with clock.stage("write"):
-        summary = summarise(reading, drawing, clock.seconds)
-        demo_sheet.write_sheet(out_dir / "demo.png", drawings)
-        demo_page.write_page(out_dir / "index.html", drawings, readings, summary, n)
-    summary = summarise(reading, drawing, clock.seconds)
-    with replacing(out_dir / "summary.json") as beside:
-        beside.write_text(json.dumps(summary, indent=2) + "\n")
-    return summary
+        summary = summarise(reading, drawing)
+        result = Result(summary, demo_blocks(drawings, readings, summary, n))
+        write_files(TITLE, result, html_file=out_dir / "index.html")
+        with replacing(out_dir / "demo.png") as beside:
+            beside.write_bytes(demo_sheet(drawings))
+    summary["seconds"] = clock.seconds
+    write_json(out_dir / "summary.json", summary)
+    return result
 
 
-def summarise(reading: dict, drawing: dict, seconds: dict[str, float]) -> dict:
-    """Return the numbers of summary.json. A finding that no phantom of the sample has is null."""
+def summarise(reading: dict, drawing: dict) -> dict:
+    """Return the scores of summary.json. A finding that no phantom of the sample has is null."""
 
     def per_finding(result: dict, key: str) -> dict[str, float | None]:
         scores = {name: score[key] for name, score in result["findings"].items()}
@@ -98,7 +98,6 @@ def summarise(reading: dict, drawing: dict, seconds: dict[str, float]) -> dict:
         "ctr_read_r": _rounded(reading["ratio"]["r"]),
         "ctr_drawn_r": _rounded(drawing["ratio_by_geometry"]["r"]),
         "valid_images": _rounded(drawing["valid_images"]),
-        "seconds": dict(seconds),
     }
 
 

@@ -361,7 +361,8 @@ def test_demo_prints_where_the_results_are(run, monkeypatch):
     summary = {"reading_f1": {"macro": 0.9}, "drawing_agreement": {"macro": 0.8}}
     asked = []
     monkeypatch.setattr(
-        "llmcxr.evaluation.demo.run.run_demo", lambda *given, announce: asked.append(given) or summary
+        "llmcxr.evaluation.demo.run.run_demo",
+        lambda *given, announce: asked.append(given) or Result(summary, []),
     )
     code, out, _ = run("demo", "--out", "show", "--n", "16")
     assert code == 0
