@@ -72,7 +72,7 @@ def run(config: LMRun) -> Path:
     bundle.model = loop.network.model
     bundle.provenance = {"dataset": config.dataset, "seed": config.seed, "steps": result.step}
     if ranks.index == 0:
-        _save(bundle, run_dir)
+        _save(bundle, run_dir, is_compact=not config.model.base and has_compact_form(bundle.model))
     ranks.wait()  # none returns before the model is there
     return run_dir / "model"
 
@@ -113,9 +113,9 @@ def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
     return bundle, _LMTask(config, bundle, examples, held_out)
 
 
-def _save(bundle: Bundle, run_dir: Path) -> None:
+def _save(bundle: Bundle, run_dir: Path, is_compact: bool) -> None:
     """The last model, and the best by its kept weights."""
-    if has_compact_form(bundle.model):
+    if is_compact:
         save(bundle, run_dir / "compact", compact=True)
     save(bundle, run_dir / "model")
     if (run_dir / BEST_FILE).is_file():
