@@ -40,7 +40,13 @@ def _beside_contrast(brightness: float, settings: Mapping[str, Any]) -> float:
 OLD_KEYS: dict[str, dict[str, str | tuple[str, Callable[[Any, Mapping[str, Any]], Any]]]] = {
     "tokenizer": {"teacher": "loss_network"}
     | {f"training.model.{old}": f"training.model.{new}" for old, new in OLD_NAMES.items()},
-    "lm": {"training.save_every": "training.checkpoint_every"},
+    "lm": {
+        "training.save_every": "training.checkpoint_every",
+        "examples.hiding_share": "examples.code_mask_share",
+        "layout": "finding_map",
+        "model.deepen_to": "model.expand_depth_to",
+        "model.has_cell_words": "model.has_cell_tokens",
+    },
     "classifier": {
         "num_steps": "training.steps",
         "batch_size": "training.batch_size",
@@ -172,6 +178,8 @@ def _renamed(key: str, value: Any, names: Mapping[str, Any], before: Mapping[str
 
 def _rename_override(override: str, names: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     key, equals, value = override.partition("=")
+    if group := next((old for old in names if key.startswith(f"{old}.")), None):
+        return names[group] + override.removeprefix(group)
     with suppress(ValueError):
         value = float(value) if isinstance(names.get(key), tuple) else value
     new, value = _renamed(key, value, names, before)

@@ -49,7 +49,7 @@ def _build_prompt_tokenizer(
         size = config.text_vocabulary_size
         text_tokenizer = train_text_tokenizer(texts, size, template.control_words, template.end)
     grid, codebook_size = image_tokenizer.config.grid, image_tokenizer.config.codebook_size
-    tokenizer, vocabulary = add_image_tokens(text_tokenizer, grid, codebook_size, config.has_cell_words)
+    tokenizer, vocabulary = add_image_tokens(text_tokenizer, grid, codebook_size, config.has_cell_tokens)
     return PromptTokenizer(tokenizer, vocabulary, template)
 
 
@@ -73,9 +73,9 @@ def _load_start(config: LMConfig, image_tokenizer: VQGAN) -> tuple[UnifiedModel,
             f"{bundle.image_tokenizer.fingerprint[:16]}, the run's tokenizer is "
             f"{image_tokenizer.fingerprint[:16]}; give tokenizer={config.start}/image_tokenizer"
         )
-    if config.deepen_to:
+    if config.expand_depth_to:
         try:
-            expand_depth(bundle.model, config.deepen_to)
+            expand_depth(bundle.model, config.expand_depth_to)
         except ValueError as error:
-            raise UserError(f"model.deepen_to={config.deepen_to}: {error}") from error
+            raise UserError(f"model.expand_depth_to={config.expand_depth_to}: {error}") from error
     return bundle.model.train(), bundle.prompt_tokenizer

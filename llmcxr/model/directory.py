@@ -49,6 +49,8 @@ CARD_TYPES = {  # what the card must hold, and as what
     "provenance": dict,
 }
 
+OLD_NAMES = {"has_cell_words": "has_cell_tokens"}  # of the card's vocabulary, as older versions wrote them
+
 
 @dataclass
 class Bundle:
@@ -254,7 +256,7 @@ def _card(bundle: Bundle, files_sha256: dict[str, str]) -> dict[str, Any]:
             "image_token_offset": vocabulary.image_token_offset,
             "boi_id": vocabulary.boi_id,
             "eoi_id": vocabulary.eoi_id,
-            "has_cell_words": vocabulary.has_cell_words,
+            "has_cell_tokens": vocabulary.has_cell_tokens,
         },
         "template": bundle.prompt_tokenizer.template.name,
         "image_tokenizer_fingerprint": bundle.image_tokenizer.fingerprint,
@@ -290,7 +292,8 @@ def _read_card(directory: Path) -> dict[str, Any]:
 
 def _read_vocabulary(directory: Path, card: dict[str, Any]) -> ImageVocabulary:
     try:
-        return ImageVocabulary(**{**card["vocabulary"], "grid": tuple(card["vocabulary"]["grid"])})
+        vocabulary = {OLD_NAMES.get(name, name): value for name, value in card["vocabulary"].items()}
+        return ImageVocabulary(**{**vocabulary, "grid": tuple(vocabulary["grid"])})
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{directory / CARD_FILE}: the vocabulary is not one of image words ({error}); "

@@ -22,7 +22,7 @@ class FactoredImageTable(nn.Module):
         super().__init__()
         self.vocabulary = vocabulary
         self.code = nn.Parameter(torch.randn(vocabulary.codebook_size, width) * 0.02)
-        rows, columns = vocabulary.grid if vocabulary.has_cell_words else (0, 0)
+        rows, columns = vocabulary.grid if vocabulary.has_cell_tokens else (0, 0)
         self.row = nn.Parameter(torch.randn(rows, width) * 0.02)
         self.column = nn.Parameter(torch.randn(columns, width) * 0.02)
 
@@ -34,20 +34,20 @@ class FactoredImageTable(nn.Module):
         codes = nn.functional.embedding(words % self.vocabulary.codebook_size, self.code)
         if is_masked is not None:
             codes = codes.masked_fill(is_masked[..., None], 0)
-        if not self.vocabulary.has_cell_words:
+        if not self.vocabulary.has_cell_tokens:
             return codes
         return codes + self._position(words // self.vocabulary.codebook_size)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
         """hidden (n, D) about to write cells (n,) -> scores of that cell's codes (n, K)."""
         scores = hidden @ self.code.T
-        if not self.vocabulary.has_cell_words:
+        if not self.vocabulary.has_cell_tokens:
             return scores
         return scores + (hidden * self._position(cells)).sum(-1, keepdim=True)
 
     def full_rows(self) -> Tensor:
         """All rows as ordinary embeddings: (N*K, D) with position, (K, D) without."""
-        if not self.vocabulary.has_cell_words:
+        if not self.vocabulary.has_cell_tokens:
             return self.code
         cells = torch.arange(self.vocabulary.num_cells, device=self.code.device)
         return (self._position(cells)[:, None] + self.code).flatten(0, 1)
@@ -81,7 +81,7 @@ class FreeImageTable(nn.Module):
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
         """hidden (n, D), cells (n,) -> (n, K). One matrix product per cell."""
-        if not self.vocabulary.has_cell_words:
+        if not self.vocabulary.has_cell_tokens:
             return hidden @ self.rows.T
         scores = hidden.new_empty(len(hidden), self.vocabulary.codebook_size)
         for cell in cells.unique().tolist():

@@ -29,18 +29,18 @@ class LMConfig:
 
     base: str = ""
     start: str = ""  # a model directory of this package whose weights the training begins with
-    deepen_to: int = 0  # layers to give the model of `start`, a multiple of its own; 0 leaves it as it is
+    expand_depth_to: int = 0  # layers to give the model of `start`, a multiple of its own; 0 = as it is
     hidden_size: int = 128
     num_layers: int = 4
     num_heads: int = 4
     intermediate_size: int = 384
     max_positions: int = 1024
     text_vocabulary_size: int = 768  # words of the BPE trained on the data's texts; with `base`, its own
-    has_cell_words: bool = True  # position baked into the image words
+    has_cell_tokens: bool = True  # position baked into the image words
 
     def __post_init__(self) -> None:
-        if self.deepen_to and not self.start:
-            raise ValueError("deepen_to is for the model of `start`; a new one has num_layers")
+        if self.expand_depth_to and not self.start:
+            raise ValueError("expand_depth_to is for the model of `start`; a new one has num_layers")
         if self.hidden_size % self.num_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_heads {self.num_heads}"

@@ -32,7 +32,7 @@ class ImageVocabulary:
     image_token_offset: int  # id of the first image word
     boi_id: int
     eoi_id: int
-    has_cell_words: bool = True  # one word per cell and code; otherwise one word per code
+    has_cell_tokens: bool = True  # one word per cell and code; otherwise one word per code
 
     @property
     def num_cells(self) -> int:
@@ -40,7 +40,7 @@ class ImageVocabulary:
 
     @property
     def num_image_tokens(self) -> int:
-        return self.codebook_size * (self.num_cells if self.has_cell_words else 1)
+        return self.codebook_size * (self.num_cells if self.has_cell_tokens else 1)
 
     @property
     def size(self) -> int:
@@ -51,7 +51,7 @@ class ImageVocabulary:
         """First and one-past-last id that may stand in a cell."""
         if not 0 <= cell < self.num_cells:
             raise ValueError(f"cell must be in 0..{self.num_cells - 1}, got {cell}")
-        start = self.image_token_offset + (cell * self.codebook_size if self.has_cell_words else 0)
+        start = self.image_token_offset + (cell * self.codebook_size if self.has_cell_tokens else 0)
         return start, start + self.codebook_size
 
     def to_token_ids(self, codes: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class ImageVocabulary:
         return codes.reshape(*token_ids.shape[:-1], *self.grid)
 
     def tokens(self) -> Iterator[str]:
-        if not self.has_cell_words:
+        if not self.has_cell_tokens:
             yield from (f"<|image:{code:04d}|>" for code in range(self.codebook_size))
             return
         for cell in range(self.num_cells):
@@ -89,7 +89,7 @@ class ImageVocabulary:
 
     def _cell_offsets(self) -> np.ndarray:
         cells = np.arange(self.num_cells)
-        return cells * self.codebook_size if self.has_cell_words else np.zeros_like(cells)
+        return cells * self.codebook_size if self.has_cell_tokens else np.zeros_like(cells)
 
 
 def train_text_tokenizer(
@@ -117,7 +117,7 @@ def train_text_tokenizer(
 
 
 def add_image_tokens(
-    tokenizer: PreTrainedTokenizerFast, grid: tuple[int, int], codebook_size: int, has_cell_words: bool
+    tokenizer: PreTrainedTokenizerFast, grid: tuple[int, int], codebook_size: int, has_cell_tokens: bool
 ) -> tuple[PreTrainedTokenizerFast, ImageVocabulary]:
     """A copy of any fast Hugging Face tokenizer with boi, eoi and the image words, and the vocabulary that
     maps to them.
@@ -139,7 +139,7 @@ def add_image_tokens(
             table[word] = next_id
             description["added_tokens"].append(_special(word, next_id))
             next_id += 1
-    vocabulary = ImageVocabulary(grid, codebook_size, next_id, table[BOI], table[EOI], has_cell_words)
+    vocabulary = ImageVocabulary(grid, codebook_size, next_id, table[BOI], table[EOI], has_cell_tokens)
     table.update((word, next_id + i) for i, word in enumerate(vocabulary.tokens()))
     extended = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(json.dumps(description)),

@@ -47,7 +47,7 @@ class ExampleConfig:
     summary_share: float = 0.5  # share of readings with a one-line summary, which best-of-N ranks by
     questions_per_study: int = 3  # at most
     report_as_request: float = 0.2  # share of drawings asked for by the whole report
-    hiding_share: float = 0.5  # share of drawings in which some of the codes already drawn are masked
+    code_mask_share: float = 0.5  # share of drawings in which some of the codes already drawn are masked
     reading_share: float = 1.0  # share of studies that are also read
     max_length: int = 512  # tokens; turns that make an example longer are left out
 
@@ -56,7 +56,7 @@ class ExampleConfig:
             "condition_dropout",
             "summary_share",
             "report_as_request",
-            "hiding_share",
+            "code_mask_share",
             "reading_share",
         )
         for name in shares:
@@ -98,7 +98,7 @@ def drawing_example(
     if rng.random() < config.condition_dropout:
         request, instruction = "", DRAW.instructions[0]
     is_masked = None
-    if rng.random() < config.hiding_share:
+    if rng.random() < config.code_mask_share:
         is_masked = rng.random(codes.shape) < rng.random()  # (h, w)
     image = prompt_tokenizer.image(ImageCodes(codes, is_masked))
     return Example([], [(prompt_tokenizer.prompt(instruction, request), image)])

@@ -98,7 +98,7 @@ def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
     examples = _step_examples(
         config, config.dataset, dataset, store, prompt_tokenizer, config.examples, num_items
     )
-    as_predicted = replace(config.examples, hiding_share=0.0, reading_share=1.0)
+    as_predicted = replace(config.examples, code_mask_share=0.0, reading_share=1.0)
     held_out = _step_examples(
         config,
         config.validation,
@@ -132,15 +132,15 @@ def _step_examples(
     examples: ExampleConfig,
     num_items: int,
 ) -> StepExamples:
-    layout = config.layout
-    if layout.is_wanted and dataset.finding_map(0, (1, 1)) is None:
+    weights = config.finding_map
+    if weights.is_wanted and dataset.finding_map(0, (1, 1)) is None:
         raise UserError(
-            f"layout.drawn={layout.drawn} and layout.read={layout.read} need a dataset that knows where "
-            f"findings are, as phantom: does; {name} does not, so leave both 0"
+            f"finding_map.drawn={weights.drawn} and finding_map.read={weights.read} need a dataset that "
+            f"knows where findings are, as phantom: does; {name} does not, so leave both 0"
         )
     try:
         return StepExamples(
-            dataset, store, prompt_tokenizer, examples, config.seed, num_items, layout.is_wanted
+            dataset, store, prompt_tokenizer, examples, config.seed, num_items, weights.is_wanted
         )
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
@@ -224,13 +224,13 @@ def _terms(config: LMRun) -> dict[str, float]:
     return {
         "image_nll": config.training.image_weight,
         "text_nll": config.training.text_weight,
-        "drawn_finding_map": config.layout.drawn,
-        "read_finding_map": config.layout.read,
+        "drawn_finding_map": config.finding_map.drawn,
+        "read_finding_map": config.finding_map.read,
     }
 
 
 def _finding_map_heads(config: LMRun, model: UnifiedModel, examples: StepExamples) -> FindingMapHeads | None:
-    if not config.layout.is_wanted:
+    if not config.finding_map.is_wanted:
         return None
     return FindingMapHeads(model.decoder.config.hidden_size, examples.base_rates())
 

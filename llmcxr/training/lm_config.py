@@ -30,18 +30,18 @@ class LMTrainingConfig(LoopConfig):
 
 
 @dataclass
-class LayoutConfig:
-    """Weights of telling which findings each cell of an image holds (model.finding_maps); 0 = not told.
+class FindingMapConfig:
+    """Weights of predicting which findings each cell of an image holds (model.finding_maps), 0 = off.
 
-    Other than 0 for datasets that know where findings are: phantom:.
+    Only datasets that know where findings are, such as phantom:, can have other weights than 0.
     """
 
-    drawn: float = 0.0  # before a cell is drawn
-    read: float = 0.0  # after a cell is read
+    drawn: float = 0.0  # of the prediction before a cell's code is generated
+    read: float = 0.0  # of the prediction after it is read
 
     def __post_init__(self) -> None:
         if min(self.drawn, self.read) < 0:
-            raise ValueError(f"layout weights must be 0 or more, got {self.drawn} and {self.read}")
+            raise ValueError(f"finding_map weights must be 0 or more, got {self.drawn} and {self.read}")
 
     @property
     def is_wanted(self) -> bool:
@@ -63,14 +63,14 @@ class LMRun:
     model: LMConfig = field(default_factory=LMConfig)
     encoding: EncodingConfig = field(default_factory=EncodingConfig)
     examples: ExampleConfig = field(default_factory=ExampleConfig)
-    layout: LayoutConfig = field(default_factory=LayoutConfig)
+    finding_map: FindingMapConfig = field(default_factory=FindingMapConfig)
     training: LMTrainingConfig = field(default_factory=LMTrainingConfig)
 
     def __post_init__(self) -> None:
         if self.template not in TEMPLATES:
             raise ValueError(f"template must be one of {', '.join(TEMPLATES)}, got {self.template!r}")
-        if self.layout.is_wanted and self.encoding.codings > 1:
+        if self.finding_map.is_wanted and self.encoding.codings > 1:
             raise ValueError(
-                f"layouts are of images as they are, and encoding.codings={self.encoding.codings} also shows "
-                "changed ones; set it to 1, or layout.drawn and layout.read to 0"
+                f"finding maps are of images as they are, and encoding.codings={self.encoding.codings} also "
+                "shows changed ones; set it to 1, or finding_map.drawn and finding_map.read to 0"
             )

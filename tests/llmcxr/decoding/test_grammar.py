@@ -34,9 +34,9 @@ def test_no_image_word_stands_in_text(vocabulary, text):
     assert max(ImageGrammar(vocabulary).allowed(text)) < vocabulary.image_token_offset
 
 
-@pytest.mark.parametrize("has_cell_words", [True, False])
-def test_two_images_are_each_whole(has_cell_words):
-    vocabulary = ImageVocabulary((1, 2), 3, TEXT_WORDS, 5, 6, has_cell_words)
+@pytest.mark.parametrize("has_cell_tokens", [True, False])
+def test_two_images_are_each_whole(has_cell_tokens):
+    vocabulary = ImageVocabulary((1, 2), 3, TEXT_WORDS, 5, 6, has_cell_tokens)
     first = [vocabulary.token_range(cell)[0] for cell in range(2)]
     written = [5, *first, 6, 9, 5, first[0]]
     allowed = ImageGrammar(vocabulary).allowed(written)

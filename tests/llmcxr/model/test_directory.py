@@ -24,10 +24,10 @@ def ids_of_an_image(bundle):
     return torch.tensor([to_token_ids(prompt, bundle.model.vocabulary)])
 
 
-@pytest.mark.parametrize("has_cell_words", [True, False])
+@pytest.mark.parametrize("has_cell_tokens", [True, False])
 @pytest.mark.parametrize("compact", [True, False])
-def test_a_saved_model_computes_the_same(tmp_path, has_cell_words, compact):
-    bundle = tiny_bundle(has_cell_words)
+def test_a_saved_model_computes_the_same(tmp_path, has_cell_tokens, compact):
+    bundle = tiny_bundle(has_cell_tokens)
     loaded = load(save(bundle, tmp_path / "model", compact))
     ids = ids_of_an_image(bundle)
     torch.testing.assert_close(loaded.model.hidden(ids), bundle.model.hidden(ids))
@@ -105,7 +105,7 @@ def test_plain_generate_under_the_grammar_draws_a_valid_grid(tmp_path):
 
 
 def test_a_pretrained_model_with_untied_rows_keeps_its_words(tmp_path):
-    bundle = tiny_bundle(has_cell_words=False)
+    bundle = tiny_bundle(has_cell_tokens=False)
     vocabulary = bundle.model.vocabulary
     config = GPTNeoXConfig(
         vocab_size=vocabulary.image_token_offset + 11,  # padded, as Dolly's table is

@@ -13,7 +13,7 @@ from vqgan.quantizers.fsq import FSQConfig
 TEXTS = ["Large right pleural effusion with cardiomegaly.", "No pneumothorax. Cardiothoracic ratio 0.57."]
 
 
-def tiny_bundle(has_cell_words: bool = True, template: str = "compact", seed: int = 0) -> Bundle:
+def tiny_bundle(has_cell_tokens: bool = True, template: str = "compact", seed: int = 0) -> Bundle:
     torch.manual_seed(seed)
     image_tokenizer = VQGAN(
         VQGANConfig(
@@ -29,7 +29,7 @@ def tiny_bundle(has_cell_words: bool = True, template: str = "compact", seed: in
     text_tokenizer = train_text_tokenizer(texts, 300, form.control_words, form.end)
     config = image_tokenizer.config
     tokenizer, vocabulary = add_image_tokens(
-        text_tokenizer, config.grid, config.codebook_size, has_cell_words
+        text_tokenizer, config.grid, config.codebook_size, has_cell_tokens
     )
     prompt_tokenizer = PromptTokenizer(tokenizer, vocabulary, form)
     lm = LMConfig(hidden_size=16, num_layers=2, num_heads=2, intermediate_size=32, max_positions=256)

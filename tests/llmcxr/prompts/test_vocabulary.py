@@ -19,7 +19,7 @@ def text_tokenizer():
 def test_ids_worked_by_hand():
     per_cell = ImageVocabulary((2, 2), 10, 100, 1, 2)
     assert per_cell.to_token_ids(np.array([[3, 0], [9, 1]])).tolist() == [103, 110, 129, 131]
-    per_code = ImageVocabulary((2, 2), 10, 100, 1, 2, has_cell_words=False)
+    per_code = ImageVocabulary((2, 2), 10, 100, 1, 2, has_cell_tokens=False)
     assert per_code.to_token_ids(np.array([[3, 0], [9, 1]])).tolist() == [103, 100, 109, 101]
     assert per_cell.size == 140 and per_code.size == 110
 
@@ -52,9 +52,9 @@ def test_codes_and_ids_that_cannot_be_are_refused():
         vocabulary.to_codes(np.array([100, 100, 120, 130]))  # a word of cell 0 in cell 1
 
 
-@pytest.mark.parametrize("has_cell_words", [True, False])
-def test_image_words_are_vocabulary_but_cannot_be_typed(text_tokenizer, has_cell_words, tmp_path):
-    tokenizer, vocabulary = add_image_tokens(text_tokenizer, (2, 3), 7, has_cell_words)
+@pytest.mark.parametrize("has_cell_tokens", [True, False])
+def test_image_words_are_vocabulary_but_cannot_be_typed(text_tokenizer, has_cell_tokens, tmp_path):
+    tokenizer, vocabulary = add_image_tokens(text_tokenizer, (2, 3), 7, has_cell_tokens)
     tokenizer.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     assert len(loaded) == vocabulary.size

@@ -25,7 +25,7 @@ TEXTS = Texts(
     "Large right pleural effusion.",
     (Question("Is there a pneumothorax?", "No."), Question("Which side?", "On the right.", "location")),
 )
-ALWAYS = ExampleConfig(condition_dropout=0, summary_share=1, report_as_request=0, hiding_share=0)
+ALWAYS = ExampleConfig(condition_dropout=0, summary_share=1, report_as_request=0, code_mask_share=0)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_what_is_drawn_blind_knows_its_request_and_its_place_alone(bundle, codes
 
 @torch.no_grad()
 def test_masked_codes_are_still_to_be_drawn(bundle, codes):
-    often = ExampleConfig(condition_dropout=0, report_as_request=0, hiding_share=1)
+    often = ExampleConfig(condition_dropout=0, report_as_request=0, code_mask_share=1)
     drawings = [
         drawing_example(bundle.prompt_tokenizer, codes, TEXTS, np.random.default_rng(seed), often)
         for seed in range(20)

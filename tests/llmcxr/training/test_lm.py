@@ -10,12 +10,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from llmcxr import CXR
 from llmcxr.codes.encode import EncodingConfig
+from llmcxr.common import config
 from llmcxr.common.errors import UserError
 from llmcxr.model.directory import load
 from llmcxr.model.unified import LMConfig
 from llmcxr.prompts.vocabulary import train_text_tokenizer
 from llmcxr.training.lm import run
-from llmcxr.training.lm_config import LayoutConfig, LMRun, LMTrainingConfig
+from llmcxr.training.lm_config import FindingMapConfig, LMRun, LMTrainingConfig
 from tests.processes import free_port, join
 from vqgan import VQGAN, VQGANConfig
 from vqgan.layers import CXRConfig
@@ -121,15 +122,15 @@ def test_a_run_begins_with_a_saved_model_of_either_form(tokenizer_dir, tmp_path,
     assert (tmp_path / "second" / "compact").is_dir() == (form == "compact")
 
 
-def test_a_run_is_told_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
-    def told(name, **training):
+def test_a_run_learns_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
+    def with_maps(name, **training):
         config = tiny_run(tokenizer_dir, tmp_path / name, tmp_path, **training)
-        config.layout = LayoutConfig(drawn=1.0, read=1.0)
+        config.finding_map = FindingMapConfig(drawn=1.0, read=1.0)
         return config
 
-    run(told("whole"))
-    run(told("cut", max_minutes=1e-6))
-    model_dir = run(told("cut"))
+    run(with_maps("whole"))
+    run(with_maps("cut", max_minutes=1e-6))
+    model_dir = run(with_maps("cut"))
     assert losses(tmp_path / "cut") == pytest.approx(losses(tmp_path / "whole"), rel=1e-4)
     lines = [json.loads(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()]
     last = [line for line in lines if line["kind"] == "validation"][-1]
@@ -137,30 +138,30 @@ def test_a_run_is_told_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
     assert not any("heads." in name for name in load(model_dir).model.state_dict())
 
 
-def test_layouts_need_a_dataset_that_knows_them_and_images_as_they_are(tokenizer_dir, tmp_path):
+def test_finding_maps_need_a_dataset_that_knows_them_and_images_as_they_are(tokenizer_dir, tmp_path):
     with pytest.raises(ValueError, match=r"encoding\.codings=2"):
-        LMRun(layout=LayoutConfig(drawn=1.0), encoding=EncodingConfig(codings=2))
-    with pytest.raises(ValueError, match="0 or more"):
-        LayoutConfig(read=-1.0)
+        LMRun(finding_map=FindingMapConfig(drawn=1.0), encoding=EncodingConfig(codings=2))
+    with pytest.raises(ValueError, match="finding_map weights must be 0 or more"):
+        FindingMapConfig(read=-1.0)
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "film.png")
     (tmp_path / "films.csv").write_text("image,text\nfilm.png,Normal chest.\n")
     config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path)
-    config.dataset, config.layout = f"csv:{tmp_path / 'films.csv'}", LayoutConfig(drawn=1.0)
-    with pytest.raises(UserError, match=r"layout\.drawn=1\.0 .* need a dataset .* csv:.* does not"):
+    config.dataset, config.finding_map = f"csv:{tmp_path / 'films.csv'}", FindingMapConfig(drawn=1.0)
+    with pytest.raises(UserError, match=r"finding_map\.drawn=1\.0 .* need a dataset .* csv:.* does not"):
         run(config)
     config.dataset, config.validation = config.validation, config.dataset
     config.run_dir = str(tmp_path / "other")
-    with pytest.raises(UserError, match=r"layout\.drawn=1\.0 .* need a dataset .* csv:.* does not"):
+    with pytest.raises(UserError, match=r"finding_map\.drawn=1\.0 .* need a dataset .* csv:.* does not"):
         run(config)
 
 
-def test_a_model_can_be_deepened_where_a_run_goes_on(tokenizer_dir, tmp_path):
+def test_depth_can_be_expanded_where_a_run_goes_on(tokenizer_dir, tmp_path):
     run(tiny_run(tokenizer_dir, tmp_path / "first", tmp_path, steps=1))
     second = tiny_run(tokenizer_dir, tmp_path / "second", tmp_path, steps=1)
-    second.model = LMConfig(start=str(tmp_path / "first" / "compact"), deepen_to=2)
+    second.model = LMConfig(start=str(tmp_path / "first" / "compact"), expand_depth_to=2)
     assert len(load(run(second)).model.decoder.layers) == 2
     second.run_dir, second.model.start = str(tmp_path / "third"), str(tmp_path / "second" / "compact")
-    second.model.deepen_to = 3
+    second.model.expand_depth_to = 3
     with pytest.raises(UserError, match="no multiple"):
         run(second)
 
@@ -214,7 +215,19 @@ def _train_a_share(rank, port, config):
 def test_two_processes_train_together_and_go_on(tokenizer_dir, tmp_path):
     for max_minutes in (1e-6, 0.0):  # the second goes on from the first's one step
         config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=max_minutes)
-        config.layout, config.examples.reading_share = LayoutConfig(drawn=1.0, read=1.0), 0.5
+        config.finding_map, config.examples.reading_share = FindingMapConfig(drawn=1.0, read=1.0), 0.5
         torch.multiprocessing.spawn(_train_a_share, (free_port(), config), nprocs=2)
     assert sorted(losses(tmp_path / "run")) == [1, 2, 3, 4, 5, 6]
     assert CXR.from_pretrained(tmp_path / "run" / "model").draw("Normal chest.").image.shape == (32, 32)
+
+
+def test_a_configuration_with_old_names_still_loads(tmp_path):
+    old = tmp_path / "old.yaml"
+    old.write_text(
+        "kind: lm\nlayout: {drawn: 2.0, read: 1.0}\nexamples: {hiding_share: 0.25}\n"
+        "model: {start: runs/first/model, deepen_to: 8, has_cell_words: false}\n"
+    )
+    loaded = config.load(old, ["layout.read=0.5", "model.deepen_to=12"], kinds={"lm": LMRun})
+    assert loaded.finding_map == FindingMapConfig(drawn=2.0, read=0.5)
+    assert loaded.examples.code_mask_share == 0.25
+    assert loaded.model.expand_depth_to == 12 and not loaded.model.has_cell_tokens
