@@ -1,9 +1,8 @@
-"""`CXR`: one model that reads and draws. Turns pictures and sentences into prompts, and what the engine wrote
-back.
+"""`CXR` is one model that reads and draws: pictures and sentences become prompts, and tokens become these.
 
     from llmcxr import CXR
     cxr = CXR.from_pretrained("phantom")
-    cxr.report("film.png").text;  cxr.answer("film.png", "Is there a pneumothorax?").text
+    cxr.report("chest.png").text;  cxr.answer("chest.png", "Is there a pneumothorax?").text
     cxr.draw("Large right pleural effusion.", seed=0).image
 
 Research software, not a medical device.
@@ -30,17 +29,17 @@ from llmcxr.decoding.settings import DrawSettings, Sampling
 from llmcxr.model.directory import Bundle, load, save
 from llmcxr.predictor import ABILITIES, AnswerResult, DrawResult, ReportResult, System
 from llmcxr.prompts import DRAW, REPORT, SUMMARY
-from llmcxr.prompts.parts import ImageCodes, TokenIds, num_tokens
+from llmcxr.prompts.parts import ImageCodes, Prompt, TokenIds, num_tokens
 from llmcxr.reports import exchange_sides, parse_sections
 
 EMBEDDED = ("phantom",)  # names of models that ship with the package
-MAX_REPORT_WORDS = 256
+MAX_REPORT_TOKENS = 256
 _SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|\n|$)", re.DOTALL)
 BATCH_ROWS = 64  # rows decoded at once; a longer list is worked through in batches
 
 
 class CXR(System):
-    """One model, loaded once, does everything. Inputs are one or a list; a list in gives a list out."""
+    """Read and draw with one model, loaded once. Inputs are one or a list; a list in gives a list out."""
 
     abilities = frozenset(ABILITIES)
     is_adjustable = True
@@ -54,7 +53,7 @@ class CXR(System):
 
     @classmethod
     def from_pretrained(cls, directory_or_name: str | Path, device: str = "cpu") -> CXR:
-        """A model directory, or the name of a model that ships with the package ("phantom")."""
+        """Load a model directory, or the model of a name that ships with the package ("phantom")."""
         name = str(directory_or_name)
         if name in EMBEDDED:
             return cls(load(Path(str(files("llmcxr") / "pretrained" / name))).to(device), name)
@@ -72,12 +71,12 @@ class CXR(System):
 
     @property
     def loss_networks(self) -> dict[str, str]:
-        """Fingerprint -> name of the networks that may not judge this model, see llmcxr.model.judges."""
+        """Map fingerprint -> name of the networks that may not judge this model, see llmcxr.model.judges."""
         return self._bundle.loss_networks
 
     @property
     def is_phantom_trained(self) -> bool:
-        """Trained on computed phantoms only: what it says of a real radiograph then means nothing."""
+        """Tell whether it saw computed phantoms only: its words on a real radiograph then mean nothing."""
         return find_kind(str(self.provenance.get("dataset", ""))) == "phantom"
 
     # -- reading ------------------------------------------------------------
@@ -110,8 +109,9 @@ class CXR(System):
         return results if is_list else results[0]
 
     def answer(self, image, question, seed: int = 0, temperature: float = 0.0, top_p: float = 1.0):
-        """Answer a question about an image; lists of both are taken pair by pair, one of either serves all of
-        the other.
+        """Answer a question about an image.
+
+        Lists of both are taken pair by pair; one of either serves all of the other.
         """
         opened, images_listed = self._open(image)
         questions, questions_listed = _as_list(question)
@@ -138,14 +138,14 @@ class CXR(System):
         return results if images_listed or questions_listed else results[0]
 
     def score(self, image, text) -> float | list[float]:
-        """log p(text | image): how well the text sums up the image, by the model's own reading (nats)."""
+        """Return log p(text | image): how well a text sums up an image, by the model's own reading (nats)."""
         opened, is_list = self._open(image)
         texts, _ = _as_list(text)
         scores = self._score([codes for codes, _ in opened], texts * (len(opened) if len(texts) == 1 else 1))
         return scores if is_list else scores[0]
 
     def score_sentences(self, image, report: str) -> list[tuple[str, list[float]]]:
-        """Each sentence of a report, with its log p given what stands before it and each image (nats).
+        """Return a report's sentences, with the log p of each given what precedes it and each image (nats).
 
         `image` is one or a list; the list of every sentence has one entry an image.
         """
@@ -162,7 +162,7 @@ class CXR(System):
         ]
 
     def _split_sentences(self, report: str) -> tuple[TokenIds, torch.Tensor, list[str]]:
-        """The report's tokens, the index of each token's sentence, and the sentences."""
+        """Return the report's tokens, the index of each token's sentence, and the sentences."""
         spans = [match.span() for match in _SENTENCE.finditer(report)]
         if not spans:
             raise UserError("the report is empty; there is no sentence to score")
@@ -177,12 +177,7 @@ class CXR(System):
 
     # -- drawing ------------------------------------------------------------
 
-    def draw(
-        self,
-        text,
-        settings: DrawSettings | None = None,
-        **changes,
-    ):
+    def draw(self, text, settings: DrawSettings | None = None, **changes):
         """Draw a radiograph that shows what the text says.
 
         `changes` are fields of DrawSettings, such as n=4, seed=1, best_of=4 or guidance=3.0, that differ from
@@ -222,12 +217,12 @@ class CXR(System):
         ]
 
     def score_image(self, image, text) -> list[float]:
-        """log p(codes of the image | text) of each pair (nats); the empty text is the unconditional model."""
+        """Return log p(codes | text) of each image and text (nats); "" asks the unconditional model."""
         opened, _ = self._open(image)
         texts, _ = _as_list(text)
         scores = []
         for batch in _batches(list(zip(opened, texts, strict=True)), BATCH_ROWS):
-            prompts = [self.prompt_tokenizer.prompt(DRAW.instructions[0], one) for _, one in batch]
+            prompts = [self._draw_prompt(one) for _, one in batch]
             codes = torch.from_numpy(np.stack([codes.reshape(-1) for (codes, _), _ in batch]))
             scores += engine.score_images(self.model, prompts, codes).tolist()
         return scores
@@ -235,9 +230,7 @@ class CXR(System):
     # -- parts ------------------------------------------------------------
 
     def encode(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
-        """Images (H, W) of any size in [0, 1] -> codes (B, h, w): letterboxed to the tokenizer's square
-        first.
-        """
+        """Encode images (H, W) of any size in [0, 1], letterboxed to the tokenizer's square: (B, h, w)."""
         size = self.image_tokenizer.config.image_size
         fitted = np.stack([images.fit(image, size)[0] for image in pixels]).astype(np.float32)
         with torch.inference_mode():
@@ -253,7 +246,7 @@ class CXR(System):
         return pixels[:, 0].float().cpu().numpy()
 
     def _open(self, image) -> tuple[list[tuple[np.ndarray, tuple[str, ...]]], bool]:
-        """Codes and warnings of each image, and whether a list was given."""
+        """Return codes and warnings of each image, and whether a list was given."""
         given, is_list = _as_list(image)
         if not given:
             raise UserError("no image was given")
@@ -275,7 +268,7 @@ class CXR(System):
                 [seed] * len(batch),
                 sampling,
                 self.prompt_tokenizer.end_ids,
-                min(MAX_REPORT_WORDS, room),
+                min(MAX_REPORT_TOKENS, room),
             )
             for ids, score in zip(generation.token_ids, generation.log_probabilities.tolist(), strict=True):
                 written.append((self.prompt_tokenizer.decode(ids), ids, score))
@@ -286,25 +279,25 @@ class CXR(System):
     ) -> tuple[list[np.ndarray], list[float]]:
         codes, log_probabilities = [], []
         for batch in _batches(candidates, BATCH_ROWS):
-            prompts = [self.prompt_tokenizer.prompt(DRAW.instructions[0], text) for text, _ in batch]
             exchanged = {row: exchange_sides(text) for row, (text, _) in enumerate(batch)}
             generation = engine.generate_images(
                 self.model,
-                prompts,
+                [self._draw_prompt(text) for text, _ in batch],
                 [seed for _, seed in batch],
                 settings.sampling,
                 settings.guidance,
-                unconditional=self.prompt_tokenizer.prompt(DRAW.instructions[0], ""),
+                unconditional=self._draw_prompt(""),
                 negative_scale=settings.side_guidance,
                 negatives={
-                    row: self.prompt_tokenizer.prompt(DRAW.instructions[0], text)
-                    for row, text in exchanged.items()
-                    if text != batch[row][0]
+                    row: self._draw_prompt(text) for row, text in exchanged.items() if text != batch[row][0]
                 },
             )
             codes += list(generation.codes.cpu().numpy().reshape(-1, *self.model.vocabulary.grid))
             log_probabilities += generation.log_probabilities.tolist()
         return codes, log_probabilities
+
+    def _draw_prompt(self, text: str) -> Prompt:
+        return self.prompt_tokenizer.prompt(DRAW.instructions[0], text)
 
     def _score(self, codes: Sequence[np.ndarray], texts: Sequence[str]) -> list[float]:
         scores = []
@@ -322,7 +315,9 @@ class CXR(System):
             )
         if not _is_text(text):
             raise UserError(f"the {what} holds bytes that are not UTF-8; write it anew")
-        room = self.model.max_positions - self.model.vocabulary.num_cells - 32  # 32: the template's own words
+        room = (
+            self.model.max_positions - self.model.vocabulary.num_cells - 32
+        )  # 32: the template's own tokens
         length = len(self.prompt_tokenizer.text(text))
         if length > room:
             raise UserError(
@@ -346,7 +341,7 @@ def _as_list(value) -> tuple[list, bool]:
 
 
 def _is_text(text: str) -> bool:
-    """Whether it can be written: an argument that was not UTF-8 holds lone surrogates."""
+    """Tell whether it can be written: an argument that was not UTF-8 holds lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -360,15 +355,13 @@ def _batches(items: list, size: int) -> Iterator[list]:
 
 
 def _candidate_seed(seed: int, candidate: int) -> int:
-    """The first candidate of best-of is the drawing that the plain call with this seed makes."""
+    """Return a candidate's seed; the first candidate is what the plain call with this seed draws."""
     return seed if candidate == 0 else int(np.random.SeedSequence((seed, candidate)).generate_state(1)[0])
 
 
 def _best(scores: list[float] | None, num: int, best_of: int) -> list[int]:
-    """Index of the best candidate of each of `num` groups."""
+    """Return the index of the best candidate of each of `num` groups."""
     if scores is None:
         return list(range(num))
-    return [
-        int(group[0] + np.argmax([scores[k] for k in group]))
-        for group in np.arange(num * best_of).reshape(num, -1)
-    ]
+    best = np.reshape(scores, (num, best_of)).argmax(1)  # (num,)
+    return (best + best_of * np.arange(num)).tolist()
