@@ -43,7 +43,7 @@ class VQGAN(nn.Module):
             cell = (config.cell_height, config.cell_width)
             self.encoder = Encoder(config.cxr, config.grid, cell, dim)
             self.decoder = Decoder(config.cxr, config.grid, cell, dim)
-        # the layout in which convolutions and group norms are fastest, on a CPU and on a GPU
+        # the memory format in which convolutions and group norms are fastest, on a CPU and on a GPU
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> VQGANOutput:

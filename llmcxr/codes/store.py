@@ -9,9 +9,10 @@ A CodeStore directory holds
     ids.npy         the image ids as sorted bytes;  rows.npy   the row in codes.bin of each
     rejected.jsonl  what the dataset listed but gave no image of, and why; only where there is any
 
-The arrays are memory-mapped, and opening reads the .npy files alone. While it is made, the work of
-each process is a log of whole batches in PATH.partial, from which an interrupted build goes on. Knows no
-pixels and no datasets.
+The arrays are memory-mapped, and opening reads the .npy files alone: the checksum in metadata.json stands
+for them, and one of them for the codes, so that codes are checked as they are read and never all at once.
+While it is made, the work of each process is a log of whole batches in PATH.partial, from which an
+interrupted build goes on. Knows no pixels and no datasets.
 """
 
 from __future__ import annotations

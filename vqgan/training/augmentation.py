@@ -1,8 +1,8 @@
 """Small random changes of exposure, processing and position that keep laterality: never a flip. Knows no
 datasets.
 
-The films of one hospital come from few machines; contrast, local contrast, sharpness, noise and border make
-them look like other hospitals'.
+The radiographs of one hospital come from few machines; contrast, local contrast, sharpness, noise and border
+make them look like other hospitals'.
 
 Legend: B batch, H W pixels.
 """
