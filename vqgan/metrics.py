@@ -1,4 +1,4 @@
-"""How faithful reconstructions are and how the codes are used. Knows no training.
+"""Measure how faithful reconstructions are and how the codes are used. Knows no training.
 
 Legend: B batch, h w latent grid, K codebook_size.
 """
@@ -22,9 +22,7 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def psnr(reconstruction: Tensor, images: Tensor, weights: Tensor | None = None) -> Tensor:
-    """(B,) peak signal-to-noise ratio in dB of each image, over the pixels in proportion to `weights` (B, 1,
-    H, W).
-    """
+    """Return (B,) the peak signal-to-noise ratio of each, dB; pixels count by `weights` (B, 1, H, W)."""
     squared_error = (reconstruction - images).square()
     if weights is None:
         mean = squared_error.mean((1, 2, 3))
@@ -34,7 +32,7 @@ def psnr(reconstruction: Tensor, images: Tensor, weights: Tensor | None = None) 
 
 
 def ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
-    """(B,) structural similarity of each image (Wang et al. 2004; gaussian window of sigma 1.5, range 1).
+    """Return (B,) the structural similarity of each image (Wang et al. 2004; Gaussian of sigma 1.5, range 1).
 
     As published, the mean is over the places where the whole window lies inside the image.
     """
@@ -46,7 +44,9 @@ def ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
 
 
 def ms_ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
-    """(B,) multi-scale structural similarity of each image (Wang et al. 2003), over `scale_weights`.
+    """Return (B,) the multi-scale structural similarity of each image (Wang et al. 2003).
+
+    The scales count as `scale_weights` says.
 
     A negative correlation counts as none. Raises ValueError below 11 pixels.
     """
@@ -61,7 +61,7 @@ def ms_ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
 
 
 def scale_weights(side: int) -> tuple[float, ...]:
-    """Weights, summing to 1, of the scales at which `side` pixels are still as wide as the window.
+    """Weigh, summing to 1, the scales at which `side` pixels are still as wide as the window.
 
     From 176 pixels all five, from 99 four, from 44 three, from 22 two.
     """
@@ -75,9 +75,7 @@ def scale_weights(side: int) -> tuple[float, ...]:
 
 
 def code_statistics(counts: Tensor) -> dict[str, float]:
-    """counts (K,) of each code -> `usage`, the share of codes that occur, and `perplexity`, exp of their
-    entropy.
-    """
+    """Return from counts (K,) the `usage`, the share that occurs, and `perplexity`, exp of the entropy."""
     share = counts.double() / counts.sum().clamp(min=1)
     entropy = -(share * share.clamp(min=1e-12).log()).sum()
     return {"usage": float((counts > 0).double().mean()), "perplexity": float(entropy.exp())}
@@ -85,7 +83,7 @@ def code_statistics(counts: Tensor) -> dict[str, float]:
 
 @torch.no_grad()
 def evaluate(model: VQGAN, batches: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
-    """Mean `psnr` (dB), `ssim`, code `usage` and `perplexity` over batches of {"image", optional "weight"}.
+    """Average `psnr` (dB), `ssim`, code `usage`, `perplexity` over batches of {"image", optional "weight"}.
 
     With weights also `psnr_salient`: the PSNR where the weight map is, over the images that have any.
     Reconstructions are clipped to [0, 1] as `decode` gives them.

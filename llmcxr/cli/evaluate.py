@@ -316,13 +316,13 @@ def tokenizer_command(
     from llmcxr.metrics.images.features import open_extractor
     from llmcxr.model.classifier import Classifier
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
-    from llmcxr.model.judges import EVALUATOR, FILM_EVALUATOR, read_loss_networks, refuse_loss_networks
+    from llmcxr.model.judges import EVALUATOR, RADIOGRAPH_EVALUATOR, read_loss_networks, refuse_loss_networks
     from llmcxr.pages.result import deliver
 
     if sheet is None and json_file not in (None, STDOUT):
         sheet = json_file.with_suffix(".png")
     check_files(json_file, html_file, sheet, rejected)
-    judge = classifier or (EVALUATOR if find_kind(dataset) == "phantom" else FILM_EVALUATOR)
+    judge = classifier or (EVALUATOR if find_kind(dataset) == "phantom" else RADIOGRAPH_EVALUATOR)
     extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
     directory = find_image_tokenizer(tokenizer)
     refuse_loss_networks(read_loss_networks(directory), (judge, extractor_name.partition(":")[2]))

@@ -26,7 +26,7 @@ def compare_systems(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[Comparison]:
-    """`first` minus `second` by each metric whose inputs both have, in the metrics' order.
+    """Compare `first` minus `second` by each metric whose inputs both have, in the metrics' order.
 
     Raises ValueError where the two are not about the same studies in one order.
     """
@@ -78,20 +78,20 @@ def compare_files(
             f"{first} and {second}: expected reports in both or answers in both, found neither; "
             "compare files of one kind"
         )
-    said = [gather(file, dataset, n, seed, parts=parts) for file in files]
+    answers = [gather(file, dataset, n, seed, parts=parts) for file in files]
     comparisons = []
     if "reports" in parts:
-        inputs = [one.report_inputs(findings) for one in said]
+        inputs = [one.report_inputs(findings) for one in answers]
         comparisons += compare_systems(metrics, *inputs, resamples, seed)
     if "answers" in parts:
-        comparisons += compare_systems(metrics, *[one.question_inputs() for one in said], resamples, seed)
+        comparisons += compare_systems(metrics, *[one.question_inputs() for one in answers], resamples, seed)
     scores = {"comparisons": [asdict(one) for one in comparisons]}
     return Result(scores, [comparison_table((str(first), str(second)), comparisons)])
 
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """One metric over several seeds, of training or of sampling; `low` and `high` are their range.
+    """Holds one metric over several seeds, of training or sampling; `low` and `high` are their range.
 
     The interval says how far the mean over these seeds would move with other patients; deviation (of a single
     seed, n - 1 in the denominator) and range say how far one seed is from another. Neither holds the other.
@@ -107,7 +107,7 @@ class SeedSummary:
 
 
 def summarise_seeds(metrics: Iterable[Metric], runs: Sequence[Inputs], seed: int = 0) -> list[SeedSummary]:
-    """Each metric that all runs have inputs for; a value that any seed lacks leaves the rest undefined.
+    """Summarise each metric that all runs have inputs for; a value that one seed lacks leaves all undefined.
 
     Raises ValueError for no runs, or runs that are not about the same studies in one order.
     """
@@ -138,7 +138,7 @@ def _summarise(metric: Metric, runs: Sequence[Inputs], seed: int) -> SeedSummary
 
 
 def _has(inputs: Inputs, metric: Metric) -> bool:
-    """Inputs of studies have no questions, and those of questions no labels."""
+    """Tell whether the inputs are there: those of studies have no questions, those of questions no labels."""
     return all(getattr(inputs, name, None) is not None for name in metric.inputs)
 
 

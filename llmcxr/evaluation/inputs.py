@@ -1,4 +1,4 @@
-"""From what a system wrote and drew to what metrics take. Knows no metric and asks no system."""
+"""Turn what a system wrote and drew into what metrics take. Knows no metric and asks no system."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llmcxr.model.classifier import Classifier
 
 
 def label_inputs(patients: Sequence[str], references: Sequence[str], candidates: Sequence[str]) -> Inputs:
-    """For metrics of reports: the texts, and the CheXpert labels of both sides by our labeler."""
+    """Gather for metrics of reports the texts, and the CheXpert labels of both sides by our labeler."""
     return Inputs(
         patients,
         references,
@@ -37,7 +37,7 @@ def drawing_inputs(
     size: int,
     judge: Classifier | None,
 ) -> Inputs:
-    """For metrics of drawings, letterboxed to `size` px, with the labels that the requests ask for.
+    """Gather for metrics of drawings what they take, letterboxed to `size` px, with the labels asked for.
 
     With a judge, of the phantom's findings, the labels are those and its probabilities are there; without
     one they are CheXpert's, for the breakdown by finding alone.
@@ -62,7 +62,7 @@ def drawing_inputs(
 
 
 def probabilities(judge: Classifier, pixels: np.ndarray) -> np.ndarray:
-    """(N, findings of the phantom) of images (N, H, W)."""
+    """Return (N, F) probabilities of the phantom's findings on images (N, H, W)."""
     readings = judge.predict(pixels)
     return np.array([[reading.findings[name].probability for name in FINDINGS] for reading in readings])
 

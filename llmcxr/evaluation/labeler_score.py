@@ -33,10 +33,10 @@ PRESENT, UNCERTAIN, ABSENT = (LABEL_STATES[state] for state in (Label.PRESENT, L
 
 
 def score_labeler(dataset: Any, resamples: int = 200, seed: int = 0) -> Result:
-    """Scores over the studies of an Open-i dataset that have both a report and tags.
+    """Score the labeler over the studies of an Open-i dataset that have both a report and tags.
 
     `findings` has F1, precision, recall, support, their F1's 95% interval over patients (`resamples` of the
-    bootstrap, None for 0) and the errors: what was missed, by what the labeler said instead, and what was
+    bootstrap, None for 0) and the errors: what was missed, by the labeler's state instead, and what was
     claimed without a tag. The rest are single numbers; speed is of one core's processor time, no sentence
     known beforehand.
     """
@@ -100,7 +100,7 @@ def labeler_blocks(result: dict) -> list[Block]:
 
 
 def is_held_out(patient_id: str) -> bool:
-    """Whether a patient's number is odd; an id without a number is not held out."""
+    """Tell whether a patient's number is odd; an id without a number is not held out."""
     digits = re.findall(r"\d", patient_id)
     return bool(digits) and int(digits[-1]) % 2 == 1
 
@@ -112,7 +112,7 @@ def micro_f1(truth: np.ndarray, said: np.ndarray) -> float | None:
 
 
 def _label_timed(reports: Sequence[Report]) -> tuple[list[Mapping[str, Label]], float]:
-    """The labels, and reports per second of processor time."""
+    """Return the labels, and reports per second of processor time."""
     clear_cache()
     start = time.process_time()
     labels = [label_chexpert(report) for report in reports]

@@ -1,4 +1,4 @@
-"""Was anything that is evaluated seen in training? Compares identifiers and says counts, never an id.
+"""Check whether training saw anything that is evaluated; messages give counts, never an identifier.
 
 A model that saw the patient, on this image or on another, knows more than it could know of a new one.
 """
@@ -21,7 +21,7 @@ UNKNOWN = "unknown"  # in place of the training data's name
 def check_splits(
     evaluated: Iterable[Study] | Dataset, trained: Iterable[Study] | Dataset, n: int | None = None
 ) -> None:
-    """Raises UserError where an image or a patient of `evaluated` is among those of `trained`.
+    """Raise UserError where an image or a patient of `evaluated` is among those of `trained`.
 
     `n` takes the first so many of `evaluated`, all for None. Ids are compared as they stand: two sources that
     number their patients alike by chance need other ids.
@@ -49,7 +49,7 @@ def check_training(
     n: int | None = None,
     training: str = "",
 ) -> str:
-    """`check_splits` of the first `n` studies against the training data; what was found, as a sentence.
+    """Check the first `n` studies against the training data, and return what was found as a sentence.
 
     `training` names the training data; "" takes what the model's provenance names, and UNKNOWN leaves the
     check out. Where a model names none, or its files cannot be opened here, the sentence says that nothing
@@ -77,7 +77,7 @@ def check_training(
 
 
 def check_one_split(studies: Iterable[Study]) -> str:
-    """The split that all these studies belong to; UserError with the counts where there are several."""
+    """Return the split of all these studies. Raises UserError with the counts where there are several."""
     counts = Counter(study.split for study in studies)
     if len(counts) != 1:
         found = ", ".join(f"{counts[split]} of {split}" for split in SPLITS if split in counts) or "none"
@@ -99,7 +99,7 @@ def _image_ids(study: Study) -> set[str]:
 
 
 def _refuse(num_images: int, num_patients: int, num_studies: int) -> None:
-    """num_images and num_patients count evaluated studies whose image, or whose patient, was seen."""
+    """Raise UserError where any study has an image, or a patient, that training saw."""
     if num_images or num_patients:
         raise UserError(
             f"expected studies that training did not see, found that of {num_studies} evaluated studies "

@@ -1,8 +1,8 @@
 """Label a report with CheXpert's fourteen findings, by rule and offline. Knows no images and no models.
 
 The findings and their four states are those of Irvin et al., "CheXpert" (AAAI 2019), and so is what counts
-under each, as far as the words published with its labeler say it. The engine is `labeler`, the words are the
-CHEXPERT tables of `labeler.terms`; this file says what they add up to. Where it departs from CheXpert:
+under each, as far as the words published with its labeler say it. The engine is `labeler.rules`, the words
+are the CHEXPERT tables of `labeler.terms`; this file adds them up. Where it departs from CheXpert:
 
 - findings and impression are both read, not the impression alone, and indication never is;
 - "The lungs are clear" and "no acute disease" make what they cover ABSENT instead of leaving it
@@ -25,10 +25,10 @@ VOCABULARY = Vocabulary(
 
 
 def label_chexpert(report: Report | str) -> dict[str, Label]:
-    """The state of each of CHEXPERT_FINDINGS; over several mentions the `stronger` one.
+    """Return the state of each of CHEXPERT_FINDINGS; over several mentions the `stronger` one.
 
     A text with headings is read as a report. No Finding is PRESENT where nothing abnormal but support devices
-    is present or uncertain, else NOT_MENTIONED; of an empty report nothing is known.
+    is present or uncertain, else NOT_MENTIONED. An empty report mentions nothing.
     """
     text = f"{report.findings}\n{report.impression}" if isinstance(report, Report) else report
     labels = dict.fromkeys(CHEXPERT_FINDINGS, Label.NOT_MENTIONED)

@@ -1,4 +1,4 @@
-"""Is a finding in a sentence denied or doubted? By the cues around it: how far a "no" or "possible" reaches.
+"""Decide by the cues around a finding, "no" or "possible", whether its sentence denies or doubts it.
 
 Knows where terms stand in the sentence, not what they mean; the cues' words are in `labeler.terms`.
 """
@@ -31,7 +31,7 @@ class Cue:
 
 
 class Spotted(Protocol):
-    """A term in a sentence, with the side, zone and grade written around it, "" where unsaid."""
+    """A term in a sentence, with the side, zone and grade written around it, "" where there is none."""
 
     text: str
     start: int
@@ -44,7 +44,7 @@ class Spotted(Protocol):
 def keep_outside(
     cues: list[Cue], found: Sequence[Spotted], normal: list[tuple[tuple[str, ...], re.Match[str]]]
 ) -> list[Cue]:
-    """The cues that are no part of a term: the "not" of "the heart is not enlarged" denies nothing else."""
+    """Keep the cues that are no part of a term: "not" in "the heart is not enlarged" denies nothing else."""
     starts = [item.start for item in found]
 
     def is_inside(cue: Cue) -> bool:
@@ -57,7 +57,7 @@ def keep_outside(
 
 
 class _Places:
-    """Places of one sort in a sentence, in order; finds those between two positions without a walk."""
+    """Keeps places of one sort in order, and finds whether one is between two positions without a walk."""
 
     def __init__(self, starts: list[int]) -> None:
         self.starts = starts
@@ -67,7 +67,7 @@ class _Places:
 
 
 class _CueRow:
-    """Those cues of a sentence that are of certain kinds."""
+    """Keeps those cues of a sentence that are of certain kinds, in order."""
 
     def __init__(self, cues: list[Cue], *kinds: str) -> None:
         self.cues = [cue for cue in cues if cue.kind in kinds]
@@ -84,7 +84,7 @@ class _CueRow:
 
 
 class Context:
-    """A sentence with its terms and cues, indexed once so that each term is judged in logarithmic time."""
+    """Indexes a sentence with its terms and cues once, so that each term is judged in logarithmic time."""
 
     def __init__(self, sentence: str, found: Sequence[Spotted], cues: list[Cue]) -> None:
         self.sentence = sentence
@@ -107,6 +107,7 @@ class Context:
 
 
 def judge(item: Spotted, context: Context) -> Label:
+    """Return whether the sentence has the term PRESENT, ABSENT or UNCERTAIN."""
     if _DENIED_INSIDE.search(item.text):
         return Label.ABSENT
     is_specific = bool(item.side or item.zone or item.grade in ("small", "moderate"))
@@ -118,7 +119,7 @@ def judge(item: Spotted, context: Context) -> Label:
 
 
 def denied_before(start: int, end: int, is_specific: bool, context: Context) -> bool:
-    """Is there a "no" before, and does it reach this far?
+    """Tell whether there is a "no" before, and whether it reaches this far.
 
     It reaches over a list ("no effusion, nodule or pneumothorax"), but not to a later member that has its own
     description ("no effusion, nodule in the left upper zone") unless an "or" ties it to the list.

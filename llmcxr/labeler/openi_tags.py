@@ -1,5 +1,4 @@
-"""Open-i's manual MeSH tags in CheXpert's fourteen findings: what the labeler is scored against. No text
-here.
+"""Translate Open-i's manual MeSH tags into CheXpert's fourteen findings, to score the labeler against.
 
 The tags were given by indexers who read the same reports (Demner-Fushman et al., JAMIA 2016). They are a
 different vocabulary, so each line of TAGS is a decision, taken from what CheXpert's labeler (Irvin et al.
@@ -77,7 +76,7 @@ TAGS: Mapping[str, tuple[str, ...]] = {
 
 
 def to_chexpert(labels: Mapping[str, Label]) -> dict[str, Label]:
-    """The fourteen findings of a study from its Open-i labels (`Study.labels`); {} for one without tags."""
+    """Return the fourteen findings of a study by its Open-i labels (`Study.labels`); {} for no tags."""
     if not labels:
         return {}
     states = dict.fromkeys(CHEXPERT_FINDINGS, Label.ABSENT)
@@ -92,7 +91,7 @@ def to_chexpert(labels: Mapping[str, Label]) -> dict[str, Label]:
 
 
 def find_findings(tag: str) -> tuple[str, ...]:
-    """The findings of TAGS that a tag stands for."""
+    """Return the findings of TAGS that a tag stands for."""
     return tuple(finding for finding, patterns in TAGS.items() if any(_fits(tag, one) for one in patterns))
 
 

@@ -1,4 +1,4 @@
-"""Read from a report what it says of each finding: present, absent or uncertain, where, how much. By rule.
+"""Read what a report says of each finding, by rule: present, absent or uncertain, where, how much.
 
 Works sentence by sentence: find the words that name findings, then the cues that deny or doubt them, then the
 side, zone and grade written around them. The words are in `labeler.terms`; a `Vocabulary` chooses among them:
@@ -25,8 +25,7 @@ LABELED_FINDINGS = (*(term.finding for term in tables.TERMS), "mass")
 
 @dataclass(frozen=True)
 class Mention:
-    """What one place in a text says of one finding. Side, zone and grade are as in `DrawnFinding`; "" is
-    unsaid."""
+    """What one place in a text says of one finding; side, zone and grade as in `DrawnFinding`, or ""."""
 
     name: str
     state: Label  # PRESENT, ABSENT or UNCERTAIN
@@ -37,7 +36,7 @@ class Mention:
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The words to look for, in the form of the tables of `labeler.terms`. Compared by identity."""
+    """Holds the words to look for, in the form of the tables of `labeler.terms`. Compared by identity."""
 
     terms: tuple[tables.Term, ...] = tables.TERMS
     groups: tuple[tuple[str, tuple[str, ...]], ...] = tables.GROUPS
@@ -92,7 +91,7 @@ PHANTOM = Vocabulary()
 
 
 def read_findings(text: str, vocabulary: Vocabulary = PHANTOM) -> tuple[Mention, ...]:
-    """Every mention, in the order of the text; of a report with headings, those of findings and impression.
+    """Return every mention, in the order of the text; with headings, those of findings and impression.
 
     A question counts with the answer that follows it ("Is there a nodule? Yes, on the left."), alone it
     says nothing. A cardiothoracic ratio implies a large or a normal heart where nothing else is said of its
@@ -112,8 +111,7 @@ def clear_cache() -> None:
 
 
 def find_present(text: str) -> dict[str, Mention]:
-    """The findings said to be present, each once, with the side, zone and grade that any of its mentions
-    gives."""
+    """Return the present findings, each once, with what any of its mentions gives of side, zone, grade."""
     found: dict[str, Mention] = {}
     for mention in read_findings(text):
         if mention.state is Label.PRESENT:
@@ -128,7 +126,7 @@ def find_present(text: str) -> dict[str, Mention]:
 
 
 def label(report: Report | str) -> dict[str, Label]:
-    """The state of each of LABELED_FINDINGS; over several mentions the `stronger` one."""
+    """Return the state of each of LABELED_FINDINGS; over several mentions the `stronger` one."""
     text = f"{report.findings} {report.impression}" if isinstance(report, Report) else report
     labels = dict.fromkeys(LABELED_FINDINGS, Label.NOT_MENTIONED)
     for mention in read_findings(text):
@@ -137,13 +135,12 @@ def label(report: Report | str) -> dict[str, Label]:
 
 
 def stronger(first: Label, second: Label) -> Label:
-    """What two mentions of a finding say together: present wins, then uncertain, then absent."""
+    """Join two mentions of a finding: present wins, then uncertain, then absent."""
     return max(first, second, key=_STRENGTH.__getitem__)
 
 
 def read_ratio(text: str) -> float | None:
-    """The first cardiothoracic ratio in the text ("ratio 0.53", "53%"), or a text that is nothing but a
-    number."""
+    """Find the first cardiothoracic ratio ("ratio 0.53", "53%"); the text may be the number alone."""
     match = _RATIO.search(text) or _NUMBER_ALONE.fullmatch(text)
     if match is None:
         return None
@@ -285,7 +282,7 @@ def _find_terms(sentence: str, vocabulary: Vocabulary) -> list[_Found]:
 
 
 def _text_before(gap: str, is_first: bool) -> str:
-    """The part of the text before a term that speaks of it."""
+    """Cut out the part of the text before a term that speaks of it."""
     boundaries = list(_BOUNDARY.finditer(gap))
     if not boundaries:
         return "" if not is_first and _STARTS_PLACE.match(gap) else gap
@@ -295,7 +292,7 @@ def _text_before(gap: str, is_first: bool) -> str:
 
 
 def _text_after(gap: str, is_last: bool) -> str:
-    """The part of the text after a term that speaks of it."""
+    """Cut out the part of the text after a term that speaks of it."""
     if not is_last:
         boundaries = list(_BOUNDARY.finditer(gap))
         if boundaries:
@@ -328,8 +325,8 @@ def _read_side(text: str) -> str:
 
 
 def _grade_after(text: str) -> str:
-    said = _GRADE_AFTER.search(text)
-    if said is not None and (grade := _first(_GRADE, said["grade"])):
+    stated = _GRADE_AFTER.search(text)
+    if stated is not None and (grade := _first(_GRADE, stated["grade"])):
         return grade
     end = _POST_END.search(text)
     return _first(_GRADE, text[end.start() :]) if end else ""
@@ -346,7 +343,7 @@ def _last(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _share_places(sentence: str, found: list[_Found]) -> list[_Found]:
-    """One place for both in "left effusion and atelectasis" and in "effusion and atelectasis on the left"."""
+    """Give both one place in "left effusion and atelectasis" and "effusion and atelectasis on the left"."""
     for i in range(1, len(found)):
         if _can_share(sentence, found[i - 1], found[i]) and found[i - 1].placed_before:
             found[i] = _take_place(found[i], found[i - 1])

@@ -1,5 +1,4 @@
-"""The labeler's vocabulary: which words name a finding, deny it, doubt it, place it and grade it. Only
-tables.
+"""List the labeler's vocabulary: the words that name, deny, doubt, place and grade a finding. Only tables.
 
 To teach the labeler a finding, add a `Term`. Patterns are regular expressions over lower-case text, matched
 at word boundaries; the longest-known wording comes first within a term, and terms are tried in the order of
@@ -227,7 +226,7 @@ _KNOWN = {term.finding: term for term in TERMS}
 
 
 def _widen(finding: str, *patterns: str) -> Term:
-    """A term of TERMS with these wordings tried before its own."""
+    """Return a term of TERMS with these wordings tried before its own."""
     return replace(_KNOWN[finding], patterns=(*patterns, *_KNOWN[finding].patterns))
 
 
@@ -381,7 +380,7 @@ CHEXPERT_TERMS = (
 
 
 def _with_opacity(findings: tuple[str, ...]) -> tuple[str, ...]:
-    """What denies a consolidation denies an opacity too ("The lungs are clear.")."""
+    """Add the opacity that is denied wherever a consolidation is ("The lungs are clear.")."""
     return (*findings, "lung opacity") if "consolidation" in findings else findings
 
 

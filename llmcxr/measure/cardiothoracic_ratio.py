@@ -1,5 +1,4 @@
-"""Measure the cardiothoracic ratio from the pixels of a frontal radiograph, by classical geometry. No
-network.
+"""Measure the cardiothoracic ratio from the pixels of a frontal radiograph, by geometry, without a network.
 
 The borders are found as paths: down the rows between the lung tops and the diaphragm, the inner chest wall is
 where brightness rises outwards and the heart border where it falls, and each path is the one of largest
@@ -22,24 +21,18 @@ from llmcxr.images import fit
 SIZE = 128
 LUNG_ROWS = 34  # rows above the diaphragm in which borders are sought
 HEART_ROWS = {-1: 18, 1: 16}
-HEART_SHARE = {
-    -1: (0.085, 0.27),
-    1: (0.20, 0.51),
-}  # of the thorax: how far a heart border may lie from the midline
+# how far a heart border may lie from the midline, as a share of the thorax
+HEART_SHARE = {-1: (0.085, 0.27), 1: (0.20, 0.51)}
 RIGHT_SHARE, RIGHT_TOLERANCE = 0.32, 0.045  # the right border's usual part of the heart's width
 RIGHT_PENALTY = 12.0
 SLOPE, OFFSET = 0.8795, 0.0680  # true = SLOPE * measured + OFFSET; least squares on 250 phantoms of seed 78
 MIN_CONTRAST = 0.9  # mean border contrast below which the borders are not there to be measured
-MAX_BLUNTING = (
-    0.5  # brightness in a costophrenic angle, from lung (0) to abdomen (1), above which it is covered
-)
+MAX_BLUNTING = 0.5  # brightness in a costophrenic angle, lung 0 to abdomen 1, above which it is covered
 
 
 @dataclass(frozen=True)
 class RatioMeasurement:
-    """`ratio` is None where the heart or the wall cannot be seen, with the `reason`. Widths are shares of the
-    image.
-    """
+    """Holds a ratio, or None and the `reason` that it cannot be seen; widths are shares of the image."""
 
     ratio: float | None
     reason: str = ""
@@ -56,10 +49,10 @@ class _Borders:
 
 
 def measure_cardiothoracic_ratio(image: np.ndarray) -> RatioMeasurement:
-    """image (H, W) in [0, 1], bright = dense, frontal and upright -> the widest heart over the widest inner
-    thorax.
+    """Divide the widest heart by the widest inner thorax of an image (H, W) in [0, 1], bright = dense.
 
-    Not assessable ("reason" says why): an even picture, faint borders, a costophrenic angle that is covered.
+    The radiograph is frontal and upright. Not assessable ("reason" says why): an even picture, faint borders,
+    a costophrenic angle that is covered.
     """
     if image.ndim != 2:
         raise ValueError(f"expected an image of shape (H, W), got {image.shape}")
@@ -99,7 +92,7 @@ def _find_borders(picture: np.ndarray, midline: int) -> _Borders:
 def _find_walls(
     smooth: np.ndarray, rise: np.ndarray, midline: int, offsets: np.ndarray, rows: slice
 ) -> dict[int, np.ndarray]:
-    """Brightness rises outwards at the inner chest wall; both walls lie about as far from the midline."""
+    """Find both inner chest walls, where brightness rises outwards, about as far from the midline."""
     totals, paths = {}, {}
     for side in (-1, 1):
         columns = midline + side * offsets
@@ -117,9 +110,7 @@ def _find_walls(
 def _heart_candidates(
     rise, midline, offsets, side, wall, thorax, top, diaphragm
 ) -> list[tuple[float, float]]:
-    """(greatest offset, mean contrast) of the best heart border under each of ten limits on how far out it
-    may go.
-    """
+    """Return (greatest offset, mean contrast) of the best heart border under each of ten outer limits."""
     low, high = HEART_SHARE[side]
     first = diaphragm - HEART_ROWS[side]
     score = np.clip(-side * rise[first : diaphragm - 2][:, midline + side * offsets], -0.2, 1)
@@ -137,7 +128,7 @@ def _heart_candidates(
 
 
 def _choose_heart(candidates: dict[int, list[tuple[float, float]]]) -> tuple[dict[int, float], float]:
-    """The pair of borders of largest contrast whose right part is about the usual share of the width."""
+    """Choose the pair of largest contrast whose right part is about the usual share of the width."""
     best = (-np.inf, {}, 0.0)
     for right, right_contrast in candidates[-1]:
         for left, left_contrast in candidates[1]:
@@ -149,13 +140,13 @@ def _choose_heart(candidates: dict[int, list[tuple[float, float]]]) -> tuple[dic
 
 
 def _find_midline(picture: np.ndarray) -> int:
-    """The brightest column of the middle: spine and mediastinum."""
+    """Find the brightest column of the middle: spine and mediastinum."""
     profile = _blur(picture[40:90].mean(0)[None], 3, axis=1)[0]
     return 40 + int(np.argmax(profile[40:88]))
 
 
 def _find_diaphragm(picture: np.ndarray, midline: int) -> int:
-    """The row of the right dome: brightness jumps and stays; the left dome, some rows lower, has a say."""
+    """Find the row of the right dome, where brightness jumps and stays; the left dome counts too."""
     rows, score = np.arange(52, 114), 0
     for inner, outer, side, reach, weight in ((14, 36, -1, 0, 1.0), (26, 44, 1, 9, 0.7)):
         first, last = np.clip(sorted((midline + side * inner, midline + side * outer)), 0, SIZE - 1)
@@ -170,7 +161,7 @@ def _find_diaphragm(picture: np.ndarray, midline: int) -> int:
 
 
 def _blunting(picture: np.ndarray, midline: int, borders: _Borders) -> float:
-    """The more covered costophrenic angle: 0 as bright as lung, 1 as bright as abdomen."""
+    """Measure the more covered costophrenic angle: 0 as bright as lung, 1 as bright as abdomen."""
     dome, values = borders.diaphragm, []
     for side, wall in borders.walls.items():
         width = int(np.median(wall[-6:]))
@@ -186,9 +177,7 @@ def _blunting(picture: np.ndarray, midline: int, borders: _Borders) -> float:
 
 
 def _accumulate(score: np.ndarray, outwards: float, inwards: float) -> tuple[np.ndarray, np.ndarray]:
-    """Best sums down to the last row (offsets,) and the way back (rows, offsets); one column a row, each step
-    at a cost.
-    """
+    """Return the best sums to the last row (offsets,), a cost a step, and the way back (rows, offsets)."""
     best, back = score[0].copy(), np.zeros(score.shape, dtype=int)
     places = np.arange(score.shape[1])
     for row in range(1, len(score)):
@@ -202,6 +191,7 @@ def _accumulate(score: np.ndarray, outwards: float, inwards: float) -> tuple[np.
 
 
 def _follow(back: np.ndarray, end: int) -> np.ndarray:
+    """Follow the way back from the offset `end` of the last row: (rows,) offsets."""
     path = [int(end)]
     for row in range(len(back) - 1, 0, -1):
         path.append(int(back[row, path[-1]]))
@@ -209,16 +199,18 @@ def _follow(back: np.ndarray, end: int) -> np.ndarray:
 
 
 def _normalise(picture: np.ndarray) -> np.ndarray:
+    """Scale brightness so that lungs are about 0 and bone and heart about 1."""
     low, high = np.percentile(picture[30:100, 20:108], [5, 95])
     return (picture - low) / max(high - low, 1e-3)
 
 
 def _blur(values: np.ndarray, sigma: float, axis: int) -> np.ndarray:
+    """Smooth (rows, columns) along one axis by a Gaussian of `sigma` pixels; the edge is repeated."""
     radius = max(1, int(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     kernel /= kernel.sum()
     padding = [(0, 0), (0, 0)]
     padding[axis] = (radius, radius)
     padded = np.pad(values, padding, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, len(kernel), axis)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, len(kernel), axis)  # (rows, columns, taps)
     return windows @ kernel

@@ -1,5 +1,6 @@
-"""A small convolutional network that says which findings a radiograph shows; of phantoms also where, and how
-large the heart is.
+"""Tell by a small convolutional network which findings a radiograph shows.
+
+On phantoms it also tells where they are and how large the heart is.
 
 It is no part of the language model. One trained instance may be the frozen loss network of a tokenizer's
 feature and clinical losses; another, trained apart, judges drawings (`llmcxr/pretrained/evaluator`) and
@@ -66,7 +67,7 @@ class ClassifierReading:
 
 @dataclass(frozen=True)
 class ClassifierOutput:
-    """Logits. `sides` and `zones` map a finding to (B, choices); `ratio` is the cardiothoracic ratio itself.
+    """Holds logits; `sides` and `zones` map a finding to (B, choices), `ratio` is the ratio itself.
 
     A classifier that does not know places gives presence alone.
     """
@@ -78,7 +79,7 @@ class ClassifierOutput:
 
 
 class _Block(nn.Module):
-    """Halve by a 3x3 convolution, then refine by another around a residual path."""
+    """Halves by a 3x3 convolution, then refines by another around a residual path."""
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__()
@@ -123,29 +124,29 @@ class Classifier(nn.Module):
         self.head = nn.Linear(config.hidden, sum(self._output_lengths()))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """(B, 1, H, W) in [0, 1] -> three maps of 1/4, 1/8 and 1/16 of the size, each after its ReLU."""
+        """Return three maps of (B, 1, H, W) in [0, 1], of 1/4, 1/8 and 1/16 of the size, after their ReLU."""
         maps = [self.stem((images - 0.5) / 0.25)]
         for block in self.blocks:
             maps.append(block(maps[-1]))
         return maps
 
     def embed(self, images: Tensor) -> Tensor:
-        """(B, 1, H, W) as `forward` takes them -> (B, hidden): what every output is a linear map of."""
-        deepest = self.features(_resized(images, self.config.image_size))[-1]
-        placed = F.relu(self.pool(deepest)).flatten(1)
+        """Embed (B, 1, H, W) as (B, hidden), of which every output is a linear map."""
+        deepest = self.features(_resized(images, self.config.image_size))[-1]  # (B, C, h, w)
+        placed = F.relu(self.pool(deepest)).flatten(1)  # (B, pooled_channels * h * w)
         return F.relu(self.hidden(torch.cat([placed, deepest.amax((2, 3))], dim=1)))
 
     def forward(self, images: Tensor) -> ClassifierOutput:
-        """(B, 1, H, W) float in [0, 1], bright = dense, any H = W (resampled, with gradients)."""
+        """Classify (B, 1, H, W) float in [0, 1], bright = dense, any H = W (resampled, with gradients)."""
         return self._split(self.head(self.dropout(self.embed(images))))
 
     def _output_lengths(self) -> list[int]:
-        """In the order of the head's outputs: presence, sides, zones, ratio."""
+        """Count the head's outputs in their order: presence, sides, zones, ratio."""
         choices = [*self.side_choices.values(), *self.zone_choices.values()]
         return [len(self.findings), *map(len, choices), *([1] if self.knows_places else [])]
 
     def _split(self, logits: Tensor) -> ClassifierOutput:
-        """(B, outputs) -> named parts."""
+        """Name the parts of (B, outputs)."""
         parts = iter(logits.split(self._output_lengths(), dim=1))
         presence = next(parts)
         sides, zones = ({name: next(parts) for name in x} for x in (self.side_choices, self.zone_choices))
@@ -158,7 +159,7 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def predict(self, images: np.ndarray | Tensor, batch_size: int = 64) -> list[ClassifierReading]:
-        """(N, H, W) or (N, 1, H, W) in [0, 1], any square size (resampled) -> a reading of each."""
+        """Read each of (N, H, W) or (N, 1, H, W) in [0, 1], of any square size (resampled)."""
         was_training = self.training
         self.eval()
         parameter = next(self.parameters())
@@ -189,7 +190,7 @@ class Classifier(nn.Module):
         ]
 
     def describe(self) -> dict[str, Any]:
-        """What config.json holds; weights fit every classifier of the same description."""
+        """Return what config.json holds; weights fit every classifier of the same description."""
         return {
             "architecture": ARCHITECTURE,
             "findings": list(self.findings),
@@ -252,7 +253,7 @@ def _full(value: Tensor) -> Tensor:
 
 
 def _resized(images: Tensor, size: int) -> Tensor:
-    """(B, 1, H, W), H = W -> (B, 1, size, size), averaging where it shrinks."""
+    """Resample (B, 1, H, W), H = W, -> (B, 1, size, size), averaging where it shrinks."""
     if images.ndim != 4 or images.shape[1] != 1:
         raise ValueError(f"expected images (B, 1, H, W), got {tuple(images.shape)}")
     if images.shape[-2] != images.shape[-1]:

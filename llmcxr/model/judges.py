@@ -18,11 +18,11 @@ from llmcxr.model.classifier import Classifier
 FILE = "loss_networks.json"
 OLD_FILE = "teachers.json"  # as tokenizers of version 0.1 have it
 EVALUATOR = Path(str(files("llmcxr") / "pretrained" / "evaluator"))
-FILM_EVALUATOR = EVALUATOR.with_name("evaluator-films")  # judges what tokenizers keep of films
+RADIOGRAPH_EVALUATOR = EVALUATOR.with_name("evaluator-films")  # of patients' radiographs
 
 
 def fingerprint(network: str | Path) -> str:
-    """SHA-256 of a file of weights, or of the model.safetensors in a directory; "" where there is neither."""
+    """Return the SHA-256 of a file of weights, or of a directory's model.safetensors; "" for neither."""
     path = Path(network)
     path = path / "model.safetensors" if path.is_dir() else path
     if not path.is_file():
@@ -39,7 +39,7 @@ def write_loss_networks(directory: str | Path, networks: Mapping[str, str]) -> N
 
 
 def read_loss_networks(directory: str | Path) -> dict[str, str]:
-    """Fingerprint -> name; {} where the tokenizer had none. Raises UserError for a file that is another's."""
+    """Return fingerprint -> name; {} for none. Raises UserError for a file that is another's."""
     file = next((file for name in (FILE, OLD_FILE) if (file := Path(directory) / name).is_file()), None)
     if file is None:
         return {}
@@ -50,7 +50,7 @@ def read_loss_networks(directory: str | Path) -> dict[str, str]:
 
 
 def refuse_loss_networks(networks: Mapping[str, str], judges: Iterable[str | Path]) -> None:
-    """Raises UserError where one of `judges`, paths of weights, is among a tokenizer's loss `networks`."""
+    """Raise UserError where one of `judges`, paths of weights, is among a tokenizer's loss `networks`."""
     for judge in judges:
         if (name := networks.get(fingerprint(judge))) is not None:
             raise UserError(
@@ -61,7 +61,7 @@ def refuse_loss_networks(networks: Mapping[str, str], judges: Iterable[str | Pat
 
 
 def load_evaluator(loss_networks: Mapping[str, str] | None = None) -> Classifier:
-    """The classifier that ships with the package and took part in no loss.
+    """Load the classifier that ships with the package and took part in no loss.
 
     Raises UserError where it is one of the `loss_networks` of whom it is to judge.
     """

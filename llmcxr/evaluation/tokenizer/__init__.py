@@ -1,4 +1,4 @@
-"""How much of a radiograph an image tokenizer keeps, and what it erases."""
+"""Measure how much of a radiograph an image tokenizer keeps, and what it erases."""
 
 from llmcxr.evaluation.tokenizer.run import evaluate_tokenizer
 

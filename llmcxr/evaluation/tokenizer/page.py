@@ -1,4 +1,4 @@
-"""The result of `evaluate_tokenizer` as a document. Knows its keys, computes nothing."""
+"""Lay out the result of `evaluate_tokenizer` as a document. Knows its keys, computes nothing."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ ERASURE_COLUMNS = {
 
 
 def tokenizer_blocks(result: dict) -> list[Block]:
-    """What the tokenizer erases: a row for each finding, a column for what is known of any; then the scores
-    over all images in a sentence.
-    """
+    """Tabulate what the tokenizer erases, a row a finding, and say the scores over all images."""
     scores = [*result["per_finding"].values(), result["macro"]]
     columns = [name for name in ERASURE_COLUMNS if any(score.get(name) is not None for score in scores)]
     if not columns:

@@ -17,7 +17,7 @@ LEAST_LINE = 1e-6  # mean square of a line's contrast below which nothing is dra
 
 
 def similarities(images: np.ndarray, reconstructions: np.ndarray) -> dict[str, np.ndarray]:
-    """`psnr` (dB), `ssim` and `ms_ssim` of each image, (N,) of (N, H, W); PSNR alone below 11 px."""
+    """Return `psnr` (dB), `ssim` and `ms_ssim` of each image, (N,) of (N, H, W); PSNR alone below 11 px."""
     contiguous = (np.ascontiguousarray(pixels) for pixels in (reconstructions, images))
     pair = [torch.from_numpy(pixels)[:, None] for pixels in contiguous]  # (N, 1, H, W) each
     values = {"psnr": psnr(*(pixels.double() for pixels in pair))}
@@ -27,13 +27,13 @@ def similarities(images: np.ndarray, reconstructions: np.ndarray) -> dict[str, n
 
 
 def region_psnr(image: np.ndarray, reconstruction: np.ndarray, region: np.ndarray) -> float:
-    """dB inside a bool mask (H, W) that is not empty; 100 where nothing differs."""
+    """Return the PSNR inside a bool mask (H, W) that is not empty, dB; 100 where nothing differs."""
     pixels = (torch.from_numpy(x)[None, None].double() for x in (reconstruction, image, region))
     return psnr(*pixels).item()
 
 
 def line_contrast_kept(image: np.ndarray, reconstruction: np.ndarray, lines: np.ndarray) -> float | None:
-    """How much of the contrast of thin lines is left: 1 is all, 0 is none, None where nothing is drawn.
+    """Return how much of the contrast of thin lines is left, 0 to 1; None where nothing is drawn.
 
     `lines` (H, W) in 0..1 is where they are. Contrast is the difference to the mean of a neighbourhood; what
     is kept is the slope of the reconstruction's on the image's, over the lines: noise that the tokenizer adds
@@ -47,8 +47,8 @@ def line_contrast_kept(image: np.ndarray, reconstruction: np.ndarray, lines: np.
 
 
 def _stand_out(image: np.ndarray) -> np.ndarray:
-    """(H, W) -> each pixel less the mean of the square around it."""
+    """Subtract from each pixel of (H, W) the mean of the square around it."""
     reach = max(1, round(LINE_WINDOW * min(image.shape) / 2))
     pixels: Tensor = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]
-    padded = F.pad(pixels, (reach,) * 4, mode="replicate")
+    padded = F.pad(pixels, (reach,) * 4, mode="replicate")  # (1, 1, H + 2 reach, W + 2 reach)
     return (pixels - F.avg_pool2d(padded, 2 * reach + 1, stride=1))[0, 0].numpy()

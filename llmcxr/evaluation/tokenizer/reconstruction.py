@@ -33,7 +33,7 @@ def reconstruct(
     batch_size: int = 16,
     rejections: Rejections | None = None,
 ) -> Iterator[Batch]:
-    """The studies of `indices`, in order, with few in memory at a time.
+    """Yield the studies of `indices` with their reconstructions, in order, few in memory at a time.
 
     `tokenizer` has `parameters`, `encode`, `decode` and `config.image_size` as `vqgan.VQGAN`. A bad image is
     added to `rejections` and left out; without `rejections` its UserError is raised.

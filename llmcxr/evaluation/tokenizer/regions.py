@@ -1,4 +1,4 @@
-"""Where a study's findings are on the image that a tokenizer sees: publishers' boxes, phantoms' masks."""
+"""Place a study's findings on the image that a tokenizer sees, by publishers' boxes or phantoms' masks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llmcxr.data.phantom.truth import finding_salience, masks
 
 
 def lesion_regions(dataset: Dataset, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
-    """(finding, bool mask (size, size)) for every lesion that the dataset knows the place of; none is empty.
+    """Yield (finding, bool mask (size, size)) of every lesion with a known place; none is empty.
 
     A dataset knows them by `case`, as the phantom, or by `boxes`, as NIH; of another source there are none.
     """
@@ -29,7 +29,7 @@ def lesion_regions(dataset: Dataset, index: int, size: int) -> Iterator[tuple[st
 
 
 def _fill(box: Any, padding: images.Padding) -> np.ndarray:
-    """The pixels that a box touches, at least one."""
+    """Mark the pixels that a box touches, at least one: (size, size) bool."""
     rows, columns = padding.size
     top, bottom = (padding.top + share * padding.height for share in (box.top, box.bottom))
     left, right = (padding.left + share * padding.width for share in (box.left, box.right))
@@ -43,8 +43,9 @@ def _fill(box: Any, padding: images.Padding) -> np.ndarray:
 
 
 def thin_lines(dataset: Dataset, index: int, size: int) -> Iterator[tuple[str, np.ndarray]]:
-    """(finding, (size, size) in 0..1) of the lines, tubes and edges of a phantom; none for films, whose lines
-    nobody has drawn.
+    """Yield (finding, (size, size) in 0..1) of the lines, tubes and edges of a phantom.
+
+    Radiographs have none, since nobody has drawn theirs.
     """
     if (case := dataset.case(index)) is not None:
         yield from finding_salience(case, size).items()

@@ -1,4 +1,4 @@
-"""The fidelity report of an image tokenizer on a dataset: one pass over the images, batch by batch."""
+"""Score an image tokenizer on a dataset in one pass over the images, batch by batch."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def evaluate_tokenizer(
 
     `tokenizer` has `encode`, `decode`, `parameters`, `config.image_size` and `config.codebook_size` as
     `vqgan.VQGAN`. `classifier` (with `predict` as `Classifier`) and `extractor` took part in no loss of it;
-    without them what they would say is None. `training_images` is their summary (`images.checks`). Bad images
-    are left out and added to `rejections`, or raised without. The figure, `with_sheet`, shows the worst and
-    the ordinary reconstructions. Raises UserError where none can be read.
+    without them their scores are None. `training_images` is their summary (`images.checks`). Bad images are
+    left out and added to `rejections`, or raised without. The figure, `with_sheet`, shows the worst and the
+    ordinary reconstructions. Raises UserError where none can be read.
     """
     count = len(dataset) if n is None else min(n, len(dataset))
     work = _Work(tokenizer, dataset, classifier, extractor)
@@ -72,7 +72,7 @@ def evaluate_tokenizer(
 
 
 class _Work:
-    """What is kept of every batch: numbers, no images."""
+    """Keeps the numbers of every batch, and no images."""
 
     def __init__(
         self, tokenizer: Any, dataset: Dataset, classifier: Any, extractor: FeatureExtractor | None
@@ -165,7 +165,7 @@ def _means(values: dict[str, list[float]]) -> dict[str, float]:
 
 
 def _compare_site(training: ImageSummary | None, statistics: Sequence[dict[str, np.ndarray]]) -> dict:
-    """Whether the images are such as the tokenizer was trained on, and what is to be said of it."""
+    """Compare the images with those of the tokenizer's training; `warnings` are for the user."""
     if training is None:
         unknown = (
             "the tokenizer came without a summary of its training images (training_images.json): whether "

@@ -24,7 +24,7 @@ NOTICE = (
 
 
 def choose_cases(psnr: np.ndarray, columns: int = COLUMNS) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the lowest values, worst first, and of those around the median that are not among them."""
+    """Choose the positions of the lowest values, worst first, and of others around the median."""
     order = np.argsort(psnr, kind="stable")
     worst, rest = order[:columns], order[columns:]
     middle = max(0, len(rest) // 2 - columns // 2)
@@ -48,7 +48,7 @@ def draw_sheet(tokenizer: Any, dataset: Dataset, indices: Sequence[int], psnr: n
 
 
 def _bounds(dataset: Dataset, index: int, size: int) -> list[tuple[int, int, int, int]]:
-    """Left, top, right, bottom of each lesion, px. A phantom's masks have no boxes."""
+    """Return left, top, right, bottom of each lesion, px; none for a phantom, which has masks."""
     if not dataset.boxes(index):
         return []
     found = []

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from llmcxr import images
 from llmcxr.cli.app import app, main
 from llmcxr.common.errors import UserError
-from llmcxr.model.judges import EVALUATOR, FILM_EVALUATOR
+from llmcxr.model.judges import EVALUATOR, RADIOGRAPH_EVALUATOR
 
 PHANTOMS = "phantom:n=4,seed=1,split=test"
 
@@ -148,7 +148,7 @@ def taught(tmp_path, embedded_model):
     from llmcxr.model.judges import fingerprint, write_loss_networks
 
     shutil.copytree(embedded_model, tmp_path / "taught")
-    networks = {fingerprint(EVALUATOR): "runs/loss_network", fingerprint(FILM_EVALUATOR): "runs/films"}
+    networks = {fingerprint(EVALUATOR): "runs/loss_network", fingerprint(RADIOGRAPH_EVALUATOR): "runs/films"}
     write_loss_networks(tmp_path / "taught" / "image_tokenizer", networks)
     return str(tmp_path / "taught")
 
@@ -158,7 +158,7 @@ def taught(tmp_path, embedded_model):
     [
         ("card", PHANTOMS, "classifier"),
         ("image", "csv:films.csv", "classifier"),
-        ("image", "csv:films.csv", f"classifier:{FILM_EVALUATOR}"),
+        ("image", "csv:films.csv", f"classifier:{RADIOGRAPH_EVALUATOR}"),
         ("image", PHANTOMS, "xrv:other.pt"),  # the judge
         ("privacy", PHANTOMS, "classifier"),
         ("sweep", PHANTOMS, "classifier"),
