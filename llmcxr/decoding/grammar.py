@@ -1,7 +1,7 @@
-"""Which words may follow: exactly h*w image words between boi and eoi, each of its own cell, and none in
+"""Which tokens may follow: exactly h*w image tokens between boi and eoi, each of its own cell, and none in
 text.
 
-The engine obeys this by construction (an image step scores one cell's words and nothing else). The same
+The engine obeys this by construction (an image step scores one cell's tokens and nothing else). The same
 grammar as a stock `prefix_allowed_tokens_fn` lets plain `transformers.generate` decode an exported model.
 """
 
@@ -21,7 +21,7 @@ class ImageGrammar:
         self.vocabulary = vocabulary
 
     def allowed(self, token_ids: Sequence[int]) -> range:
-        """The ids that may follow: a cell's words, eoi alone, or every text word."""
+        """The ids that may follow: a cell's tokens, eoi alone, or every text token."""
         v = self.vocabulary
         num_written = self._written(token_ids)
         if num_written is None:
@@ -35,7 +35,7 @@ class ImageGrammar:
         return list(self.allowed(token_ids.tolist()))
 
     def _written(self, token_ids: Sequence[int]) -> int | None:
-        """Image words since the boi that is still open; None where no image is open."""
+        """Image tokens since the boi that is still open; None where no image is open."""
         for count, token_id in enumerate(reversed(token_ids)):
             if token_id == self.vocabulary.boi_id:
                 return count

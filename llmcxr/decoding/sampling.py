@@ -13,13 +13,13 @@ from llmcxr.decoding.settings import Sampling, check_seed
 
 
 class RowStreams:
-    """One random generator a row, seeded by the row alone."""
+    """One random generator for each row, seeded by the row alone."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._generators = [torch.Generator().manual_seed(check_seed(seed)) for seed in seeds]
 
     def uniform(self, width: int) -> Tensor:
-        """(rows, width) in (0, 1)."""
+        """Uniform draws in (0, 1), (B, width)."""
         draws = torch.stack([torch.rand(width, generator=g) for g in self._generators])
         return draws.clamp_(min=torch.finfo(torch.float32).tiny)
 
@@ -40,9 +40,8 @@ def _keep_top(logits: Tensor, sampling: Sampling) -> Tensor:
         logits = logits.masked_fill(logits < threshold, -torch.inf)
     if sampling.top_p < 1:
         ranked, order = logits.sort(descending=True)
-        before = ranked.softmax(-1).cumsum(-1) - ranked.softmax(
-            -1
-        )  # mass of better words; the best always stays
+        probabilities = ranked.softmax(-1)  # (B, V)
+        before = probabilities.cumsum(-1) - probabilities  # mass of better tokens; the best always stays
         ranked = ranked.masked_fill(before >= sampling.top_p, -torch.inf)
         logits = torch.empty_like(logits).scatter_(-1, order, ranked)
     return logits

@@ -1,8 +1,8 @@
 """The model directory: a plain Hugging Face causal-LM directory plus `image_tokenizer/` and `llmcxr.json`.
 
 `AutoModelForCausalLM` and `AutoTokenizer` load it without this package. A compact directory holds the same
-model with the image rows still factored (`compact.safetensors`), some megabytes in place of tens: what ships
-with the package. Loading either gives the same model; saving a compact one writes every row out.
+model with the image embeddings still factored (`compact.safetensors`), some megabytes in place of tens: what
+ships with the package. Loading either gives the same model; saving a compact one writes every embedding out.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
     """Write a model directory, whole or not at all. `compact` is for a model that `has_compact_form`."""
     if compact and not has_compact_form(bundle.model):
         raise UserError(
-            "only a model with factored image rows, tied to its output rows, can be saved compact"
+            "only a model with factored image embeddings, tied to the output embeddings, can be saved compact"
         )
     directory = Path(directory)
     with _written_whole(directory) as partial:
@@ -121,7 +121,7 @@ def load(directory: str | Path) -> Bundle:
     tokenizer = _load_text_tokenizer(directory)
     if len(tokenizer) != vocabulary.size:
         raise UserError(
-            f"{directory / 'tokenizer.json'}: expected {vocabulary.size} words, found {len(tokenizer)}"
+            f"{directory / 'tokenizer.json'}: expected {vocabulary.size} tokens, found {len(tokenizer)}"
         )
     prompt_tokenizer = PromptTokenizer(tokenizer, vocabulary, TEMPLATES[card["template"]])
     made_by = directory / "image_tokenizer"
@@ -166,7 +166,7 @@ def _save_language_model(model: UnifiedModel, directory: Path, compact: bool) ->
         return
     with torch.device("meta"):
         full = AutoModelForCausalLM.from_config(config)
-    rows, head_rows = model.full_tables()
+    rows, head_rows = model.all_embeddings()
     embedding = nn.Embedding.from_pretrained(rows.detach())
     full.base_model.load_state_dict(
         {**model.decoder.state_dict(), _embedding_name(full): rows.detach()}, assign=True
@@ -296,7 +296,7 @@ def _read_vocabulary(directory: Path, card: dict[str, Any]) -> ImageVocabulary:
         return ImageVocabulary(**{**vocabulary, "grid": tuple(vocabulary["grid"])})
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{directory / CARD_FILE}: the vocabulary is not one of image words ({error}); "
+            f"{directory / CARD_FILE}: the vocabulary is not one of image tokens ({error}); "
             "copy the directory again"
         ) from error
 

@@ -1,10 +1,10 @@
-"""The embedding rows of image words, kept as small tables while training and written out in full for export.
+"""The embeddings of image tokens, kept factored while training and written out in full for export.
 
-Legend: K codes, N = h*w cells, D width of the language model.
+Legend: K codes, N = h*w cells, D width of the language model, n selected tokens.
 
-With position the row of code k in cell (i, j) is code[k] + row[i] + column[j]: K + h + w vectors are trained,
-N*K rows are exported, and any Hugging Face causal LM loads them as ordinary rows. Small models read and draw
-almost nothing without it.
+With position the embedding of code k in cell (i, j) is code[k] + row[i] + column[j]: K + h + w vectors are
+trained, N*K embeddings are exported, and any Hugging Face causal LM loads them as ordinary ones. Small models
+read and draw almost nothing without it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from llmcxr.prompts.vocabulary import ImageVocabulary
 
 
 class FactoredImageTable(nn.Module):
-    """Rows as sums of a code, a row and a column vector (position known), or code vectors alone."""
+    """Embeddings are sums of a code, a row and a column vector (position known), or code vectors alone."""
 
     def __init__(self, vocabulary: ImageVocabulary, width: int) -> None:
         super().__init__()
@@ -26,27 +26,27 @@ class FactoredImageTable(nn.Module):
         self.row = nn.Parameter(torch.randn(rows, width) * 0.02)
         self.column = nn.Parameter(torch.randn(columns, width) * 0.02)
 
-    def forward(self, words: Tensor, is_masked: Tensor | None = None) -> Tensor:
-        """words (...) = token id - image_token_offset -> embeddings (..., D).
+    def forward(self, tokens: Tensor, is_masked: Tensor | None = None) -> Tensor:
+        """Image tokens (...), as token id - image_token_offset -> embeddings (..., D).
 
-        Where `is_masked`, the code is left out: of a word with position only the position is told.
+        Where `is_masked` (...), the code's vector is left out, so that only the position is left, if any.
         """
-        codes = nn.functional.embedding(words % self.vocabulary.codebook_size, self.code)
+        codes = nn.functional.embedding(tokens % self.vocabulary.codebook_size, self.code)  # (..., D)
         if is_masked is not None:
             codes = codes.masked_fill(is_masked[..., None], 0)
         if not self.vocabulary.has_cell_tokens:
             return codes
-        return codes + self._position(words // self.vocabulary.codebook_size)
+        return codes + self._position(tokens // self.vocabulary.codebook_size)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
-        """hidden (n, D) about to write cells (n,) -> scores of that cell's codes (n, K)."""
-        scores = hidden @ self.code.T
+        """hidden (n, D), of which each predicts one of cells (n,) -> scores of that cell's codes (n, K)."""
+        scores = hidden @ self.code.T  # (n, K)
         if not self.vocabulary.has_cell_tokens:
             return scores
         return scores + (hidden * self._position(cells)).sum(-1, keepdim=True)
 
-    def full_rows(self) -> Tensor:
-        """All rows as ordinary embeddings: (N*K, D) with position, (K, D) without."""
+    def all_embeddings(self) -> Tensor:
+        """The embedding of every image token: (N*K, D) with position, (K, D) without."""
         if not self.vocabulary.has_cell_tokens:
             return self.code
         cells = torch.arange(self.vocabulary.num_cells, device=self.code.device)
@@ -58,7 +58,7 @@ class FactoredImageTable(nn.Module):
 
     @torch.no_grad()
     def initialise(self, codebook: Tensor, generator: torch.Generator) -> None:
-        """Neighbouring codes start alike: random Fourier features of the codebook (K, C)."""
+        """Give codes that are near in the codebook (K, C) similar vectors: random Fourier features of it."""
         vectors = (codebook - codebook.mean(0)) / codebook.std(0).clamp(min=1e-6)
         width = self.code.shape[1]
         frequencies = torch.randn(vectors.shape[1], width, generator=generator) * 0.7
@@ -67,32 +67,33 @@ class FactoredImageTable(nn.Module):
 
 
 class FreeImageTable(nn.Module):
-    """Every row its own parameter: what a plain Hugging Face directory holds."""
+    """Every embedding is a parameter of its own, as in a plain Hugging Face directory."""
 
-    def __init__(self, vocabulary: ImageVocabulary, rows: Tensor) -> None:
+    def __init__(self, vocabulary: ImageVocabulary, embeddings: Tensor) -> None:
         super().__init__()
         self.vocabulary = vocabulary
-        self.rows = nn.Parameter(rows)
+        self.embeddings = nn.Parameter(embeddings)  # (N*K, D) with position, (K, D) without
 
-    def forward(self, words: Tensor, is_masked: Tensor | None = None) -> Tensor:
-        """As FactoredImageTable; a hidden word's row is zero, since its position cannot be told apart."""
-        rows = nn.functional.embedding(words, self.rows)
-        return rows if is_masked is None else rows.masked_fill(is_masked[..., None], 0)
+    def forward(self, tokens: Tensor, is_masked: Tensor | None = None) -> Tensor:
+        """As FactoredImageTable.forward; a masked embedding is zero, since its position is not apart."""
+        embeddings = nn.functional.embedding(tokens, self.embeddings)  # (..., D)
+        return embeddings if is_masked is None else embeddings.masked_fill(is_masked[..., None], 0)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
-        """hidden (n, D), cells (n,) -> (n, K). One matrix product per cell."""
+        """As FactoredImageTable.logits; one matrix product per cell."""
         if not self.vocabulary.has_cell_tokens:
-            return hidden @ self.rows.T
+            return hidden @ self.embeddings.T
         scores = hidden.new_empty(len(hidden), self.vocabulary.codebook_size)
         for cell in cells.unique().tolist():
             start, stop = self.vocabulary.token_range(cell)
             offset = self.vocabulary.image_token_offset
             here = cells == cell
-            scores[here] = hidden[here] @ self.rows[start - offset : stop - offset].T
+            scores[here] = hidden[here] @ self.embeddings[start - offset : stop - offset].T
         return scores
 
-    def full_rows(self) -> Tensor:
-        return self.rows
+    def all_embeddings(self) -> Tensor:
+        """The embedding of every image token, as it is."""
+        return self.embeddings
 
 
 ImageTable = FactoredImageTable | FreeImageTable

@@ -1,7 +1,7 @@
-"""One causal language model over text words and image words. Knows token ids only: no text, pixels or
-prompts.
+"""One causal language model over text tokens and image tokens. Knows token ids and features only: no text,
+pixels or prompts.
 
-Legend: B batch, L sequence, D width, V text words, K codes, n selected positions.
+Legend: B batch, L sequence, D width, V text tokens, K codes, n selected tokens.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class LMConfig:
     num_heads: int = 4
     intermediate_size: int = 384
     max_positions: int = 1024
-    text_vocabulary_size: int = 768  # words of the BPE trained on the data's texts; with `base`, its own
-    has_cell_tokens: bool = True  # position baked into the image words
+    text_vocabulary_size: int = 768  # tokens of the BPE trained on the data's texts; `base` has its own
+    has_cell_tokens: bool = True  # an image token says its cell as well as its code
 
     def __post_init__(self) -> None:
         if self.expand_depth_to and not self.start:
@@ -48,9 +48,9 @@ class LMConfig:
 
 
 class UnifiedModel(nn.Module):
-    """`decoder` embeds text words and runs the layers; image words have tables of their own.
+    """`decoder` embeds text tokens and runs the layers; image tokens have embeddings of their own.
 
-    text_head and image_head are None where input and output rows are tied.
+    text_head and image_head are None where input and output embeddings are tied.
     """
 
     def __init__(
@@ -63,11 +63,12 @@ class UnifiedModel(nn.Module):
     ) -> None:
         super().__init__()
         if (text_head is None) != (image_head is None):
-            raise ValueError("text and image rows are tied together or not at all")
-        rows = decoder.get_input_embeddings().num_embeddings
-        if rows != vocabulary.image_token_offset:
+            raise ValueError("text and image embeddings are tied together or not at all")
+        num_text = decoder.get_input_embeddings().num_embeddings
+        if num_text != vocabulary.image_token_offset:
             raise ValueError(
-                f"the decoder has {rows} text rows, the vocabulary {vocabulary.image_token_offset} text words"
+                f"the decoder has {num_text} text embeddings, "
+                f"the vocabulary {vocabulary.image_token_offset} text tokens"
             )
         self.decoder = decoder
         self.vocabulary = vocabulary
@@ -146,15 +147,13 @@ class UnifiedModel(nn.Module):
         return self.decoder(inputs_embeds=embeddings, output_hidden_states=True, **kwargs).hidden_states
 
     def text_logits(self, hidden: Tensor) -> Tensor:
-        """hidden (..., D) -> scores of the text words (..., V). The image rows are not multiplied."""
+        """hidden (..., D) -> scores of the text tokens (..., V). Image tokens are not scored."""
         if self.text_head is not None:
             return self.text_head(hidden)
         return hidden @ self.decoder.get_input_embeddings().weight.T
 
     def image_logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
-        """hidden (n, D) about to write cells (n,) -> scores of that cell's codes (n, K). No text row is
-        multiplied.
-        """
+        """hidden (n, D), of which each predicts one of cells (n,) -> scores of that cell's codes (n, K)."""
         return (self.image_head or self.image_table).logits(hidden, cells)
 
     def losses(self, hidden: Tensor, labels: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
@@ -164,40 +163,42 @@ class UnifiedModel(nn.Module):
         no loss is taken (as in Hugging Face). The first token of a sequence has nothing before it and takes
         no loss. Returns the sum and the number of tokens of image_nll and of text_nll.
         """
-        targets = labels[:, 1:]
+        targets = labels[:, 1:]  # (B, L-1)
         is_image = targets >= self.vocabulary.image_token_offset
         is_text = (targets != IGNORE_INDEX) & ~is_image
-        hidden = hidden[:, :-1]
-        words = targets[is_image] - self.vocabulary.image_token_offset
-        image_nll = self._image_nll(hidden[is_image], words, _nth_in_row(is_image)[is_image])
+        hidden = hidden[:, :-1]  # (B, L-1, D)
+        tokens = targets[is_image] - self.vocabulary.image_token_offset  # (n,)
+        image_nll = self._image_nll(hidden[is_image], tokens, _nth_in_row(is_image)[is_image])
         text_nll = nn.functional.cross_entropy(
             self.text_logits(hidden[is_text]).float(), targets[is_text], reduction="sum"
         )
         return {"image_nll": (image_nll, is_image.sum()), "text_nll": (text_nll, is_text.sum())}
 
-    def _image_nll(self, hidden: Tensor, words: Tensor, nth: Tensor) -> Tensor:
-        codes = words % self.vocabulary.codebook_size
+    def _image_nll(self, hidden: Tensor, tokens: Tensor, nth: Tensor) -> Tensor:
+        codes = tokens % self.vocabulary.codebook_size
         cells = nth % self.vocabulary.num_cells
         return nn.functional.cross_entropy(self.image_logits(hidden, cells).float(), codes, reduction="sum")
 
-    def full_tables(self) -> tuple[Tensor, Tensor | None]:
-        """Input rows and output rows (None where tied) of all words, text then image: (words, D)."""
-        rows = torch.cat([self.decoder.get_input_embeddings().weight, self.image_table.full_rows()])
+    def all_embeddings(self) -> tuple[Tensor, Tensor | None]:
+        """Input and output embeddings (None where tied) of all tokens, text then image: (size, D)."""
+        inputs = torch.cat([self.decoder.get_input_embeddings().weight, self.image_table.all_embeddings()])
         if self.text_head is None:
-            return rows, None
-        return rows, torch.cat([self.text_head.weight, self.image_head.full_rows()])
+            return inputs, None
+        return inputs, torch.cat([self.text_head.weight, self.image_head.all_embeddings()])
 
     @classmethod
     def from_causal_lm(cls, model: nn.Module, vocabulary: ImageVocabulary) -> UnifiedModel:
-        """Split a Hugging Face causal LM whose last rows are the image words (undoes `full_tables`)."""
-        rows = model.get_input_embeddings().weight.data
-        if len(rows) != vocabulary.size:
-            raise ValueError(f"the model has {len(rows)} rows, the vocabulary {vocabulary.size} words")
+        """Split a Hugging Face causal LM whose last tokens are the image tokens (see `all_embeddings`)."""
+        embeddings = model.get_input_embeddings().weight.data  # (size, D)
+        if len(embeddings) != vocabulary.size:
+            raise ValueError(
+                f"the model has {len(embeddings)} embeddings, the vocabulary {vocabulary.size} tokens"
+            )
         decoder, head = model.base_model, model.get_output_embeddings()
         is_tied = head.weight is model.get_input_embeddings().weight
         offset = vocabulary.image_token_offset
-        decoder.set_input_embeddings(nn.Embedding.from_pretrained(rows[:offset].clone(), freeze=False))
-        table = FreeImageTable(vocabulary, rows[offset:].clone())
+        decoder.set_input_embeddings(nn.Embedding.from_pretrained(embeddings[:offset].clone(), freeze=False))
+        table = FreeImageTable(vocabulary, embeddings[offset:].clone())
         if is_tied:
             return cls(decoder, vocabulary, table)
         text_head = nn.Linear(head.in_features, offset, bias=False)
@@ -212,17 +213,17 @@ class UnifiedModel(nn.Module):
 
     @classmethod
     def with_new_image_tokens(cls, model: nn.Module, vocabulary: ImageVocabulary) -> UnifiedModel:
-        """Give a pretrained Hugging Face causal LM image words of its rows' scale (LLM-CXR starts them at
-        random too).
+        """Give a pretrained Hugging Face causal LM image tokens, at random and of its embeddings' scale
+        (LLM-CXR starts them at random too).
         """
         model.resize_token_embeddings(vocabulary.image_token_offset)
         head = model.get_output_embeddings()
         is_tied = head.weight is model.get_input_embeddings().weight
         width = head.in_features
         tables = [FactoredImageTable(vocabulary, width) for _ in range(1 if is_tied else 2)]
-        for table, rows in zip(tables, (model.get_input_embeddings().weight, head.weight), strict=False):
+        for table, text in zip(tables, (model.get_input_embeddings().weight, head.weight), strict=False):
             for parameter in table.parameters():
-                parameter.data.mul_(rows.data.float().std() / 0.02)
+                parameter.data.mul_(text.data.float().std() / 0.02)
         if is_tied:
             return cls(model.base_model, vocabulary, tables[0])
         return cls(model.base_model, vocabulary, tables[0], head, tables[1])
@@ -230,10 +231,10 @@ class UnifiedModel(nn.Module):
 
 @lru_cache
 def _cache_argument(decoder: type[nn.Module]) -> str:
-    """What a decoder calls its KV cache: transformers renamed it and warns of the older name."""
+    """The name of a decoder's KV cache: transformers renamed it and warns of the older name."""
     return "cache" if "cache" in inspect.signature(decoder.forward).parameters else "past_key_values"
 
 
 def _nth_in_row(selected: Tensor) -> Tensor:
-    """For every selected place of a row (B, L): how many selected places stand before it."""
+    """How many selected tokens of its row (B, L) stand before each selected one."""
     return selected.cumsum(1) - 1

@@ -1,10 +1,10 @@
-"""Image codes as words of a language model, and the text tokenizer they are added to. Knows no model and no
+"""Image codes as tokens of a language model, and the text tokenizer they are added to. Knows no model and no
 prompt.
 
-An image word is an ordinary entry of the vocabulary, `<|image:0017|>` for code 17 or, where position is baked
-in, `<|image:003:0017|>` for code 17 in cell 3 (cells in raster order). Image words stand behind every text
-word, so an id at or above `image_token_offset` is an image word (LLM-CXR, sec. 2.2: id = code + number of
-text words). They are entries of the vocabulary that no merge produces, not "added tokens": typing
+An image token is an ordinary entry of the vocabulary, `<|image:0017|>` for code 17 or, where a token says its
+cell too, `<|image:003:0017|>` for code 17 in cell 3 (cells in raster order). Image tokens stand behind every
+text token, so an id at or above `image_token_offset` is an image token (LLM-CXR, sec. 2.2: id = code + number
+of text tokens). They are entries of the vocabulary that no merge produces, not "added tokens": typing
 `<|image:0017|>` into a prompt gives plain text.
 """
 
@@ -29,10 +29,10 @@ class ImageVocabulary:
 
     grid: tuple[int, int]  # rows, columns of the latent grid
     codebook_size: int
-    image_token_offset: int  # id of the first image word
+    image_token_offset: int  # id of the first image token
     boi_id: int
     eoi_id: int
-    has_cell_tokens: bool = True  # one word per cell and code; otherwise one word per code
+    has_cell_tokens: bool = True  # one token per cell and code; otherwise one token per code
 
     @property
     def num_cells(self) -> int:
@@ -44,7 +44,7 @@ class ImageVocabulary:
 
     @property
     def size(self) -> int:
-        """Words of the whole vocabulary, text and image."""
+        """Tokens of the whole vocabulary, text and image."""
         return self.image_token_offset + self.num_image_tokens
 
     def token_range(self, cell: int) -> tuple[int, int]:
@@ -69,18 +69,19 @@ class ImageVocabulary:
         return flat + self.image_token_offset + self._cell_offsets()
 
     def to_codes(self, token_ids: np.ndarray) -> np.ndarray:
-        """Token ids (..., h*w) -> codes (..., h, w). Raises ValueError for a word of another cell."""
+        """Token ids (..., h*w) -> codes (..., h, w). Raises ValueError for a token of another cell."""
         token_ids = np.asarray(token_ids)
         if token_ids.shape[-1] != self.num_cells:
             raise ValueError(
-                f"expected {self.num_cells} image words for a {self.grid} grid, got {token_ids.shape[-1]}"
+                f"expected {self.num_cells} image tokens for a {self.grid} grid, got {token_ids.shape[-1]}"
             )
         codes = token_ids - self.image_token_offset - self._cell_offsets()
         if codes.size and (codes.min() < 0 or codes.max() >= self.codebook_size):
-            raise ValueError("an id is not an image word of the cell it stands in")
+            raise ValueError("an id is not an image token of the cell it stands in")
         return codes.reshape(*token_ids.shape[:-1], *self.grid)
 
     def tokens(self) -> Iterator[str]:
+        """How each image token is spelled, in the order of the ids."""
         if not self.has_cell_tokens:
             yield from (f"<|image:{code:04d}|>" for code in range(self.codebook_size))
             return
@@ -119,7 +120,7 @@ def train_text_tokenizer(
 def add_image_tokens(
     tokenizer: PreTrainedTokenizerFast, grid: tuple[int, int], codebook_size: int, has_cell_tokens: bool
 ) -> tuple[PreTrainedTokenizerFast, ImageVocabulary]:
-    """A copy of any fast Hugging Face tokenizer with boi, eoi and the image words, and the vocabulary that
+    """A copy of any fast Hugging Face tokenizer with boi, eoi and the image tokens, and the vocabulary that
     maps to them.
 
     Raises UserError where the tokenizer's model has no word table to extend (Unigram).
@@ -129,7 +130,7 @@ def add_image_tokens(
     if not isinstance(table, dict):
         kind = description["model"].get("type")
         raise UserError(
-            f"the text tokenizer is a {kind} model; image words can be added to BPE or WordPiece models"
+            f"the text tokenizer is a {kind} model; image tokens can be added to BPE or WordPiece models"
         )
     for added in description["added_tokens"]:  # in the table too, so that their ids stay when the table grows
         table[added["content"]] = added["id"]

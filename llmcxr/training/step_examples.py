@@ -23,7 +23,7 @@ from llmcxr.training.examples import (
     shorten,
 )
 
-RATED_STUDIES = 256  # that tell how often findings cover a cell
+RATED_STUDIES = 256  # that the base rates of findings are measured on
 logger = logging.getLogger(__name__)
 
 
@@ -44,12 +44,8 @@ class StepExamples(TorchDataset):
 
         with_finding_maps: examples say which findings each cell of their image holds.
         """
-        self.dataset, self.store, self.prompt_tokenizer, self.config = (
-            dataset,
-            store,
-            prompt_tokenizer,
-            config,
-        )
+        self.dataset, self.store = dataset, store
+        self.prompt_tokenizer, self.config = prompt_tokenizer, config
         self.seed, self.num_items, self.with_finding_maps = seed, num_items, with_finding_maps
         image_ids = enumerate(_image_id(dataset, index) for index in range(len(dataset)))
         self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
@@ -83,7 +79,10 @@ class StepExamples(TorchDataset):
         return examples
 
     def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
-        """Keys drawing and reading, each where there is an example of it."""
+        """One batch for each direction, under the keys drawing and reading, where there are examples of it.
+
+        Raises UserError where every example was too long.
+        """
         vocabulary, pad_id = self.prompt_tokenizer.vocabulary, self.prompt_tokenizer.end_ids[-1]
         named = {
             name: [examples[name] for examples in items if name in examples]
@@ -105,7 +104,7 @@ class StepExamples(TorchDataset):
         if is_any_too_long and not self.has_warned:
             self.has_warned = True
             limit = self.config.max_length
-            logger.warning("examples of more than max_length=%d words are left out of the training", limit)
+            logger.warning("examples of more than max_length=%d tokens are left out of the training", limit)
 
     def _shuffled(self, item: int) -> int:
         epoch, place = divmod(item, len(self.studies))
@@ -117,8 +116,8 @@ class StepExamples(TorchDataset):
 
 
 def _flat_finding_map(dataset: Dataset, index: int, grid: tuple[int, int]) -> np.ndarray:
-    """(findings, rows, columns) of the dataset -> (cells, findings)."""
-    finding_map = dataset.finding_map(index, grid)
+    """The dataset's map of a study, (cells, findings)."""
+    finding_map = dataset.finding_map(index, grid)  # (findings, rows, columns)
     return finding_map.reshape(len(finding_map), -1).T
 
 

@@ -7,7 +7,7 @@ import torch
 
 from llmcxr.model.finding_maps import FindingMapHeads
 
-# a row of two text words, a read cell, a text word, and two drawn cells
+# a row of two text tokens, a read cell, a text token, and two drawn cells
 IS_IMAGE = torch.tensor([[False, False, True, False, True, True]])
 IS_RESPONSE = torch.tensor([[False, False, False, False, True, True]])
 
@@ -16,7 +16,7 @@ def losses_of(heads, hidden, finding_map):
     return heads.losses(hidden, IS_IMAGE, IS_RESPONSE, finding_map)
 
 
-def test_a_head_that_knows_the_base_rates_alone_has_one_a_cell():
+def test_predicting_the_base_rates_scores_one_for_each_cell():
     rates = torch.tensor([0.5, 0.1])
     heads = FindingMapHeads(4, rates)
     for head in (heads.drawn, heads.read):

@@ -1,4 +1,4 @@
-"""Codes <-> token ids, and a text tokenizer in which typed image words stay text."""
+"""Codes <-> token ids, and a text tokenizer in which typed image tokens stay text."""
 
 import numpy as np
 import pytest
@@ -48,12 +48,12 @@ def test_codes_and_ids_that_cannot_be_are_refused():
         vocabulary.to_token_ids(np.zeros((2, 3), int))
     with pytest.raises(ValueError, match=r"0\.\.9"):
         vocabulary.to_token_ids(np.full((2, 2), 10))
-    with pytest.raises(ValueError, match="not an image word"):
+    with pytest.raises(ValueError, match="not an image token"):
         vocabulary.to_codes(np.array([100, 100, 120, 130]))  # a word of cell 0 in cell 1
 
 
 @pytest.mark.parametrize("has_cell_tokens", [True, False])
-def test_image_words_are_vocabulary_but_cannot_be_typed(text_tokenizer, has_cell_tokens, tmp_path):
+def test_image_tokens_are_vocabulary_but_cannot_be_typed(text_tokenizer, has_cell_tokens, tmp_path):
     tokenizer, vocabulary = add_image_tokens(text_tokenizer, (2, 3), 7, has_cell_tokens)
     tokenizer.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)

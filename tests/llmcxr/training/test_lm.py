@@ -201,7 +201,7 @@ def test_what_is_too_long_is_left_out_and_told(tokenizer_dir, tmp_path, caplog):
     config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=2)
     config.examples.max_length = 90
     run(config)
-    assert caplog.text.count("more than max_length=90 words are left out") >= 1
+    assert caplog.text.count("more than max_length=90 tokens are left out") >= 1
 
 
 def _train_a_share(rank, port, config):
