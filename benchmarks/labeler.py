@@ -17,6 +17,7 @@ from llmcxr.data import open_dataset
 from llmcxr.labeler.chexpert import label_chexpert
 from llmcxr.labeler.rules import clear_cache
 from llmcxr.records import Report
+from llmcxr.reports import join_sections
 
 NUM_REPORTS, NUM_REPEATS = 4000, 3
 
@@ -38,5 +39,5 @@ if __name__ == "__main__":
     dataset = open_dataset(sys.argv[1] if len(sys.argv) > 1 else f"phantom:n={NUM_REPORTS}")
     rng = np.random.default_rng(0)
     reports = [dataset.texts(index, rng).report for index in range(min(len(dataset), NUM_REPORTS))]
-    words = np.mean([len(f"{report.findings} {report.impression}".split()) for report in reports])
+    words = np.mean([len(join_sections(report).split()) for report in reports])
     print(f"{len(reports)} reports of {words:.0f} words: {measure_speed(reports):.0f} reports/s")

@@ -61,10 +61,25 @@ def parse_sections(text: str) -> Report:
     return Report(**{name: " ".join(section.split()) for name, section in sections.items()})
 
 
-def to_text(report: Report, sections: Sequence[str] = ("findings", "impression")) -> str:
-    """The named sections under their headings, a line each; sections that are empty are left out."""
+def to_text(
+    report: Report,
+    sections: Sequence[str] = ("findings", "impression"),
+    has_headings: bool = True,
+    separator: str = "\n",
+) -> str:
+    """The named sections, each under its heading where asked for; sections that are empty are left out.
+
+    A new line ends a sentence for the labeler, a space does not: the separator can change what it finds.
+    """
     written = ((name, getattr(report, name)) for name in sections)
-    return "\n".join(f"{name.upper()}: {text}" for name, text in written if text)
+    return separator.join(
+        f"{name.upper()}: {text}" if has_headings else text for name, text in written if text
+    )
+
+
+def join_sections(report: Report, separator: str = " ") -> str:
+    """Findings and impression without headings: the text of a report as metrics compare it."""
+    return to_text(report, has_headings=False, separator=separator)
 
 
 def exchange_sides(text: str) -> str:

@@ -74,8 +74,14 @@ def encode_command(
     dataset: DatasetArgument,
     tokenizer: TokenizerArgument,
     out: Annotated[Path, typer.Argument(help="The code store to write.", metavar="OUT")],
-    codings: Annotated[
-        int, typer.Option(min=1, help="Of each image: the first as it is, the others shifted, turned, ...")
+    augmentations: Annotated[
+        int,
+        typer.Option(  # --codings is its former name
+            "--augmentations",
+            "--codings",
+            min=1,
+            help="Codes of each image: of it as it is, then of shifted, turned, ... copies.",
+        ),
     ] = 1,
     workers: Annotated[int, typer.Option(min=0, help="Threads that read files; 0 is one per core.")] = 0,
     cache_dir: Annotated[Path, typer.Option(help="Where computed images are kept.")] = Path("runs/cache"),
@@ -90,7 +96,7 @@ def encode_command(
     \b
     Examples:
       llmcxr encode nih:data/nih cxr runs/nih-codes
-      llmcxr encode nih:data/nih runs/tokenizer-nih/model runs/nih-codes --codings 4
+      llmcxr encode nih:data/nih runs/tokenizer-nih/model runs/nih-codes --augmentations 4
       accelerate launch --num_processes 4 -m llmcxr encode nih:data/nih cxr runs/nih-codes
     """
     from llmcxr.codes.encode import EncodingConfig, encode_dataset, find_ranks
@@ -100,7 +106,7 @@ def encode_command(
     ranks = find_ranks()  # gives each process its own GPU, before the tokenizer goes to one
     image_tokenizer = load_image_tokenizer(tokenizer).to(choose_device(device))
     store = encode_dataset(
-        open_dataset(dataset), image_tokenizer, out, cache_dir, EncodingConfig(codings), ranks, workers
+        open_dataset(dataset), image_tokenizer, out, cache_dir, EncodingConfig(augmentations), ranks, workers
     )
     if ranks.index:
         return

@@ -29,14 +29,14 @@ ReadItem = Callable[[int], "tuple[str, np.ndarray] | Rejected"]  # an image's id
 
 @dataclass
 class EncodingConfig:
-    codings: int = 1  # of each image; the first is of the image as it is, the others of changed ones
+    augmentations: int = 1  # codes of each image: the first of the image as it is, the others of changed ones
     augmentation: AugmentationConfig = field(
         default_factory=lambda: AugmentationConfig(shift=0.02, zoom=0.05, rotation=3.0, gamma=0.1)
     )
 
     def __post_init__(self) -> None:
-        if self.codings < 1:
-            raise ValueError(f"codings must be at least 1, got {self.codings}")
+        if self.augmentations < 1:
+            raise ValueError(f"augmentations must be at least 1, got {self.augmentations}")
 
 
 def find_ranks() -> Ranks:
@@ -84,7 +84,7 @@ def encode_dataset(
         path,
         image_tokenizer,
         open_batches,
-        config.codings,
+        config.augmentations,
         len(part),
         dataset.name,
         ranks,
@@ -127,7 +127,7 @@ def _read_cached(cached: np.memmap, index: int) -> np.ndarray:
 def _batches(
     indices: Sequence[int], items: Iterator[tuple[str, np.ndarray] | Rejected], config: EncodingConfig
 ) -> Iterator[tuple[list[str | Rejected], Tensor]]:
-    """Of BATCH_IMAGES items each, whose readable images are (B, codings, 1, size, size)."""
+    """Batches of BATCH_IMAGES items, whose readable images are (B, augmentations, 1, size, size)."""
     done: list[str | Rejected] = []
     images: list[Tensor] = []
     for index, item in zip(indices, items, strict=True):
@@ -135,16 +135,16 @@ def _batches(
             done.append(item)
         else:
             done.append(item[0])
-            images.append(_codings(torch.from_numpy(np.ascontiguousarray(item[1])), index, config))
+            images.append(_augment(torch.from_numpy(np.ascontiguousarray(item[1])), index, config))
         if len(done) == BATCH_IMAGES or index == indices[-1]:
-            yield done, torch.stack(images) if images else torch.zeros(0, config.codings, 1, 1, 1)
+            yield done, torch.stack(images) if images else torch.zeros(0, config.augmentations, 1, 1, 1)
             done, images = [], []
 
 
-def _codings(image: Tensor, index: int, config: EncodingConfig) -> Tensor:
-    """(H, W) -> (codings, 1, H, W): as it is, then changed by chance, the same for the same study."""
-    copies = image.expand(config.codings, 1, *image.shape)
-    if config.codings == 1:
+def _augment(image: Tensor, index: int, config: EncodingConfig) -> Tensor:
+    """(H, W) -> (augmentations, 1, H, W): as it is, then changed by chance, the same for the same study."""
+    copies = image.expand(config.augmentations, 1, *image.shape)
+    if config.augmentations == 1:
         return copies
     changed = augment(
         {"image": copies[1:].clone()}, config.augmentation, torch.Generator().manual_seed(index)

@@ -65,7 +65,7 @@ class CodeStoreMetadata:
     fingerprint: str  # of the tokenizer that made the codes
     grid: tuple[int, int]  # rows, columns
     codebook_size: int
-    augmentations: int = 1  # codings of each image; the first is of the image as it is
+    augmentations: int = 1  # of each image; the first is the image as it is
     num_images: int = 0
     dataset: str = ""  # its opening string, where it has one
     index_checksum: int | None = None  # CRC-32 of INDEX_FILES; None in stores from before it was kept
@@ -148,7 +148,7 @@ class CodeStore:
         opened instead. Of several processes each gives the batches of `ranks.part(...)`, and all return when
         the first has put the parts together. `left_out` are the (name, reason) of what was rejected before.
         Raises UserError where `path` or an interrupted build there is
-        of another tokenizer, dataset or number of codings, or where the disk is full.
+        of another tokenizer, dataset or number of augmentations, or where the disk is full.
         """
         path, ranks = Path(path), ranks or Ranks()
         metadata = CodeStoreMetadata(
@@ -330,7 +330,8 @@ def _prepare(part: Path, metadata: CodeStoreMetadata) -> int:
 
 def _describe(metadata: CodeStoreMetadata) -> str:
     source = f", of {name_as_today(metadata.dataset)}" if metadata.dataset else ""
-    return f"tokenizer {metadata.fingerprint[:12]} and {metadata.augmentations} codings an image{source}"
+    tokenizer = metadata.fingerprint[:12]
+    return f"tokenizer {tokenizer} and {metadata.augmentations} augmentations an image{source}"
 
 
 def _encode(
@@ -360,7 +361,7 @@ def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata)
         images = images.unsqueeze(1)
     if images.shape[1] != metadata.augmentations:
         raise ValueError(
-            f"expected {metadata.augmentations} codings of each image, got images {tuple(images.shape)}"
+            f"expected {metadata.augmentations} augmentations of each image, got images {tuple(images.shape)}"
         )
     if not len(images):
         return np.zeros((0, metadata.augmentations, *metadata.grid), metadata.dtype)

@@ -42,6 +42,7 @@ OLD_KEYS: dict[str, dict[str, str | tuple[str, Callable[[Any, Mapping[str, Any]]
     | {f"training.model.{old}": f"training.model.{new}" for old, new in OLD_NAMES.items()},
     "lm": {
         "training.save_every": "training.checkpoint_every",
+        "encoding.codings": "encoding.augmentations",
         "examples.hiding_share": "examples.code_mask_share",
         "layout": "finding_map",
         "model.deepen_to": "model.expand_depth_to",

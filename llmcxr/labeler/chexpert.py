@@ -18,6 +18,7 @@ from llmcxr.findings import CHEXPERT_FINDINGS, CHEXPERT_FINDINGS_OF
 from llmcxr.labeler import terms as tables
 from llmcxr.labeler.rules import Vocabulary, read_findings, stronger
 from llmcxr.records import Label, Report
+from llmcxr.reports import join_sections
 
 VOCABULARY = Vocabulary(
     tables.CHEXPERT_TERMS, tables.CHEXPERT_GROUPS, tables.CHEXPERT_NORMAL_STATEMENTS, tables.CHEXPERT_CUES
@@ -30,7 +31,7 @@ def label_chexpert(report: Report | str) -> dict[str, Label]:
     A text with headings is read as a report. No Finding is PRESENT where nothing abnormal but support devices
     is present or uncertain, else NOT_MENTIONED. An empty report mentions nothing.
     """
-    text = f"{report.findings}\n{report.impression}" if isinstance(report, Report) else report
+    text = join_sections(report, "\n") if isinstance(report, Report) else report
     labels = dict.fromkeys(CHEXPERT_FINDINGS, Label.NOT_MENTIONED)
     is_normal = bool(text.strip())
     for mention in read_findings(text, VOCABULARY):

@@ -18,7 +18,7 @@ from functools import cached_property, lru_cache
 from llmcxr.labeler import terms as tables
 from llmcxr.labeler.cues import Context, Cue, denied_before, judge, keep_outside
 from llmcxr.records import Label, Report
-from llmcxr.reports import parse_sections
+from llmcxr.reports import join_sections, parse_sections
 
 LABELED_FINDINGS = (*(term.finding for term in tables.TERMS), "mass")
 
@@ -127,7 +127,7 @@ def find_present(text: str) -> dict[str, Mention]:
 
 def label(report: Report | str) -> dict[str, Label]:
     """Return the state of each of LABELED_FINDINGS; over several mentions the `stronger` one."""
-    text = f"{report.findings} {report.impression}" if isinstance(report, Report) else report
+    text = join_sections(report) if isinstance(report, Report) else report
     labels = dict.fromkeys(LABELED_FINDINGS, Label.NOT_MENTIONED)
     for mention in read_findings(text):
         labels[mention.name] = stronger(labels[mention.name], mention.state)
@@ -204,10 +204,7 @@ class _Found:
 
 
 def _select_text(text: str) -> str:
-    if ":" not in text:
-        return text
-    report = parse_sections(text)
-    return f"{report.findings}\n{report.impression}"
+    return join_sections(parse_sections(text), "\n") if ":" in text else text
 
 
 def _split_sentences(text: str) -> list[str]:

@@ -18,7 +18,8 @@ from llmcxr.labeler.states import to_states
 from llmcxr.metrics.answers.inputs import QuestionInputs
 from llmcxr.metrics.metric import Inputs
 from llmcxr.predictor import Asked, System
-from llmcxr.records import Question, Report
+from llmcxr.records import Question
+from llmcxr.reports import join_sections
 
 PARTS = ("reports", "answers", "drawings")
 
@@ -110,7 +111,7 @@ def gather(
     return Gathered(
         ids=ids,
         patients=[study.patient_id for study in studies],
-        references=[join_report(words.report) for words in texts],
+        references=[join_sections(words.report) for words in texts],
         requests=requests,
         questions=[question for _, question in asked],
         asked_of=[place for place, _ in asked],
@@ -130,8 +131,3 @@ def drawing_requests(dataset: Dataset, n: int, seed: int = 0) -> list[Asked]:
     """Ask for a drawing of each of the first `n` studies, each worded by (seed, index)."""
     texts = word_studies(dataset, n, seed)
     return [Asked(dataset[index].study_id, words.request) for index, words in enumerate(texts)]
-
-
-def join_report(report: Report) -> str:
-    """Join findings and impression to one text, as models write them."""
-    return f"{report.findings} {report.impression}".strip()

@@ -69,8 +69,9 @@ class LMRun:
     def __post_init__(self) -> None:
         if self.template not in TEMPLATES:
             raise ValueError(f"template must be one of {', '.join(TEMPLATES)}, got {self.template!r}")
-        if self.finding_map.is_wanted and self.encoding.codings > 1:
+        if self.finding_map.is_wanted and self.encoding.augmentations > 1:
             raise ValueError(
-                f"finding maps are of images as they are, and encoding.codings={self.encoding.codings} also "
-                "shows changed ones; set it to 1, or finding_map.drawn and finding_map.read to 0"
+                "finding maps are of images as they are, and encoding.augmentations="
+                f"{self.encoding.augmentations} also shows changed ones; set it to 1, or finding_map.drawn "
+                "and finding_map.read to 0"
             )

@@ -9,6 +9,7 @@ from llmcxr.reports import (
     clean,
     describe_labels,
     exchange_sides,
+    join_sections,
     parse_sections,
     to_text,
 )
@@ -120,3 +121,9 @@ def test_sides_are_exchanged_with_their_capitals():
     text = "Left pacemaker; nodule in the right upper zone, upright film."
     assert exchange_sides(text) == "Right pacemaker; nodule in the left upper zone, upright film."
     assert exchange_sides(exchange_sides(text)) == text
+
+
+def test_sections_are_joined_without_headings_where_they_are_there():
+    assert join_sections(Report(findings="Clear.", impression="Normal.")) == "Clear. Normal."
+    assert join_sections(Report(findings="Clear.", impression="Normal."), "\n") == "Clear.\nNormal."
+    assert join_sections(Report(impression="Normal.")) == "Normal." and join_sections(Report()) == ""

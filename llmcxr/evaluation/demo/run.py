@@ -23,8 +23,9 @@ from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import Classifier, ClassifierReading
 from llmcxr.model.judges import load_evaluator
 from llmcxr.pages.result import Result, write_files, write_json
+from llmcxr.reports import join_sections
 from llmcxr.systems import System
-from llmcxr.systems.ask import join_report, word_studies
+from llmcxr.systems.ask import word_studies
 
 PROMPTS = (
     "Large right pleural effusion with cardiomegaly.",
@@ -177,7 +178,7 @@ def _read_fresh(system: System, seed: int) -> list[Reading]:
     return [
         Reading(
             image,
-            join_report(words.report),
+            join_sections(words.report),
             result.text,
             tuple((question, "") for question in words.questions[:QUESTIONS_SHOWN]),
         )

@@ -1,4 +1,4 @@
-"""Images of files -> codes by image id: bad files left out, the first coding of the image as it is, and the
+"""Images of files -> codes by image id: bad files left out, the first augmentation the image itself, and the
 same store whatever interrupted its making and however many processes made it.
 """
 
@@ -18,9 +18,11 @@ from llmcxr import images
 from llmcxr.codes import encode as encoding
 from llmcxr.codes.encode import EncodingConfig, encode_dataset
 from llmcxr.codes.store import CodeStore, Ranks
+from llmcxr.common.config import load
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
 from llmcxr.images import dicom
+from llmcxr.training.lm_config import LMRun
 from vqgan import VQGAN, VQGANConfig
 from vqgan.layers import CXRConfig
 from vqgan.quantizers.fsq import FSQConfig
@@ -71,14 +73,14 @@ def is_same(store, other):
 
 
 def test_a_folder_of_films_becomes_codes(folder, tokenizer, tmp_path):
-    store = encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(codings=3))
+    store = encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(augmentations=3))
     assert len(store) == 3 and store.metadata.augmentations == 3
     lines = (tmp_path / "codes" / "rejected.jsonl").read_text().splitlines()
     assert len(lines) == 1 and "film2.png" in json.loads(lines[0])["reason"]
     pixels = images.fit(images.read(tmp_path / "film0.png"), 32)[0]
     codes = tokenizer.encode(torch.from_numpy(pixels)[None, None])[0].numpy()
     assert (store[store.image_ids[0]][0] == codes).all()
-    again = encode_dataset(folder, tokenizer, tmp_path / "codes2", tmp_path, EncodingConfig(codings=3))
+    again = encode_dataset(folder, tokenizer, tmp_path / "codes2", tmp_path, EncodingConfig(augmentations=3))
     assert is_same(again, store)
 
 
@@ -87,7 +89,7 @@ def test_one_coding_is_of_the_image_as_it_is(folder, tokenizer, tmp_path):
     assert len(store) == 3 and store.metadata.augmentations == 1
 
 
-def test_phantoms_have_codings_too(tokenizer, tmp_path):
+def test_phantoms_have_augmentations_too(tokenizer, tmp_path):
     store = encode_dataset(
         open_dataset("phantom:n=3,seed=4"), tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(2)
     )
@@ -291,3 +293,9 @@ def test_codes_made_under_the_old_name_of_a_kind_are_found(folder, tokenizer, tm
     store = encode_dataset(as_before, tokenizer, tmp_path / "codes", tmp_path)
     assert store.metadata.dataset.startswith("folder:")
     assert is_same(encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path), store)
+
+
+def test_the_former_name_of_augmentations_is_understood(tmp_path):
+    (tmp_path / "run.yaml").write_text("kind: lm\nencoding: {codings: 3}\n")
+    loaded = load(tmp_path / "run.yaml", ["encoding.codings=4"], kinds={"lm": LMRun})
+    assert loaded.encoding.augmentations == 4

@@ -60,12 +60,12 @@ def test_codes_are_found_by_image_id_and_by_row(tmp_path: Path) -> None:
         store["image-4"]
 
 
-def test_several_codings_of_each_image(tmp_path: Path) -> None:
+def test_several_augmentations_of_each_image(tmp_path: Path) -> None:
     tokenizer = build_tokenizer()
     darker = torch.stack([IMAGES, IMAGES / 2], dim=1)  # (10, 2, 1, 32, 32)
     store = CodeStore.build(tmp_path / "codes", tokenizer, batches_of(darker), augmentations=2)
     assert store["image-2"].tolist() == tokenizer.encode(torch.stack([IMAGES[2], IMAGES[2] / 2])).tolist()
-    with pytest.raises(ValueError, match="expected 2 codings of each image"):
+    with pytest.raises(ValueError, match="expected 2 augmentations of each image"):
         CodeStore.build(tmp_path / "other", tokenizer, batches_of(IMAGES), augmentations=2)
 
 
@@ -256,7 +256,7 @@ def test_going_on_with_another_number_of_processes_is_refused(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("was_whole", [True, False])
-def test_another_dataset_or_number_of_codings_is_refused(tmp_path: Path, was_whole: bool) -> None:
+def test_another_dataset_or_number_of_augmentations_is_refused(tmp_path: Path, was_whole: bool) -> None:
     tokenizer, path = build_tokenizer(), tmp_path / "codes"
     if was_whole:
         CodeStore.build(path, tokenizer, batches_of(), dataset="nih:one")
@@ -265,7 +265,7 @@ def test_another_dataset_or_number_of_codings_is_refused(tmp_path: Path, was_who
             CodeStore.build(path, tokenizer, batches_of(fail_at=6), dataset="nih:one")
     with pytest.raises(UserError, match=r"of nih:one.*of nih:two"):
         CodeStore.build(path, tokenizer, batches_of(), dataset="nih:two")
-    with pytest.raises(UserError, match=r"1 codings.*3 codings"):
+    with pytest.raises(UserError, match=r"1 augmentations.*3 augmentations"):
         CodeStore.build(path, tokenizer, batches_of(), augmentations=3, dataset="nih:one")
 
 

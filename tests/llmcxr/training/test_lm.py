@@ -139,8 +139,8 @@ def test_a_run_learns_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
 
 
 def test_finding_maps_need_a_dataset_that_knows_them_and_images_as_they_are(tokenizer_dir, tmp_path):
-    with pytest.raises(ValueError, match=r"encoding\.codings=2"):
-        LMRun(finding_map=FindingMapConfig(drawn=1.0), encoding=EncodingConfig(codings=2))
+    with pytest.raises(ValueError, match=r"encoding\.augmentations=2"):
+        LMRun(finding_map=FindingMapConfig(drawn=1.0), encoding=EncodingConfig(augmentations=2))
     with pytest.raises(ValueError, match="finding_map weights must be 0 or more"):
         FindingMapConfig(read=-1.0)
     Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "film.png")

@@ -11,8 +11,8 @@ from llmcxr.evaluation.card.run import evaluate_card
 from llmcxr.evaluation.card.session import CardSettings
 from llmcxr.pages.document import Bars, to_html, to_markdown
 from llmcxr.predictor import System
+from llmcxr.reports import join_sections
 from llmcxr.systems import Predictions
-from llmcxr.systems.ask import join_report
 from llmcxr.systems.text_prior import TextPrior
 from tests.llmcxr.evaluation.fakes import Result
 
@@ -105,7 +105,7 @@ def test_drawings_beside_real_ones_by_finding_and_over_seeds(dataset, texts):
 
 def test_the_true_reports_as_predictions_score_one(dataset, texts, tmp_path):
     lines = [
-        json.dumps({"id": dataset[index].study_id, "report": join_report(one.report)})
+        json.dumps({"id": dataset[index].study_id, "report": join_sections(one.report)})
         for index, one in enumerate(texts)
     ]
     (tmp_path / "said.jsonl").write_text("\n".join(lines) + "\n")

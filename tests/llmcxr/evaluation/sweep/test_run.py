@@ -11,7 +11,7 @@ from llmcxr.data import open_dataset
 from llmcxr.evaluation.sweep.run import MICRO_F1, SweepSettings, sweep
 from llmcxr.pages.document import to_markdown
 from llmcxr.predictor import System
-from llmcxr.systems.ask import join_report
+from llmcxr.reports import join_sections
 from tests.llmcxr.evaluation.fakes import ConstantPredictor, Result
 
 N, SIZE = 6, 32
@@ -40,7 +40,7 @@ class Adjustable(System):
     def __init__(self, dataset):
         rngs = [np.random.default_rng(np.random.SeedSequence((0, index))) for index in range(N)]
         texts = [dataset.texts(index, rng) for index, rng in enumerate(rngs)]
-        self.reports = [join_report(one.report) for one in texts]
+        self.reports = [join_sections(one.report) for one in texts]
         self.images = {one.request: dataset.read(index, SIZE) for index, one in enumerate(texts)}
         self.asked = []
 
