@@ -15,7 +15,7 @@ from vqgan.errors import UserError
 
 WRITE_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 # of safetensors, and of torch.save, whose file format is PyTorch's "inline container"
-HIDDEN_WRITE_FAILURES = ("I/O error", "inline_container")
+HIDDEN_WRITE_FAILURES = ("I/O error", "inline_container", "iostream error")
 
 
 @contextmanager

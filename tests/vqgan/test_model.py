@@ -39,28 +39,6 @@ def test_codes_of_an_image_do_not_depend_on_its_batch() -> None:
     assert torch.equal(model.encode(images)[1:2], model.encode(images[1:2]))
 
 
-def test_the_default_has_128_codes_of_1000() -> None:
-    config = VQGANConfig()
-    assert (config.grid, config.codebook_size) == ((16, 8), 1000)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"cell_height": 12}, "cell_height 12 does not divide image_size 128"),
-        ({"image_size": 96, "cell_width": 12}, "cell_width 12 must be patch 4 times a power of two"),
-        ({"cell_width": 2}, "cell_width 2 must be patch 4"),
-        ({"image_size": 0}, "image_size must be at least 1, got 0"),
-        ({"quantizer": "lfq"}, "expected quantizer to be one of fsq, vq, simvq, taming, found 'lfq'"),
-        ({"quantizer": "vq", "fsq": FSQConfig((3, 3))}, "fsq is set, but .* quantizer vq does not use it"),
-        ({"architecture": "taming", "cxr": NARROW}, "cxr is set, but architecture taming"),
-    ],
-)
-def test_impossible_configs_are_refused(settings: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        VQGANConfig(**settings)
-
-
 def test_wrong_images_and_codes_are_refused_with_both_shapes() -> None:
     model = build(cell_height=8, cell_width=16)
     with pytest.raises(ValueError, match=r"\(B, 1, 32, 32\), got \(1, 3, 32, 32\)"):

@@ -1,0 +1,59 @@
+"""Files are whole or not there; what fails while they are written is told by who knows what to advise."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vqgan.errors import UserError
+from vqgan.files import replacing, telling_write_failures, write_text
+
+
+def test_text_is_written_whole_in_folders_that_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "new" / "a.txt", "whole")
+    assert (tmp_path / "new" / "a.txt").read_text() == "whole"
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_two_files_take_their_places_only_when_both_are_written(tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        pytest.raises(OSError, match="No space"),
+        replacing(tmp_path / "b") as second,
+        replacing(tmp_path / "a") as first,
+    ):
+        first.touch()
+        second.touch()
+        raise full
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="found a folder; add a file name"), replacing(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: torch.save({"a": torch.zeros(9)}, path),
+        lambda path: path.write_text("a"),
+    ],
+    ids=["torch", "text"],
+)
+def test_a_full_disk_is_told_whoever_writes(write) -> None:
+    told = r"runs/a: could not be written \(.*\); make room"
+    with pytest.raises(UserError, match=told), telling_write_failures("runs/a", "make room"):
+        write(Path("/dev/full"))
+
+
+def test_a_place_that_safetensors_cannot_write_is_told(tmp_path: Path) -> None:
+    told = r"could not be written \(.*I/O error"
+    with pytest.raises(UserError, match=told), telling_write_failures("runs/a", "make room"):
+        save_file({"a": torch.zeros(9)}, tmp_path / "missing" / "a.safetensors")
