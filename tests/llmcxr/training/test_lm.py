@@ -56,6 +56,7 @@ def tiny_run(tokenizer_dir, run_dir, cache_dir, **training):
                 "validate_every": 3,
                 "checkpoint_every": 3,
                 "sheet_studies": 0,
+                "tensorboard": False,
             }
             | training
         ),
@@ -84,6 +85,41 @@ def test_a_run_cut_in_two_follows_the_curve_of_a_whole_one(tokenizer_dir, tmp_pa
     assert (compact.draw("Normal chest.").codes == cxr.draw("Normal chest.").codes).all()
 
 
+def test_a_batch_gives_one_loss_and_one_model_however_it_is_cut(tokenizer_dir, tmp_path):
+    """Micro-batches differ in how many text tokens and read studies they have: all count alike."""
+    models = []
+    for accumulate in (1, 2, 8):
+        settings = {"batch_size": 8, "accumulate": accumulate, "steps": 3, "muon_learning_rate": 0.02}
+        config = tiny_run(tokenizer_dir, tmp_path / str(accumulate), tmp_path, **settings)
+        config.finding_map, config.examples.reading_share = FindingMapConfig(drawn=1.0, read=1.0), 0.5
+        models.append(load(run(config)).model.state_dict())
+    for accumulate, model in zip((2, 8), models[1:], strict=True):
+        assert losses(tmp_path / str(accumulate)) == pytest.approx(losses(tmp_path / "1"), rel=1e-4)
+        for name, weights in models[0].items():
+            torch.testing.assert_close(model[name], weights, rtol=1e-3, atol=1e-4)
+
+
+def test_each_validation_leaves_a_sheet_of_studies_and_the_best_model(tokenizer_dir, tmp_path):
+    model_dir = run(tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, sheet_studies=2))
+    sheets = sorted((tmp_path / "run" / "sheets").iterdir())
+    assert [path.name for path in sheets] == ["step_00000003.png", "step_00000006.png"]
+    with Image.open(sheets[0]) as sheet:
+        assert sheet.width == 2 * 256
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    nll = {
+        line["step"]: line["image_nll"] + 1.5 * line["text_nll"] for line in lines if line["kind"] != "train"
+    }
+    assert nll[6] < nll[3]  # so that the best is the last
+    best, last = (load(path).model.state_dict() for path in (model_dir.with_name("best"), model_dir))
+    assert all(torch.equal(best[name], last[name]) for name in last)
+
+
+def test_the_curve_goes_to_tensorboard(tokenizer_dir, tmp_path):
+    pytest.importorskip("tensorboard", reason="needs pip install llmcxr[log]")
+    run(tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=1, tensorboard=True))
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
 def test_a_run_goes_on_from_the_last_whole_checkpoint_and_measures_no_step_twice(tokenizer_dir, tmp_path):
     run_dir = tmp_path / "run"
     run(tiny_run(tokenizer_dir, run_dir, tmp_path, steps=3))
@@ -96,6 +132,11 @@ def test_a_run_goes_on_from_the_last_whole_checkpoint_and_measures_no_step_twice
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
     assert 0.0 not in losses(run_dir).values()
+
+
+def test_a_configuration_with_the_keys_of_before_is_read(tmp_path):
+    (tmp_path / "old.yaml").write_text("kind: lm\ntraining: {save_every: 7}\n")
+    assert config.load(tmp_path / "old.yaml", kinds={"lm": LMRun}).training.checkpoint_every == 7
 
 
 def test_a_run_that_goes_on_must_be_the_same_run(tokenizer_dir, tmp_path):

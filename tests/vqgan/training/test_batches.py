@@ -28,3 +28,10 @@ def test_impossible_requests_are_refused() -> None:
         StepBatches(10, 5, 0, 0, 1, 0, 2)
     with pytest.raises(ValueError, match="dataset is empty"):
         StepBatches(0, 4, 0, 0, 1)
+
+
+def test_a_step_can_be_cut_into_micro_batches_and_taken_in_order() -> None:
+    whole = list(StepBatches(10, 4, seed=3, first_step=0, last_step=3))
+    cut = list(StepBatches(10, 4, seed=3, first_step=0, last_step=3, num_micro=2))
+    assert [first + second for first, second in zip(cut[::2], cut[1::2], strict=True)] == whole
+    assert list(StepBatches(12, 4, seed=None, first_step=1, last_step=3)) == [[4, 5, 6, 7], [8, 9, 10, 11]]
