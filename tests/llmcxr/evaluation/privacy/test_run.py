@@ -101,7 +101,7 @@ def test_a_system_without_codes_or_likelihoods_is_judged_by_features(training, h
 
 
 def test_the_training_data_must_be_named_and_training_alone(training, held_out):
-    assert open_training("", Keeper(held_out))[1] == training
+    assert open_training("", Keeper(held_out))[1].name == training.name
     assert open_training("phantom:n=3", PictureOnly())[0] == "phantom:n=3"
     with pytest.raises(UserError, match="found none in the system; name it by --training"):
         open_training("", PictureOnly())
