@@ -95,18 +95,10 @@ def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
         config.model, TEMPLATES[config.template], image_tokenizer, texts, config.seed
     )
     num_items = config.training.steps * config.training.batch_size
-    examples = _step_examples(
-        config, config.dataset, dataset, store, prompt_tokenizer, config.examples, num_items
-    )
+    examples = _step_examples(config, dataset, store, prompt_tokenizer, config.examples, num_items)
     as_predicted = replace(config.examples, code_mask_share=0.0, reading_share=1.0)
     held_out = _step_examples(
-        config,
-        config.validation,
-        validation,
-        validation_store,
-        prompt_tokenizer,
-        as_predicted,
-        len(validation),
+        config, validation, validation_store, prompt_tokenizer, as_predicted, len(validation)
     )
     summary, networks = read_summary(made_by), read_loss_networks(made_by)
     bundle = Bundle(model, prompt_tokenizer, image_tokenizer, {}, summary, networks)
@@ -125,7 +117,6 @@ def _save(bundle: Bundle, run_dir: Path, is_compact: bool) -> None:
 
 def _step_examples(
     config: LMRun,
-    name: str,
     dataset: Dataset,
     store: CodeStore,
     prompt_tokenizer: PromptTokenizer,
@@ -136,14 +127,9 @@ def _step_examples(
     if weights.is_wanted and dataset.finding_map(0, (1, 1)) is None:
         raise UserError(
             f"finding_map.drawn={weights.drawn} and finding_map.read={weights.read} need a dataset that "
-            f"knows where findings are, as phantom: does; {name} does not, so leave both 0"
+            f"knows where findings are, as phantom: does; {dataset.name} does not, so leave both 0"
         )
-    try:
-        return StepExamples(
-            dataset, store, prompt_tokenizer, examples, config.seed, num_items, weights.is_wanted
-        )
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from error
+    return StepExamples(dataset, store, prompt_tokenizer, examples, config.seed, num_items, weights.is_wanted)
 
 
 class _LMTask(Task):

@@ -50,7 +50,7 @@ class StepExamples(TorchDataset):
         image_ids = enumerate(_image_id(dataset, index) for index in range(len(dataset)))
         self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
         if not self.studies:
-            raise UserError("no study has an image that could be encoded")
+            raise UserError(f"{dataset.name}: no study has an image that could be encoded")
         self.has_warned = False
 
     def __len__(self) -> int:
