@@ -34,12 +34,12 @@ def compare_systems(
     return [
         compare(metric, metric.rows(first), metric.rows(second), first.patients, resamples, seed)
         for metric in metrics
-        if _has(first, metric) and _has(second, metric)
+        if first.have(metric.inputs) and second.have(metric.inputs)
     ]
 
 
 def comparison_table(names: tuple[str, str], comparisons: Sequence[Comparison]) -> Table:
-    """A row a metric, with both values, the difference with its interval, and p."""
+    """Tabulate both values, the difference with its interval, and p, a row a metric."""
     rows = [
         [
             one.name,
@@ -115,7 +115,9 @@ def summarise_seeds(metrics: Iterable[Metric], runs: Sequence[Inputs], seed: int
         raise ValueError("expected the inputs of at least one seed, got none")
     for other in runs[1:]:
         _check_alike(runs[0], other)
-    return [_summarise(metric, runs, seed) for metric in metrics if all(_has(run, metric) for run in runs)]
+    return [
+        _summarise(metric, runs, seed) for metric in metrics if all(run.have(metric.inputs) for run in runs)
+    ]
 
 
 def _summarise(metric: Metric, runs: Sequence[Inputs], seed: int) -> SeedSummary:
@@ -135,11 +137,6 @@ def _summarise(metric: Metric, runs: Sequence[Inputs], seed: int) -> SeedSummary
     return SeedSummary(
         metric.name, values, float(np.mean(values)), deviation, min(values), max(values), bounds
     )
-
-
-def _has(inputs: Inputs, metric: Metric) -> bool:
-    """Tell whether the inputs are there: those of studies have no questions, those of questions no labels."""
-    return all(getattr(inputs, name, None) is not None for name in metric.inputs)
 
 
 def _check_alike(first: Inputs, second: Inputs) -> None:

@@ -14,7 +14,7 @@ from llmcxr.labeler.rules import label
 from llmcxr.labeler.states import to_states
 from llmcxr.metrics.images.features import FeatureExtractor, extract
 from llmcxr.metrics.metric import Inputs
-from llmcxr.model.classifier import Classifier
+from llmcxr.model.classifier import Classifier, to_probabilities
 
 
 def label_inputs(patients: Sequence[str], references: Sequence[str], candidates: Sequence[str]) -> Inputs:
@@ -57,14 +57,8 @@ def drawing_inputs(
         inputs,
         findings=FINDINGS,
         reference_labels=to_states(list(map(label, requests)), FINDINGS),
-        drawn_probabilities=probabilities(judge, drawn),
+        drawn_probabilities=to_probabilities(judge.predict(drawn), FINDINGS),
     )
-
-
-def probabilities(judge: Classifier, pixels: np.ndarray) -> np.ndarray:
-    """Return (N, F) probabilities of the phantom's findings on images (N, H, W)."""
-    readings = judge.predict(pixels)
-    return np.array([[reading.findings[name].probability for name in FINDINGS] for reading in readings])
 
 
 def _chexpert_states(texts: Sequence[str]) -> np.ndarray:

@@ -46,31 +46,31 @@ def score_labeler(dataset: Any, resamples: int = 200, seed: int = 0) -> Result:
     if not any(Label.PRESENT in states.values() for states in tags):
         raise UserError(f"{len(studies)} studies: expected Open-i's tags, found none; name openi:DIR")
     labels, speed = _label_timed([study.report for study in judged])
-    truth, said = to_states(tags, CHEXPERT_FINDINGS), to_states(labels, CHEXPERT_FINDINGS)
+    truth, labelled = to_states(tags, CHEXPERT_FINDINGS), to_states(labels, CHEXPERT_FINDINGS)
     patients = [study.patient_id for study in judged]
     held_out = np.array([is_held_out(patient) for patient in patients])
     findings = {
-        name: _score_finding(truth[:, column], said[:, column], patients, resamples, seed)
+        name: _score_finding(truth[:, column], labelled[:, column], patients, resamples, seed)
         for column, name in enumerate(CHEXPERT_FINDINGS)
     }
 
     def resampled(rows: np.ndarray) -> float | None:
-        return micro_f1(truth[rows], said[rows])
+        return micro_f1(truth[rows], labelled[rows])
 
-    with_uncertain = np.where(said == UNCERTAIN, PRESENT, said)
+    with_uncertain = np.where(labelled == UNCERTAIN, PRESENT, labelled)
     others = [column for column, name in enumerate(CHEXPERT_FINDINGS) if name != "No Finding"]
     scores = {
         "n": len(judged),
         "left_out": len(studies) - len(judged),
-        "micro_f1": micro_f1(truth, said),
+        "micro_f1": micro_f1(truth, labelled),
         "micro_f1_interval": bootstrap(resampled, patients, resamples, seed=seed) if resamples else None,
         "macro_f1": macro({name: score["f1"] for name, score in findings.items()}),
-        "micro_f1_without_no_finding": micro_f1(truth[:, others], said[:, others]),
+        "micro_f1_without_no_finding": micro_f1(truth[:, others], labelled[:, others]),
         "micro_f1_with_uncertain": micro_f1(truth, with_uncertain),
-        "tuned_micro_f1": micro_f1(truth[~held_out], said[~held_out]),
-        "held_out_micro_f1": micro_f1(truth[held_out], said[held_out]),
+        "tuned_micro_f1": micro_f1(truth[~held_out], labelled[~held_out]),
+        "held_out_micro_f1": micro_f1(truth[held_out], labelled[held_out]),
         "held_out_micro_f1_without_no_finding": micro_f1(
-            truth[held_out][:, others], said[held_out][:, others]
+            truth[held_out][:, others], labelled[held_out][:, others]
         ),
         "reports_per_second": speed,
         "findings": findings,
@@ -105,10 +105,10 @@ def is_held_out(patient_id: str) -> bool:
     return bool(digits) and int(digits[-1]) % 2 == 1
 
 
-def micro_f1(truth: np.ndarray, said: np.ndarray) -> float | None:
+def micro_f1(truth: np.ndarray, labelled: np.ndarray) -> float | None:
     """Pool all studies and findings, label states (N, F), into one F1; uncertain truth is left out."""
     certain = truth != UNCERTAIN
-    return detection(truth[certain] == PRESENT, said[certain] == PRESENT)["f1"]
+    return detection(truth[certain] == PRESENT, labelled[certain] == PRESENT)["f1"]
 
 
 def _label_timed(reports: Sequence[Report]) -> tuple[list[Mapping[str, Label]], float]:
@@ -120,17 +120,17 @@ def _label_timed(reports: Sequence[Report]) -> tuple[list[Mapping[str, Label]], 
 
 
 def _score_finding(
-    truth: np.ndarray, said: np.ndarray, patients: Sequence[str], resamples: int, seed: int
+    truth: np.ndarray, labelled: np.ndarray, patients: Sequence[str], resamples: int, seed: int
 ) -> dict:
     certain = np.flatnonzero(truth != UNCERTAIN)
     owners = [patients[row] for row in certain]
-    true, claimed = truth[certain] == PRESENT, said[certain] == PRESENT
+    true, claimed = truth[certain] == PRESENT, labelled[certain] == PRESENT
     interval = None
     if resamples:
         interval = bootstrap(
             lambda rows: detection(true[rows], claimed[rows])["f1"], owners, resamples, seed=seed
         )
-    missed = said[certain][true & ~claimed]
+    missed = labelled[certain][true & ~claimed]
     errors = {
         "missed_not_mentioned": int((missed == LABEL_STATES[Label.NOT_MENTIONED]).sum()),
         "missed_as_uncertain": int((missed == UNCERTAIN).sum()),

@@ -41,6 +41,7 @@ class Inputs:
                 raise ValueError(f"{len(values)} {name} for {len(self.patients)} studies")
 
     def have(self, names: Iterable[str]) -> bool:
+        """Tell whether all of these inputs are there; studies have no questions, and questions no labels."""
         return all(getattr(self, name, None) is not None for name in names)
 
 

@@ -65,6 +65,12 @@ class ClassifierReading:
         return tuple(name for name, reading in self.findings.items() if reading.probability >= 0.5)
 
 
+def to_probabilities(readings: Sequence[ClassifierReading], findings: Sequence[str]) -> np.ndarray:
+    """Return (N, F) float: how probable N readings hold each of `findings`."""
+    rows = [[reading.findings[name].probability for name in findings] for reading in readings]
+    return np.array(rows, np.float64).reshape(len(readings), len(findings))
+
+
 @dataclass(frozen=True)
 class ClassifierOutput:
     """Holds logits; `sides` and `zones` map a finding to (B, choices), `ratio` is the ratio itself.

@@ -14,7 +14,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.evaluation.card.audit import audit, looks_at_image
 from llmcxr.evaluation.card.evidence import evaluate_evidence
 from llmcxr.evaluation.card.session import Interview
-from llmcxr.evaluation.inputs import drawing_inputs, label_inputs, probabilities
+from llmcxr.evaluation.inputs import drawing_inputs, label_inputs
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.labeler.rules import label
 from llmcxr.labeler.states import LABEL_STATES
@@ -31,6 +31,7 @@ from llmcxr.metrics.images.kernel_distance import kernel_distance
 from llmcxr.metrics.metric import Inputs, Metric
 from llmcxr.metrics.reports import report_metrics
 from llmcxr.metrics.reports.label_f1 import label_metrics
+from llmcxr.model.classifier import to_probabilities
 from llmcxr.pages.document import Picture, Sheet
 from llmcxr.records import Label
 from llmcxr.systems import Gathered
@@ -78,10 +79,10 @@ def image_part(view: Interview) -> dict:
         for said in runs
     ]
     true = np.stack(view.pixels)
+    first = inputs[0]
     real = {"drawn_images": true}
     if view.judge is not None:
-        real["drawn_probabilities"] = probabilities(view.judge, true)
-    first = inputs[0]
+        real["drawn_probabilities"] = to_probabilities(view.judge.predict(true), first.findings)
     metrics = [metric for metric in image_metrics(first.findings) if first.have(metric.inputs)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewImagesWarning)  # said once, in the part itself

@@ -16,14 +16,6 @@ from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import auroc, detection, macro, share
 
 
-def read_probabilities(classifier: Any, pictures: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Return the classifier's findings and their probabilities (N, F) on images (N, H, W) in [0, 1]."""
-    readings = classifier.predict(pictures)
-    names = list(readings[0].findings)
-    rows = [[reading.findings[name].probability for name in names] for reading in readings]
-    return names, np.array(rows, np.float64)
-
-
 def erased_findings(
     findings: Sequence[str],
     labels: np.ndarray,

@@ -13,7 +13,7 @@ import torch
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import progress
 from llmcxr.data import Dataset, Rejections
-from llmcxr.evaluation.tokenizer.erasure import erased_findings, means_over_findings, read_probabilities
+from llmcxr.evaluation.tokenizer.erasure import erased_findings, means_over_findings
 from llmcxr.evaluation.tokenizer.page import tokenizer_blocks
 from llmcxr.evaluation.tokenizer.pixels import line_contrast_kept, region_psnr, similarities
 from llmcxr.evaluation.tokenizer.reconstruction import Batch, reconstruct
@@ -25,6 +25,7 @@ from llmcxr.metrics.images.features import FeatureExtractor
 from llmcxr.metrics.images.frechet import frechet_distance
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.scores import macro
+from llmcxr.model.classifier import to_probabilities
 from llmcxr.outputs.notices import DISCLAIMER, FIDELITY_NOTICE
 from llmcxr.pages.document import Plot
 from llmcxr.pages.result import Result
@@ -99,8 +100,9 @@ class _Work:
             if self.extractor is not None:
                 self.rows[f"features {name}"].append(self.extractor(images))
             if self.classifier is not None:
-                self.findings, probabilities = read_probabilities(self.classifier, images)
-                self.rows[f"probabilities {name}"].append(probabilities)
+                readings = self.classifier.predict(images)
+                self.findings = list(readings[0].findings)
+                self.rows[f"probabilities {name}"].append(to_probabilities(readings, self.findings))
         for index, image, reconstruction in zip(batch.indices, *pair, strict=True):
             self._add_places(index, image, reconstruction)
 

@@ -6,7 +6,7 @@ import torch
 
 from llmcxr.common.errors import UserError
 from llmcxr.data.phantom.case import FINDINGS
-from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierConfig
+from llmcxr.model.classifier import SIDE_CHOICES, ZONE_CHOICES, Classifier, ClassifierConfig, to_probabilities
 from vqgan.shipped import find_directory
 
 TINY = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
@@ -56,6 +56,14 @@ def test_predict_batches_alike_and_resizes(classifier):
     assert set(reading.present) <= set(FINDINGS)
 
 
+def test_probabilities_have_a_row_an_image_and_a_column_a_finding(classifier):
+    readings = classifier.predict(torch.rand(3, 1, 64, 64))
+    probabilities = to_probabilities(readings, ("nodule", "edema"))
+    assert probabilities.shape == (3, 2)
+    assert probabilities[2, 0] == readings[2].findings["nodule"].probability
+    assert to_probabilities([], FINDINGS).shape == (0, len(FINDINGS))
+
+
 def test_save_and_load_agree(classifier, tmp_path):
     classifier.save_pretrained(tmp_path)
     loaded = Classifier.from_pretrained(tmp_path)
@@ -81,7 +89,7 @@ def test_a_directory_of_another_kind_is_refused():
         Classifier.from_pretrained(find_directory("cxr"))  # an image tokenizer's: files of the same names
 
 
-def test_findings_of_films_have_presence_alone(tmp_path):
+def test_findings_of_radiographs_have_presence_alone(tmp_path):
     Classifier(TINY, ("edema", "pleural effusion"), knows_places=False).save_pretrained(tmp_path)
     classifier = Classifier.from_pretrained(tmp_path)
     output = classifier(torch.rand(3, 1, 32, 32))
