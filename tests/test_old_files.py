@@ -91,6 +91,17 @@ def test_a_configuration_of_each_kind_loads(kind: str):
     assert run.kind == kind
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_settings_that_a_run_wrote_with_every_key_are_those_of_its_configuration(kind: str):
+    written = config.load(OLD / "runs" / f"{kind}.yaml", kinds=KINDS)
+    given = config.load(OLD / "configs" / f"{kind}.yaml", kinds=KINDS)
+    assert (written.dataset, written.seed, written.training.steps) == (
+        given.dataset, given.seed, given.training.steps,
+    )  # fmt: skip
+    if kind != "classifier":  # whose gamma was an exponent's logarithm, 0.25 for today's 0.284
+        assert written == given
+
+
 def test_old_keys_of_a_tokenizer_reach_the_groups_of_today():
     model = config.load(OLD / "configs" / "tokenizer.yaml", kinds=KINDS).training.model
     assert (model.fsq.levels, model.cxr.stem_channels, model.cxr.grid_blocks) == ((8, 8, 8, 8), 48, 3)
