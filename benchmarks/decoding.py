@@ -3,9 +3,9 @@
     python -m benchmarks.decoding [--model phantom] [--rows 8] [--threads 2] [--json FILE]
 
 The plain ways load the exported directory with plain transformers. Drawing: `generate` with guidance and each
-step's words restricted to its cell by a prefix function, and `generate` as LLM-CXR calls it, unguided and
+step's tokens restricted to its cell by a prefix function, and `generate` as LLM-CXR calls it, unguided and
 unrestricted: its grids are whole by luck only (LLM-CXR draws again until one is), the share is printed.
-Reading: greedy `generate`. The same prompts, as many words, the same threads, in this run.
+Reading: greedy `generate`. The same prompts, as many tokens, the same threads, in this run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from llmcxr.prompts import DRAW, REPORT
 from llmcxr.prompts.parts import ImageCodes, to_token_ids
 
 REPEATS = 3
-REPORT_WORDS = 48  # both write so many in every row
+REPORT_TOKENS = 48  # both write so many in every row
 GUIDANCE, TEMPERATURE = 2.0, 0.8
 
 
@@ -56,7 +56,7 @@ def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[li
         return engine.generate_images(cxr.model, prompts, range(num_rows), Sampling(TEMPERATURE)).codes
 
     def generate(**settings) -> torch.Tensor:
-        words = plain.generate(
+        tokens = plain.generate(
             ids,
             attention_mask=mask,
             max_new_tokens=num_cells,
@@ -66,7 +66,7 @@ def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[li
             top_k=0,
             **settings,
         )
-        return words[:, first:]
+        return tokens[:, first:]
 
     def restricted() -> torch.Tensor:
         return generate(
@@ -93,7 +93,7 @@ def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[li
         ),
         measure("draw: engine, generate as LLM-CXR", unguided, as_llm_cxr, num_rows, flops, peak, REPEATS),
     ]
-    return rows, [_share_whole(cxr, words) for words in (restricted(), as_llm_cxr())]
+    return rows, [_share_whole(cxr, tokens) for tokens in (restricted(), as_llm_cxr())]
 
 
 def measure_reading(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> Row:
@@ -107,18 +107,18 @@ def measure_reading(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> Row:
     no_end = [-1]
 
     def ours() -> None:
-        engine.generate_text(cxr.model, prompts, [0] * num_rows, GREEDY, no_end, REPORT_WORDS)
+        engine.generate_text(cxr.model, prompts, [0] * num_rows, GREEDY, no_end, REPORT_TOKENS)
 
     def generate() -> None:
         plain.generate(
             ids,
             attention_mask=mask,
-            max_new_tokens=REPORT_WORDS,
-            min_new_tokens=REPORT_WORDS,
+            max_new_tokens=REPORT_TOKENS,
+            min_new_tokens=REPORT_TOKENS,
             do_sample=False,
         )
 
-    flops = _step_flops(cxr, cxr.model.vocabulary.image_token_offset) * num_rows * REPORT_WORDS
+    flops = _step_flops(cxr, cxr.model.vocabulary.image_token_offset) * num_rows * REPORT_TOKENS
     return measure("read, greedy: engine, generate", ours, generate, num_rows, flops, measure_peak(), REPEATS)
 
 
@@ -128,7 +128,7 @@ def _step_flops(cxr: CXR, scored_rows: int) -> float:
     return 2 * (layers + scored_rows * cxr.model.decoder.config.hidden_size)
 
 
-def _share_whole(cxr: CXR, words: torch.Tensor) -> float:
+def _share_whole(cxr: CXR, tokens: torch.Tensor) -> float:
     def is_whole(row: Sequence[int]) -> bool:
         try:
             cxr.model.vocabulary.to_codes(row)
@@ -136,7 +136,7 @@ def _share_whole(cxr: CXR, words: torch.Tensor) -> float:
             return False
         return True
 
-    return sum(is_whole(row) for row in words.numpy()) / len(words)
+    return sum(is_whole(row) for row in tokens.numpy()) / len(tokens)
 
 
 def main() -> None:

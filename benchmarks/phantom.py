@@ -4,7 +4,7 @@
     python -m benchmarks.phantom --sheet sheet.png --beside nih:DIR,split=validate
 
 One thread, so that numpy's matrix products keep to that core. With --sheet nothing is timed: a contact sheet
-is written, phantoms of the full variation, below them of the default one, below them the films of --beside.
+is written, phantoms of the full variation, below them of the default one, below them those of --beside.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def measure_speed(size: int) -> float:
 
 
 def draw_sheet(beside: str | None, size: int = SHEET_SIZE) -> np.ndarray:
-    """(rows * size, NUM_COLUMNS * size) in [0, 1]: two rows of phantoms, and one of the first films of a
+    """(rows * size, NUM_COLUMNS * size) in [0, 1]: two rows of phantoms, and one of the first images of a
     dataset, letterboxed.
     """
     names = [
@@ -57,7 +57,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="write a contact sheet, a PNG")
-    parser.add_argument("--beside", metavar="DATASET", help="real films on it: KIND:PATH,key=value...")
+    parser.add_argument("--beside", metavar="DATASET", help="real radiographs on it: KIND:PATH,key=value...")
     options = parser.parse_args()
     if options.sheet:
         print(images.write_png(options.sheet, draw_sheet(options.beside)))

@@ -1,4 +1,4 @@
-"""The console program `llmcxr`: one sub-command a job. Parses arguments, calls the library and prints.
+"""Run the console program `llmcxr`, one sub-command a job. Parses arguments, calls the library and prints.
 
 `generate.py` and `train.py` are doors into the same functions. Results go to stdout, everything said about
 them to stderr. Exit codes: 0 done; 1 some of many inputs were left out; 2 a user's mistake, or no input could
@@ -39,7 +39,7 @@ def _take_plugins(
         ),
     ] = None,
 ) -> None:
-    """Tells the help and the parser of --plugin; the files were imported before (`_run`)."""
+    """Show --plugin in the help; `_run` has imported the files already."""
 
 
 def _program(name: str, about: str, **options: object) -> typer.Typer:
@@ -56,7 +56,7 @@ def _program(name: str, about: str, **options: object) -> typer.Typer:
 
 
 def _add(program: typer.Typer, *commands: Callable[..., None]) -> None:
-    """Each under the name of its function."""
+    """Add commands, each under the name of its function."""
     for command in commands:
         program.command(command.__name__.removesuffix("_command"), cls=Command)(command)
 
@@ -85,17 +85,17 @@ app.add_typer(bench_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program `llmcxr`. Ends the process."""
+    """Run the program `llmcxr`. Ends the process."""
     _run(app, sys.argv[1:] if arguments is None else arguments)
 
 
 def generate(arguments: Sequence[str] | None = None) -> None:
-    """The program `generate.py`. Ends the process."""
+    """Run the program `generate.py`. Ends the process."""
     _run(generate_app, sys.argv[1:] if arguments is None else arguments)
 
 
 def train(arguments: Sequence[str] | None = None) -> None:
-    """The program `train.py`: `llmcxr train` without the word train. Ends the process."""
+    """Run the program `train.py`: `llmcxr train` without the word train. Ends the process."""
     plugins, arguments = _split_plugins(sys.argv[1:] if arguments is None else arguments)
     _run(app, [*plugins, "train", *(arguments or ["--help"])])
 
@@ -115,7 +115,7 @@ def _run(program: typer.Typer, arguments: Sequence[str]) -> None:
 
 
 def _split_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The --plugin options before the command, and the rest."""
+    """Take apart the --plugin options before the command, and the rest."""
     plugins, rest = [], list(arguments)
     while rest and rest[0].partition("=")[0] == PLUGIN:
         count = 1 if "=" in rest[0] else 2

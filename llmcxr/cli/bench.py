@@ -1,4 +1,4 @@
-"""The commands `llmcxr bench ...` that measure speed against the plain way. Parses, calls, prints."""
+"""Hold the commands `llmcxr bench ...`, which measure speed against the plain way. Parses, calls, prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands `llmcxr evaluate ...` that judge any system on any dataset. Parses, calls, prints."""
+"""Hold the commands `llmcxr evaluate ...`, which judge any system on any dataset. Parses, calls, prints."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def privacy_command(
     html_file: HtmlOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Does a model give its training images back? Copies, near copies and membership, against real images.
+    """Find out whether a model gives its training images back: copies, near copies and membership.
 
     DATASET holds images that the training did not see.
 
@@ -214,7 +214,7 @@ def sweep_command(
     html_file: HtmlOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Scores over a grid of settings: prompt, temperature, top-p; guidance, temperature, top-k.
+    """Score a grid of settings: prompt, temperature, top-p; guidance, temperature, top-k.
 
     Grids are lists with commas. Without --prompt the wordings of the training are tried.
 
@@ -299,7 +299,7 @@ def tokenizer_command(
     rejected: RejectedOption = Path("rejected.jsonl"),
     device: DeviceOption = "auto",
 ) -> None:
-    """How much of a radiograph an image tokenizer keeps, and what it erases.
+    """Measure how much of a radiograph an image tokenizer keeps, and what it erases.
 
     Findings are judged by a classifier that took part in no loss of the tokenizer: that of --classifier, or
     one that ships, for phantoms or for radiographs. Its features also give the Fréchet distance, unless
@@ -361,11 +361,13 @@ def compare_command(
     second: Annotated[Path, typer.Argument(help="Another system's, of the same studies.", metavar="B")],
     dataset: DatasetArgument,
     seed: SeedOption = 0,
-    resamples: Annotated[int, typer.Option(min=100, help="Of the test and the interval.")] = 1000,
+    resamples: Annotated[
+        int, typer.Option(min=100, help="How often the test and the interval resample.")
+    ] = 1000,
     json_file: JsonOption = None,
     html_file: HtmlOption = None,
 ) -> None:
-    """Is A better than B on the same studies? Paired randomisation over patients.
+    """Test whether A is better than B on the same studies, by paired randomisation over patients.
 
     \b
     Example:
@@ -391,7 +393,7 @@ def compare_command(
 
 
 def _parse_grid(option: str, text: str, kind: type) -> tuple:
-    """ "0,0.7" -> (0.0, 0.7)."""
+    """Turn "0,0.7" into (0.0, 0.7)."""
     try:
         values = tuple(kind(part) for part in text.split(",") if part.strip())
     except ValueError:
@@ -409,7 +411,7 @@ def _clip_n(n: int, name: str, studies: Dataset) -> int:
 
 
 def _open_judge(dataset: Dataset) -> Classifier | None:
-    """The independent classifier of drawings: what ships for them knows phantoms."""
+    """Load the independent classifier of drawings; the one that ships knows phantoms alone."""
     from llmcxr.model.judges import load_evaluator
 
     return load_evaluator() if dataset.kind == "phantom" else None

@@ -1,4 +1,4 @@
-"""The options that several commands share, each written once. Knows no command."""
+"""Write each option that several commands share once. Knows no command."""
 
 from __future__ import annotations
 
@@ -61,13 +61,14 @@ GridOption = Annotated[str, typer.Option(help="Numbers with commas between.")]
 # -- who judges ----------------------------------------------------------------------------------------------
 
 ExtractorOption = Annotated[
-    str, typer.Option(help="Of image features: classifier, or KIND:PATH with kind xrv, inception, rad-dino.")
+    str, typer.Option(help="What gives image features: classifier, or KIND:PATH of xrv, inception, rad-dino.")
 ]
 MetricOption = Annotated[
     list[str] | None,
     typer.Option(
         "--metric",
-        help="Of reports, by paths of weights; repeatable: chexbert:FILE,bert=DIR; radgraph:DIR; "
+        help="One more metric of reports, by paths of its weights; repeatable: chexbert:FILE,bert=DIR; "
+        "radgraph:DIR; "
         "ratescore:DIR,synonyms=DIR; green:DIR; bertscore:DIR,layer=N,baseline=FILE; "
         "radcliq:RADGRAPH_DIR,distilroberta=DIR,baseline=FILE,chexbert=FILE,bert=DIR.",
     ),
@@ -91,7 +92,7 @@ RejectedOption = Annotated[Path, typer.Option(help="Images that cannot be read a
 
 
 class Command(TyperCommand):
-    """A command whose --json may stand alone, for stdout.
+    """Run a command whose --json may stand alone, for stdout.
 
     What follows it is its value only where that is "-" or a name that ends in .json or .jsonl, so that
     `report --json radiograph.png` reads the picture and never writes to it.
@@ -117,7 +118,7 @@ def check_files(*paths: Path | None) -> None:
 
 
 def load_model(model: str, device: str) -> CXR:
-    """The model that --model and --device name."""
+    """Load the model that --model and --device name."""
     from transformers.utils import logging as transformers_logging
 
     from llmcxr import CXR

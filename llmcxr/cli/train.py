@@ -56,7 +56,9 @@ def train_command(
 
 
 def curves_command(
-    runs: Annotated[list[Path], typer.Argument(help="Of trainings, also unfinished.", metavar="RUN_DIR...")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of trainings, also unfinished.", metavar="RUN_DIR...")
+    ],
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("curves.png"),
 ) -> None:
     """Draw the learning curves of trainings.

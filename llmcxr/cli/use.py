@@ -1,4 +1,4 @@
-"""The commands that use a model: draw, report, answer, info, export. Parses, calls, prints."""
+"""Hold the commands that use a model: draw, report, answer, info, export. Parses, calls, prints."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def info_command(model: ModelArgument = "phantom", json_file: JsonOption = None)
 
 
 def _open_radiographs(paths: Sequence[Path], rejections: Rejections | None) -> list[Radiograph]:
-    """Those that can be read. Without `rejections`, the first that cannot raises its UserError."""
+    """Open those that can be read. Without `rejections`, the first that cannot raises its UserError."""
     from llmcxr.outputs.reading import Radiograph
 
     opened = []
@@ -207,7 +207,7 @@ def _open_radiographs(paths: Sequence[Path], rejections: Rejections | None) -> l
 def _reading_writer(
     json_file: Path | None, with_heading: bool = False
 ) -> Iterator[Callable[[Reading], None]]:
-    """A function that prints a reading: as text, or as a line of JSON for "-"; a file gets the lines too."""
+    """Yield a function that prints a reading: as text, or for "-" as JSON; a file gets JSON too."""
     is_file = json_file not in (None, STDOUT)
     with json_file.open("w", encoding="utf-8") if is_file else nullcontext(sys.stdout) as lines:
 
@@ -229,7 +229,7 @@ def _print_reading(reading: Reading, with_heading: bool) -> None:
 
 
 def _load_reader(model: str, device: str) -> CXR:
-    """A model that is about to speak of radiographs, introduced."""
+    """Load a model that will speak of radiographs, and say what it is not."""
     from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
 
     cxr = load_model(model, device)
@@ -242,6 +242,6 @@ def _num_parameters(module: Any) -> int:
 
 
 def _batches(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """(start, count) of consecutive batches of `total`."""
+    """Yield (start, count) of consecutive batches of `total`."""
     for start in range(0, total, size):
         yield start, min(size, total - start)

@@ -1,4 +1,4 @@
-"""What is said beside the results: messages and progress bars on stderr. stdout is left to the results."""
+"""Write messages and progress bars to stderr. stdout is left to the results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def say(message: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, where that is a terminal; yields a function that advances it by a count."""
+    """Show a bar on stderr, where that is a terminal; yields a function that advances it by a count."""
     from rich import progress as bars
     from rich.console import Console
 

@@ -42,7 +42,7 @@ def write(out: Path, drawn: Sequence[DrawResult]) -> list[Path]:
 
 
 def in_a_row(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures (H, W) of one height side by side, with white between them."""
+    """Put pictures (H, W) of one height side by side, with white between them."""
     gap = np.ones((pictures[0].shape[0], GAP), np.float32)
     parts = [part for picture in pictures for part in (gap, picture)]
     return np.concatenate(parts[1:], axis=1)

@@ -1,4 +1,4 @@
-"""What is said of everything that the models say or draw."""
+"""Hold what every output says of itself. The only place of these sentences."""
 
 DISCLAIMER = "Research software, not a medical device."
 FIDELITY_NOTICE = "High fidelity is no proof that a finding survives."

@@ -1,4 +1,4 @@
-"""Radiographs that a user names, and what a model wrote about them, as text and as JSON. Knows no models."""
+"""Open the radiographs that a user names; write what a model says of them. Knows no models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from llmcxr.predictor import AnswerResult, ReportResult
 
 @dataclass(frozen=True)
 class Radiograph:
-    """An image file that was read: pixels (H, W) float32 in [0, 1], bright = dense."""
+    """Hold an image file that was read: pixels (H, W) float32 in [0, 1], bright = dense."""
 
     path: Path
     pixels: np.ndarray
@@ -24,19 +24,19 @@ class Radiograph:
 
     @classmethod
     def open(cls, path: Path) -> Radiograph:
-        """Raises UserError where the file cannot be read."""
+        """Read a file. Raises UserError where the file cannot be read."""
         pixels, header = images.read_with_header(path)
         return cls(path, pixels, header.warnings)
 
     @property
     def is_synthetic(self) -> bool:
-        """Whether the file says of itself that it was drawn."""
+        """Tell whether the file says of itself that it was drawn."""
         return any(images.SYNTHETIC_KEY in warning for warning in self.warnings)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A report of a radiograph, or an answer about it, by the model called `model`."""
+    """Hold a report of a radiograph, or an answer about it, by the model called `model`."""
 
     radiograph: Radiograph
     result: ReportResult | AnswerResult
@@ -45,7 +45,7 @@ class Reading:
 
     @property
     def image_warnings(self) -> list[str]:
-        """Those of the file and of its pixels, each once: the model looks at the pixels again."""
+        """List what is odd about the file and its pixels, each once: the model looks at the pixels again."""
         return list(dict.fromkeys([*self.radiograph.warnings, *self.result.warnings]))
 
     @property
@@ -56,7 +56,7 @@ class Reading:
 
     @property
     def sections(self) -> dict[str, str]:
-        """The sections of a report that are there, in their order; none for an answer."""
+        """List the sections of a report that are there, in their order; none for an answer."""
         if isinstance(self.result, AnswerResult):
             return {}
         return {name: text for name, text in asdict(self.result.report).items() if text}
@@ -66,7 +66,7 @@ class Reading:
         return "\n\n".join(sections) or self.result.text
 
     def to_json(self) -> str:
-        """One line: image, question or sections, text, log_probability, seed, warnings, model, disclaimer."""
+        """Write one line: image, question or sections, text, log_probability, seed, warnings, model, ..."""
         is_answer = isinstance(self.result, AnswerResult)
         about = {"question": self.result.question} if is_answer else {"sections": self.sections}
         reading = {
@@ -83,7 +83,7 @@ class Reading:
 
 
 def read_all(radiographs: Sequence[Radiograph], cxr, seed: int, temperature: float) -> list[Reading]:
-    """A report of each radiograph, in one batch."""
+    """Write a report of each radiograph, in one batch."""
     if not radiographs:
         return []
     results = cxr.report(

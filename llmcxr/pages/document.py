@@ -1,4 +1,4 @@
-"""A document of headings, tables and figures, written as Markdown or as one HTML page that opens offline.
+"""Write a document of headings, tables and figures as Markdown or as one HTML page that opens offline.
 
 The page needs nothing beside it: pictures are inlined, curves and bars are drawn as SVG, and there are no
 scripts and no fonts. Markdown has no figures. Knows no metric.
@@ -77,7 +77,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Bars:
-    """Values in 0..1 with their intervals; `rows` are (name, value, interval, support)."""
+    """Show values in 0..1 as bars with their intervals; `rows` are (name, value, interval, support)."""
 
     title: str
     rows: Sequence[tuple[str, float, Sequence[float] | None, int]]
@@ -85,7 +85,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines in the unit square's width; y from 0 to the highest value. `lines` is name -> (xs, ys)."""
+    """Show lines over x in 0..1 and y from 0 to the highest value. `lines` is name -> (xs, ys)."""
 
     title: str
     x: str
@@ -102,7 +102,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A contact sheet."""
+    """Show pictures in a grid, each above its caption."""
 
     title: str
     pictures: Sequence[Picture]
@@ -110,7 +110,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Plot:
-    """A PNG file's bytes."""
+    """Show a PNG file, given as its bytes."""
 
     title: str
     png: bytes = field(repr=False)
@@ -118,7 +118,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Card:
-    """A picture with words beside it: a title, paragraphs under small headings, and a table."""
+    """Show a picture with text beside it: a title, paragraphs under small headings, and a table."""
 
     picture: Picture
     title: str
@@ -136,7 +136,7 @@ Block = Heading | Paragraph | Table | Bars | Curves | Sheet | Plot | Cards
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:
-    """Headings, paragraphs and tables; figures are left to the page."""
+    """Write headings, paragraphs and tables; figures are left to the page."""
     parts = []
     for block in blocks:
         if isinstance(block, Heading):
@@ -150,7 +150,7 @@ def to_markdown(blocks: Iterable[Block]) -> str:
 
 
 def to_html(title: str, blocks: Iterable[Block]) -> str:
-    """The whole page. It says what the software is not, and marks every synthetic picture."""
+    """Write the whole page. It says what the software is not, and marks every synthetic picture."""
     body = "\n".join(_WRITERS[type(block)](block) for block in blocks)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -160,7 +160,7 @@ def to_html(title: str, blocks: Iterable[Block]) -> str:
 
 
 def enlarge(image: np.ndarray, size: int) -> Image.Image:
-    """(H, W) float in [0, 1] -> a grey picture whose longer side is `size` px."""
+    """Turn (H, W) float in [0, 1] into a grey picture whose longer side is `size` px."""
     picture = to_picture(image)
     scale = size / max(picture.size)
     return picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BICUBIC)
@@ -169,7 +169,7 @@ def enlarge(image: np.ndarray, size: int) -> Image.Image:
 def inline_image(
     image: np.ndarray, description: str, size: int = THUMBNAIL, is_synthetic: bool = True
 ) -> str:
-    """An <img> of (H, W) float in [0, 1]. A synthetic one says so in its file too, for whoever saves it."""
+    """Write (H, W) float in [0, 1] as an <img>. A synthetic one says so in its file too, if it is saved."""
     picture = enlarge(image, size)
     chunks = PngImagePlugin.PngInfo()
     if is_synthetic:

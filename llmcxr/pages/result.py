@@ -1,4 +1,4 @@
-"""What a suite hands over, and the one way to deliver it: Markdown to stdout; JSON, HTML and PNG to files."""
+"""Hold what a suite found, and deliver it one way: Markdown to stdout; JSON, HTML and PNG to files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from llmcxr.pages.document import Block, Heading, Plot, to_html, to_markdown
 
 @dataclass(frozen=True)
 class Result:
-    """`json` has every number; `blocks` are for reading; `figures` stand on the page alone, after them."""
+    """Hold every number (`json`), what is printed (`blocks`), and what only the page has (`figures`)."""
 
     json: dict
     blocks: Sequence[Block]
     figures: Sequence[Block] = ()
 
     def about(self, **names: object) -> Result:
-        """The same with `names` in front of its JSON: what was judged, on what."""
+        """Return the same with `names` in front of its JSON: what was judged, on what."""
         return Result({**names, **self.json}, self.blocks, self.figures)
 
 
@@ -61,7 +61,7 @@ def write_files(
 
 
 def write_json(path: Path, values: dict) -> None:
-    """To stdout for "-"."""
+    """Write JSON to a file, or to stdout for "-"."""
     text = json.dumps(values, indent=2)
     if path == STDOUT:
         print(text)

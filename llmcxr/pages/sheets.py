@@ -1,4 +1,4 @@
-"""Contact sheets as PNG: cards of a picture with words beside it, and rows of pictures under one another.
+"""Draw contact sheets as PNG: cards of a picture with text beside it, and rows of pictures under one another.
 
 Uses the font inside Pillow, so they look the same everywhere. Knows no model and no score.
 """
@@ -29,8 +29,9 @@ COLUMNS = 2  # of cards
 
 @dataclass(frozen=True)
 class Rows:
-    """Pictures (H, W) of one size in rows, with a caption under each column; `boxes` of each column's first
-    picture are left, top, right, bottom in its pixels.
+    """Hold pictures (H, W) of one size in rows, with a caption under each column.
+
+    `boxes` of each column's first picture are left, top, right, bottom in its pixels.
     """
 
     title: str

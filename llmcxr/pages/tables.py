@@ -1,4 +1,4 @@
-"""Numbers, intervals and tables as Markdown. Knows no score."""
+"""Write numbers, intervals and tables as Markdown. Knows no score."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 def number(value: float | int | None, digits: int = 3) -> str:
-    """0.9312 -> "0.931", 12 -> "12", None -> "-"."""
+    """Write 0.9312 as "0.931", 12 as "12", None as "-"."""
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is left-aligned and whose others are right-aligned."""
+    """Write a table whose first column is left-aligned and whose others are right-aligned."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

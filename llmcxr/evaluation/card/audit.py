@@ -20,14 +20,14 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Reliance:
-    """The score on the true images against that on tampered ones: the drop, its interval and p."""
+    """Compare the score on the true images with that on tampered ones: the drop, its interval and p."""
 
     tampering: str
     comparison: Comparison
 
     @property
     def is_noticed(self) -> bool:
-        """Whether tampering lowers the score by more than chance."""
+        """Tell whether tampering lowers the score by more than chance."""
         drop = self.comparison
         return drop.interval is not None and drop.interval[0] > 0 and drop.p < SIGNIFICANT
 
@@ -42,7 +42,9 @@ def audit(
     seed: int = 0,
     texts: Sequence[str] | None = None,
 ) -> list[Reliance]:
-    """`ask` gives a text for each image; `rows_of` a metric's rows (N, ...) for those texts.
+    """Ask again about tampered images.
+
+    `ask` gives a text for each image; `rows_of` a metric's rows (N, ...) for those texts.
 
     `texts` are what `ask` gave for the true images, where they were asked about before. One result
     per tampering and metric. Raises UserError where images cannot be swapped between patients.
@@ -69,14 +71,14 @@ def audit(
 
 
 def looks_at_image(results: Sequence[Reliance]) -> bool:
-    """The verdict: another patient's image must lower a score by more than chance."""
+    """Give the verdict: another patient's image must lower a score by more than chance."""
     return any(result.is_noticed for result in results if result.tampering == "swapped")
 
 
 def tamperings(
     images: Sequence[np.ndarray], patients: Sequence[str], seed: int = 0
 ) -> dict[str, list[np.ndarray]]:
-    """The same images blanked, swapped between patients, and half covered, in that order."""
+    """Return the same images blanked, swapped between patients, and half covered, in that order."""
     rng = np.random.default_rng(seed)
     order = swap_patients(patients, rng)
     return {
@@ -87,7 +89,7 @@ def tamperings(
 
 
 def cover(image: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) with `share` of its squares, chosen by chance, set to the image's mean."""
+    """Set `share` of the squares of an image (H, W), chosen by chance, to its mean."""
     height, width = image.shape
     rows = np.arange(height) * COVER_CELLS // height
     columns = np.arange(width) * COVER_CELLS // width

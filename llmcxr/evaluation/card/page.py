@@ -1,4 +1,4 @@
-"""A card as a document: what `llmcxr evaluate card` prints, and its page. Knows the keys of a card, computes
+"""Write a card as a document, which `llmcxr evaluate card` prints. Knows the keys of a card, computes
 nothing.
 """
 
@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 def card_blocks(card: dict) -> list[Block]:
-    """Settings, then every part under its title. Scores that are undefined are left to the JSON."""
+    """Write the settings, then every part under its title. Undefined scores are left to the JSON."""
     settings = ", ".join(f"{title} {_plain(card[name])}" for name, title in SETTINGS.items())
     checked = card["training_check"]
     blocks: list[Block] = [Paragraph(f"With {settings}. {checked[0].upper()}{checked[1:]}.")]
@@ -170,7 +170,7 @@ def _scores(scores: Sequence[dict], title: str = "") -> list[Block]:
 
 
 def _by_label(part: dict) -> list[Block]:
-    """F1 under each convention, never mixed; the other columns are under the convention that they name."""
+    """Show F1 under each convention, never mixed; the other columns name their convention."""
     found = {one["name"]: one for one in part["scores"]}
 
     def cells(average: str, scope: str) -> list[str]:
@@ -219,13 +219,13 @@ def _seeds(part: dict) -> list[Block]:
 
 
 def _is_of_labels(name: str) -> bool:
-    """Whether a metric compares labels by one of the conventions: those of our labeler, not CheXbert's."""
+    """Tell whether a metric compares labels by one of the conventions of our labeler, not CheXbert's."""
     is_label = any(name.endswith(f"[{convention}]") for convention in CONVENTIONS.values())
     return is_label and not name.startswith("CheXbert")
 
 
 def _is_told_over_seeds(name: str) -> bool:
-    """Of the label metrics F1 of all findings together, and of the drawings' no single finding: else JSON."""
+    """Tell whether a metric is shown over seeds: F1 of findings together, and no metric of one finding."""
     if _is_of_labels(name):
         return any(name.startswith(f"{average} F1, {scope}") for scope, average in AVERAGED)
     return ": " not in name

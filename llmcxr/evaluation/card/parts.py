@@ -1,4 +1,4 @@
-"""The parts of a card: what each asks, and by what it scores. A part is a dict for JSON; a UserError from one
+"""Ask and score each part of a card. A part is a dict for JSON; a UserError from one
 says why the system or the dataset does not allow it. Knows no metric's formula and no model.
 """
 
@@ -43,8 +43,8 @@ LEAST = 1e-6  # probability, so that its logarithm is finite
 
 
 def report_part(view: Interview) -> dict:
-    runs = view.hear_each_seed("reports")
-    inputs = [label_inputs(said.patients, said.references, said.candidates) for said in runs]
+    runs = view.ask_each_seed("reports")
+    inputs = [label_inputs(gathered.patients, gathered.references, gathered.candidates) for gathered in runs]
     metrics = [*report_metrics(CHEXPERT_FINDINGS), *view.metrics]
     return {
         **view.score(metrics, inputs),
@@ -55,9 +55,9 @@ def report_part(view: Interview) -> dict:
 
 
 def questions_part(view: Interview) -> dict:
-    """Accuracy by kind and by matcher, the balance of yes and no, and ELIXR-style grades by rule."""
-    said, seed = _hear_answers(view), view.settings.seed
-    inputs = said.question_inputs()
+    """Score accuracy by kind and by matcher, the balance of yes and no, and ELIXR-style grades by rule."""
+    gathered, seed = _ask_questions(view), view.settings.seed
+    inputs = gathered.question_inputs()
     matched = score_with_support([KindAccuracy(matcher=name) for name in ("exact", "overlap")], inputs, seed)
     groups = {
         "scores": [*score_kinds(inputs, seed=seed), *matched],
@@ -68,15 +68,21 @@ def questions_part(view: Interview) -> dict:
 
 
 def image_part(view: Interview) -> dict:
-    """Every metric beside real images and shuffled requests; by finding too. Fills the album."""
-    settings, runs = view.settings, view.hear_each_seed("drawings")
+    """Score by every metric beside real images and shuffled requests; by finding too. Fills the album."""
+    settings, runs = view.settings, view.ask_each_seed("drawings")
     network = open_extractor(settings.extractor)
     real_features = extract(network, view.pixels)
     inputs = [
         drawing_inputs(
-            said.patients, said.requests, said.drawings, real_features, network, settings.size, view.judge
+            gathered.patients,
+            gathered.requests,
+            gathered.drawings,
+            real_features,
+            network,
+            settings.size,
+            view.judge,
         )
-        for said in runs
+        for gathered in runs
     ]
     true = np.stack(view.pixels)
     first = inputs[0]
@@ -85,7 +91,7 @@ def image_part(view: Interview) -> dict:
         real["drawn_probabilities"] = to_probabilities(view.judge.predict(true), first.findings)
     metrics = [metric for metric in image_metrics(first.findings) if first.have(metric.inputs)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FewImagesWarning)  # said once, in the part itself
+        warnings.simplefilter("ignore", FewImagesWarning)  # the part itself warns, once
         framed = {metric.name: frame(metric, first, real, settings.seed) for metric in metrics}
         over_seeds = view.summarise(metrics, inputs)
     view.album += drawing_sheets(first, runs[0].requests)
@@ -99,20 +105,20 @@ def image_part(view: Interview) -> dict:
 
 
 def audit_part(view: Interview) -> dict:
-    """The drop of the scores on images that are blanked, swapped between patients or half covered."""
+    """Measure the drop of the scores on images that are blanked, swapped between patients or half covered."""
     if view.system.is_recorded:
         raise UserError("a file of predictions cannot be asked again with another image")
-    said, seed = view.hear("reports"), view.settings.seed
+    gathered, seed = view.ask("reports"), view.settings.seed
 
     def rows_of_reports(metric: Metric, texts: Sequence[str]) -> np.ndarray:
-        return metric.rows(label_inputs(said.patients, said.references, texts))
+        return metric.rows(label_inputs(gathered.patients, gathered.references, texts))
 
     def write(images: Sequence[np.ndarray]) -> list[str]:
         return [result.text for result in view.system.report(images, seed=seed)]
 
     metrics = [metric for metric in report_metrics(CHEXPERT_FINDINGS) if metric.name in AUDITED]
     results = audit(
-        write, rows_of_reports, metrics, view.pixels, said.patients, seed=seed, texts=said.candidates
+        write, rows_of_reports, metrics, view.pixels, gathered.patients, seed=seed, texts=gathered.candidates
     )
     part = {"reports": _reliance(results)}
     if view.studies.questions:
@@ -121,24 +127,29 @@ def audit_part(view: Interview) -> dict:
 
 
 def evidence_part(view: Interview) -> dict:
-    """Do the model's own probabilities find the wrong sentences of the reports of the first studies?"""
+    """Test whether the model's own probabilities find the wrong sentences of its first reports."""
     if "score_sentences" not in view.system.abilities:
         raise view.system.cannot("score_sentences")
-    n, said = min(view.settings.n, EVIDENCE_STUDIES), view.hear("reports")
-    truths = [label(text) for text in said.references[:n]]
+    n, gathered = min(view.settings.n, EVIDENCE_STUDIES), view.ask("reports")
+    truths = [label(text) for text in gathered.references[:n]]
     return evaluate_evidence(
-        view.system, view.pixels[:n], said.candidates[:n], truths, said.patients[:n], seed=view.settings.seed
+        view.system,
+        view.pixels[:n],
+        gathered.candidates[:n],
+        truths,
+        gathered.patients[:n],
+        seed=view.settings.seed,
     )
 
 
 def cycle_part(view: Interview) -> dict:
-    """Text -> drawing -> the system's own report of it: do the findings come back?"""
+    """Draw each request, let the system report its drawing, and score whether the findings come back."""
     if view.system.is_recorded:
         raise UserError("a file of predictions cannot read its own drawings")
     inputs = []
-    for said, seed in zip(view.hear_each_seed("drawings"), view.settings.seeds, strict=True):
-        reread = [result.text for result in view.system.report(list(said.drawings), seed=seed)]
-        inputs.append(label_inputs(said.patients, said.requests, reread))
+    for gathered, seed in zip(view.ask_each_seed("drawings"), view.settings.seeds, strict=True):
+        reread = [result.text for result in view.system.report(list(gathered.drawings), seed=seed)]
+        inputs.append(label_inputs(gathered.patients, gathered.requests, reread))
     return {**view.score(label_metrics(CHEXPERT_FINDINGS), inputs), "support": _support(inputs[0])}
 
 
@@ -153,8 +164,10 @@ PARTS: dict[str, Callable[[Interview], dict]] = {
 
 
 def drawing_sheets(inputs: Inputs, requests: Sequence[str]) -> list[Sheet]:
-    """The best and the worst drawings: by the judge's mean log-likelihood of what was asked for, or without a
-    judge by the cosine of the drawing's features and those of the study's true image.
+    """Choose the best and the worst drawings.
+
+    They are ranked by the judge's mean log-likelihood of what was asked for, or without a judge by the
+    cosine of the drawing's features and those of the study's true image.
     """
     if inputs.drawn_probabilities is None:
         ranked, rule = _cosines(inputs.real_features, inputs.drawn_features), "by features of the true image"
@@ -171,25 +184,25 @@ def drawing_sheets(inputs: Inputs, requests: Sequence[str]) -> list[Sheet]:
     return sheets
 
 
-def _hear_answers(view: Interview) -> Gathered:
+def _ask_questions(view: Interview) -> Gathered:
     if not view.studies.questions:
         raise UserError("the dataset asks no questions; give one with questions, such as phantom:")
-    return view.hear("answers")
+    return view.ask("answers")
 
 
 def _audit_answers(view: Interview) -> list:
-    said, seed = view.hear("answers"), view.settings.seed
-    owners = [said.patients[place] for place in said.asked_of]
-    shown = [view.pixels[place] for place in said.asked_of]
-    asked = [question.question for question in said.questions]
+    gathered, seed = view.ask("answers"), view.settings.seed
+    owners = [gathered.patients[place] for place in gathered.asked_of]
+    shown = [view.pixels[place] for place in gathered.asked_of]
+    asked = [question.question for question in gathered.questions]
 
     def rows_of_answers(metric: Metric, texts: Sequence[str]) -> np.ndarray:
-        return metric.rows(replace(said, answers=texts).question_inputs())
+        return metric.rows(replace(gathered, answers=texts).question_inputs())
 
     def answer(images: Sequence[np.ndarray]) -> list[str]:
         return [result.text for result in view.system.answer(images, asked)]
 
-    return audit(answer, rows_of_answers, [KindAccuracy()], shown, owners, seed=seed, texts=said.answers)
+    return audit(answer, rows_of_answers, [KindAccuracy()], shown, owners, seed=seed, texts=gathered.answers)
 
 
 def _reliance(results: Sequence) -> dict:
@@ -200,7 +213,7 @@ def _reliance(results: Sequence) -> dict:
 
 
 def _support(inputs: Inputs) -> dict[str, int]:
-    """How many references have each finding."""
+    """Count the references that have each finding."""
     counts = (np.asarray(inputs.reference_labels) == LABEL_STATES[Label.PRESENT]).sum(0)
     return dict(zip(inputs.findings, counts.tolist(), strict=True))
 

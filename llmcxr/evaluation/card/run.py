@@ -1,4 +1,4 @@
-"""The whole picture of a system on a dataset: every part that its inputs allow, with one JSON shape.
+"""Evaluate a system on a dataset: every part that its inputs allow, in one JSON shape.
 
 A part is a dict made in `parts.py`; a part that a system cannot do is {"left_out": why}.
 """
@@ -33,7 +33,7 @@ def evaluate_card(
     metrics: Sequence[Metric] = (),
     announce: Callable[[str], None] = lambda part: None,
 ) -> Result:
-    """The `parts` of the card on the first `settings.n` studies.
+    """Run the `parts` of the card on the first `settings.n` studies.
 
     `judge` is an independent classifier of the phantom's findings; without it drawings are not judged by what
     they show, which is right for radiographs that it does not know. `metrics` score reports besides ours. The

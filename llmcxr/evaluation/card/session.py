@@ -1,4 +1,4 @@
-"""One system on one set of studies: everything is asked and read once, however many parts of a card need it.
+"""Ask one system about one set of studies, everything once, however many parts of a card need it.
 
 Knows no metric.
 """
@@ -22,7 +22,7 @@ from llmcxr.systems import Gathered, System, gather
 
 @dataclass(frozen=True)
 class CardSettings:
-    """The first seed words the studies and resamples; the system writes and draws once by each."""
+    """Say what to judge. The first seed words the studies and resamples; the system is asked once by each."""
 
     n: int = 200
     seeds: tuple[int, ...] = (0,)
@@ -41,7 +41,7 @@ class CardSettings:
 
 @dataclass
 class Interview:
-    """`judge` is an independent classifier of the phantom's findings, None for films that it does not know.
+    """Ask a system. `judge` is an independent classifier of phantoms, None for images that it does not know.
 
     Parts add their pictures to `album`, and score reports by `metrics` besides their own.
     """
@@ -52,23 +52,23 @@ class Interview:
     judge: Classifier | None = None
     metrics: Sequence[Metric] = ()
     album: list[Sheet] = field(default_factory=list)
-    _said: dict[tuple[str, int], Gathered] = field(default_factory=dict, repr=False)
+    _gathered: dict[tuple[str, int], Gathered] = field(default_factory=dict, repr=False)
 
     @cached_property
     def pixels(self) -> list[np.ndarray]:
-        """The true images, (H, W) float32 in [0, 1] of the settings' size."""
+        """Read the true images, (H, W) float32 in [0, 1] of the settings' size."""
         return [self.dataset.read(index, self.settings.size) for index in range(self.settings.n)]
 
     @cached_property
     def studies(self) -> Gathered:
-        """The studies' own words: nothing was asked."""
+        """Gather the studies' own texts, asking nothing."""
         return gather(self.system, self.dataset, self.settings.n, self.settings.seed, parts=())
 
-    def hear(self, part: str, seed: int | None = None) -> Gathered:
-        """`part` of gathering.PARTS by one seed, the first for None."""
+    def ask(self, part: str, seed: int | None = None) -> Gathered:
+        """Gather a part of `systems.ask.PARTS` by one seed, the first for None."""
         key = (part, self.settings.seed if seed is None else seed)
-        if key not in self._said:
-            self._said[key] = gather(
+        if key not in self._gathered:
+            self._gathered[key] = gather(
                 self.system,
                 self.dataset,
                 self.settings.n,
@@ -77,10 +77,10 @@ class Interview:
                 system_seed=key[1],
                 pixels=None if part == "drawings" else self.pixels,
             )
-        return self._said[key]
+        return self._gathered[key]
 
-    def hear_each_seed(self, part: str) -> list[Gathered]:
-        return [self.hear(part, seed) for seed in self.settings.seeds]
+    def ask_each_seed(self, part: str) -> list[Gathered]:
+        return [self.ask(part, seed) for seed in self.settings.seeds]
 
     def score(self, metrics: Sequence[Metric], runs: Sequence[Inputs]) -> dict:
         """{"scores": of the first seed}; with several also {"seeds": mean, interval and spread of each}."""

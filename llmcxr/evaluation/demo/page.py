@@ -1,4 +1,4 @@
-"""The demonstration as a document. Knows the keys of its summary, computes nothing."""
+"""Write the demonstration as a document. Knows the keys of its summary, computes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JUDGES = "Judged by a classifier that took part in no training loss, and by geom
 def demo_blocks(
     drawings: Sequence[Drawing], readings: Sequence[Reading], summary: dict, n: int
 ) -> list[Block]:
-    """`summary` is that of `run.summarise`; `n` the number of held-out phantoms it was measured on."""
+    """Write the page. `summary` is that of `run.summarise`, measured on `n` held-out phantoms."""
     return [
         Paragraph(SYNTHETIC_IMAGES),
         Cards(DRAWN, [_drawing(one) for one in drawings]),
@@ -35,7 +35,7 @@ def demo_blocks(
 
 
 def demo_sheet(drawings: Sequence[Drawing]) -> bytes:
-    """The drawings alone, as one PNG."""
+    """Draw the drawings alone, as one PNG."""
     return draw_cards(DRAWN, JUDGES, [_drawing(one) for one in drawings], f"{SYNTHETIC_IMAGES} {DISCLAIMER}")
 
 
