@@ -269,3 +269,10 @@ def test_a_save_takes_the_place_of_a_model_and_of_nothing_else(tmp_path):
     save(bundle, tmp_path / "model")
     assert load(tmp_path / "model").provenance == {"seed": 2}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "model"]
+
+
+def test_a_card_with_old_names_still_loads(tmp_path):
+    bundle = tiny_bundle(has_cell_tokens=False)
+    card = save(bundle, tmp_path / "model", compact=True) / "llmcxr.json"
+    card.write_text(card.read_text().replace("has_cell_tokens", "has_cell_words"))
+    assert load(tmp_path / "model").model.vocabulary == bundle.model.vocabulary
