@@ -21,7 +21,7 @@ TRUE = ["bright", "dark"] * 20
 PATIENTS = [f"p{i}" for i in range(40)]
 
 
-def films():
+def radiographs():
     rng = np.random.default_rng(0)
     return [
         np.clip((0.7 if text == "bright" else 0.3) + 0.05 * rng.standard_normal((16, 16)), 0, 1)
@@ -40,12 +40,12 @@ def test_a_reader_that_looks_passes_and_one_that_guesses_fails():
     def guesses(images):
         return ["bright"] * len(images)
 
-    seen = audit(looks, rows_of, [Accuracy()], films(), PATIENTS, resamples=100)
+    seen = audit(looks, rows_of, [Accuracy()], radiographs(), PATIENTS, resamples=100)
     assert looks_at_image(seen)
     by_name = {result.tampering: result.comparison for result in seen}
     assert by_name["swapped"].first == 1.0 and by_name["swapped"].difference > 0.2
     assert by_name["blanked"].difference == 0  # a mean survives blanking: the brightness is all it needs
-    blind = audit(guesses, rows_of, [Accuracy()], films(), PATIENTS, resamples=100)
+    blind = audit(guesses, rows_of, [Accuracy()], radiographs(), PATIENTS, resamples=100)
     assert not looks_at_image(blind)
     assert all(result.comparison.difference == 0 and result.comparison.p == 1 for result in blind)
 
@@ -71,6 +71,6 @@ def test_covering_hides_half_of_the_squares_and_nothing_else():
 
 
 def test_tampering_is_decided_by_its_seed():
-    one, same, other = (tamperings(films(), PATIENTS, seed)["half covered"] for seed in (0, 0, 1))
+    one, same, other = (tamperings(radiographs(), PATIENTS, seed)["half covered"] for seed in (0, 0, 1))
     assert all((a == b).all() for a, b in zip(one, same, strict=True))
     assert any((a != b).any() for a, b in zip(one, other, strict=True))

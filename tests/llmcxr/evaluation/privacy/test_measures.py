@@ -80,12 +80,12 @@ def test_copies_stand_out_and_fresh_drawings_do_not():
     assert clean["code_space"]["baselines"]["held out"]["drawings_below_p5"]["share"] < 0.2
 
 
-def test_same_patient_baseline_is_of_the_patients_with_two_films():
+def test_same_patient_baseline_is_of_the_patients_with_two_radiographs():
     training = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [5, 5, 5, 5], [0, 0, 1, 1]])
     card = privacy_card(ImageSet(np.array([[5, 5, 5, 0]])), ImageSet(training, patients=["a", "a", "b", "a"]))
     assert list(card["code_space"]["baselines"]) == ["same patient"]
     same = card["code_space"]["baselines"]["same patient"]
-    assert same["n"] == 3  # b has one film
+    assert same["n"] == 3  # b has one radiograph
     assert (same["minimum"], same["median"]) == (0.25, 0.25)
 
 

@@ -66,26 +66,26 @@ def test_images_unlike_those_of_the_training_are_warned_of():
 
 
 @pytest.fixture
-def films(tmp_path):
+def radiographs(tmp_path):
     rng = np.random.default_rng(0)
     images.write_png(tmp_path / "black.png", np.zeros((40, 40)))
-    images.write_png(tmp_path / "film.png", rng.random((300, 200)))
-    (tmp_path / "cut.png").write_bytes((tmp_path / "film.png").read_bytes()[:900])
-    (tmp_path / "films.csv").write_text("image,text\nblack.png,a\ncut.png,b\nfilm.png,c\n")
-    return f"csv:{tmp_path / 'films.csv'}"
+    images.write_png(tmp_path / "radiograph.png", rng.random((300, 200)))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "radiograph.png").read_bytes()[:900])
+    (tmp_path / "radiographs.csv").write_text("image,text\nblack.png,a\ncut.png,b\nradiograph.png,c\n")
+    return f"csv:{tmp_path / 'radiographs.csv'}"
 
 
-def test_bad_films_are_left_out_and_black_ones_give_numbers(films):
+def test_bad_radiographs_are_left_out_and_black_ones_give_numbers(radiographs):
     rejections = Rejections()
-    result = evaluate_tokenizer(Passing(32), open_dataset(films), rejections=rejections)
+    result = evaluate_tokenizer(Passing(32), open_dataset(radiographs), rejections=rejections)
     assert result.json["n"] == 2 and result.json["left_out"] == 1
     assert "cut.png" in rejections.entries[0][1]
     assert result.json["psnr"] == 100 and result.json["ms_ssim"] == pytest.approx(1)
     with pytest.raises(UserError, match=r"cut\.png"):
-        evaluate_tokenizer(Passing(32), open_dataset(films))
+        evaluate_tokenizer(Passing(32), open_dataset(radiographs))
 
 
-def test_where_nothing_can_be_read_the_reason_is_said(films, tmp_path):
-    (tmp_path / "films.csv").write_text("image,text\ncut.png,b\n")
+def test_where_nothing_can_be_read_the_reason_is_said(radiographs, tmp_path):
+    (tmp_path / "radiographs.csv").write_text("image,text\ncut.png,b\n")
     with pytest.raises(UserError, match=r"none of 1 that can be read; the first: .*cut\.png"):
-        evaluate_tokenizer(Passing(32), open_dataset(films), rejections=Rejections())
+        evaluate_tokenizer(Passing(32), open_dataset(radiographs), rejections=Rejections())
