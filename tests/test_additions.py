@@ -1,8 +1,9 @@
-"""One temporary plug-in file adds a quantizer, a dataset, a report metric and a command; each is run."""
+"""The plug-in of docs/architecture.md adds a quantizer, dataset, report metric and command: each is run."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -13,102 +14,17 @@ from llmcxr.data.opening import KINDS as DATASETS
 from llmcxr.metrics.reports.opening import KINDS as METRICS
 from vqgan.quantizers import QUANTIZERS
 
-PLUGIN = '''
-from dataclasses import dataclass
-
-import numpy as np
-import torch
-import typer
-
-from llmcxr.cli.app import app
-from llmcxr.data import Dataset
-from llmcxr.data.opening import KINDS as DATASETS
-from llmcxr.metrics.reports.opening import KINDS as METRICS
-from llmcxr.records import Radiograph, Report, Study
-from vqgan.quantizers import QUANTIZERS
-from vqgan.quantizers.quantizer import QuantizerOutput, straight_through
-
-
-@dataclass(frozen=True)
-class ToyConfig:
-    codebook_size: int = 4
-
-
-class ToyQuantizer(torch.nn.Module):
-    """Rounds one channel to whole numbers."""
-
-    codebook_dim, statistics = 1, ()
-
-    def __init__(self, config):
-        super().__init__()
-        self.codebook_size = config.codebook_size
-
-    def forward(self, latents):  # (B, 1, h, w)
-        codes = latents[:, 0].round().clamp(0, self.codebook_size - 1).long()
-        quantized = straight_through(latents, self.codes_to_quantized(codes))
-        return QuantizerOutput(quantized, codes, latents.new_zeros(()))
-
-    def codes_to_quantized(self, codes):
-        return codes[:, None].float()
-
-    def codebook(self):
-        return torch.arange(self.codebook_size)[:, None].float()
-
-
-class Toy(Dataset):
-    """Grey squares whose reports say how bright they are."""
-
-    is_synthetic = True
-
-    def __init__(self, n: int = 8, first: int = 0):
-        self.n, self.first = n, first
-
-    def __len__(self):
-        return self.n
-
-    def __getitem__(self, index):
-        name = f"toy-{self.first + index}"
-        report = Report(findings=f"Brightness {index}.")
-        return Study(name, name, (Radiograph(name, name, name),), report, split="test")
-
-    def read(self, index, size=None):
-        return np.full((size or 32, size or 32), index / self.n, np.float32)
-
-
-@dataclass(frozen=True)
-class Loudness:
-    """Exclamation marks a report."""
-
-    factor: float = 1.0
-    name: str = "loudness"
-    inputs: tuple[str, ...] = ("candidates",)
-    resamples: int = 10
-
-    def rows(self, inputs):
-        return np.array([self.factor * text.count("!") for text in inputs.candidates])
-
-    def value(self, rows):
-        return float(rows.mean())
-
-
-QUANTIZERS["toy"] = (ToyQuantizer, ToyConfig)
-DATASETS["toy"] = Toy
-METRICS["loudness"] = lambda path, factor=1: Loudness(float(factor))
-
-
-@app.command("greet")
-def greet(name: str, loud: bool = typer.Option(False, "--loud")) -> None:
-    """Say hello."""
-    print(f"Hello {name}{'!' if loud else '.'}")
-'''
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+PLUGIN = re.search(r"^```python\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.M | re.S)[1]
 
 TRAINING = """
 kind: tokenizer
-dataset: toy:n=8
-validation: toy:n=2,first=8
+dataset: noise:n=8
+validation: noise:n=2,split=validate
 device: cpu
 training:
-  model: {image_size: 32, quantizer: toy, toy: {codebook_size: 5}, cxr: {stem_channels: 8, grid_channels: 8}}
+  model: {image_size: 32, quantizer: grey, grey: {codebook_size: 5},
+    cxr: {stem_channels: 8, grid_channels: 8}}
   steps: 2
   batch_size: 4
 """
@@ -147,35 +63,35 @@ def run(folder, monkeypatch, capsys):
 
 
 def test_a_command(run):
-    assert run("greet", "world", "--loud") == "Hello world!\n"
+    assert run("hello", "world") == "Hello, world.\n"
     assert "Say hello." in run("--help")
 
 
 def test_a_quantizer_is_trained_on_a_dataset_and_encodes_it(run):
-    Path("toy.yaml").write_text(TRAINING)
-    directory = run("toy.yaml", "run_dir=run", "cache_dir=cache", program=train).strip()
+    Path("noise.yaml").write_text(TRAINING)
+    directory = run("noise.yaml", "run_dir=run", "cache_dir=cache", program=train).strip()
     config = json.loads((Path(directory) / "config.json").read_text())["config"]
-    assert config["quantizer"] == "toy" and config["toy"] == {"codebook_size": 5}
+    assert config["quantizer"] == "grey" and config["grey"] == {"codebook_size": 5}
     assert (
-        run("encode", "toy:n=3", directory, "codes", "--cache-dir", "cache", "--device", "cpu") == "codes\n"
+        run("encode", "noise:n=3", directory, "codes", "--cache-dir", "cache", "--device", "cpu") == "codes\n"
     )
 
 
 def test_a_report_metric_scores_a_dataset(run):
-    said = "".join(f"toy-{number},Bright!{'!' * number}\n" for number in range(4))
-    Path("said.csv").write_text(f"id,report\n{said}")
-    given = ["--metric", "loudness:here,factor=2", "--json", "card.json"]
-    out = run("evaluate", "report", "file:said.csv", "toy:n=4", *given, "--device", "cpu")
-    assert "| loudness | 5.000" in out  # twice the mean of 1, 2, 3, 4
+    said = "".join(f"test-{number},{'Noise ' * 2 * number}\n" for number in range(1, 4))
+    Path("said.csv").write_text(f"id,report\ntest-0,Noise Noise\n{said}")
+    given = ["--metric", "length:any,words=2", "--json", "card.json"]
+    out = run("evaluate", "report", "file:said.csv", "noise:n=4,split=test", *given, "--device", "cpu")
+    assert "| length | 1.750" in out  # the mean of 1, 1, 2, 3 times two words
     scores = json.loads(Path("card.json").read_text())["parts"]["report"]["scores"]
-    assert next(one["value"] for one in scores if one["name"] == "loudness") == 5
+    assert next(one["value"] for one in scores if one["name"] == "length") == 1.75
 
 
 def test_the_environment_names_plugins_too(folder, monkeypatch, capsys):
     monkeypatch.setenv("LLMCXR_PLUGINS", str(folder / "additions.py"))
     with pytest.raises(SystemExit) as ended:
-        main(["greet", "world"])
-    assert not ended.value.code and capsys.readouterr().out == "Hello world.\n"
+        main(["hello", "world"])
+    assert not ended.value.code and capsys.readouterr().out == "Hello, world.\n"
 
 
 def test_a_plugin_that_is_not_there_is_named(capsys):
