@@ -1,4 +1,4 @@
-"""The words that every room shares: radiographs, reports, studies, labels, questions. No pixels, no models.
+"""The records that every room shares: radiographs, reports, studies, labels, questions. No pixels, no models.
 
 A patient has studies; a study has one report and one or more radiographs; labels and questions belong to the
 study. "left" and "right" are always the patient's.
@@ -67,7 +67,7 @@ class Question:
 
 @dataclass(frozen=True)
 class LesionBox:
-    """Where a reader marked a finding: shares of the film's height and width from its upper left corner."""
+    """Where a reader marked a finding: shares of the height and width from its upper left corner."""
 
     finding: str
     top: float
@@ -92,7 +92,7 @@ class Study:
 
 
 def split_by_patient(patient_id: str, validate: float = 0.1, test: float = 0.1) -> str:
-    """The split of a patient, from a hash of the id: stable across machines, orders and dataset sizes.
+    """Choose the split of a patient from a hash of the id: stable across machines, orders and dataset sizes.
 
     For sources that publish no split of their own.
     """

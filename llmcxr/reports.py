@@ -67,7 +67,7 @@ def to_text(
     has_headings: bool = True,
     separator: str = "\n",
 ) -> str:
-    """The named sections, each under its heading where asked for; sections that are empty are left out.
+    """Write the named sections, each under its heading where asked for; sections that are empty are left out.
 
     A new line ends a sentence for the labeler, a space does not: the separator can change what it finds.
     """
@@ -78,17 +78,17 @@ def to_text(
 
 
 def join_sections(report: Report, separator: str = " ") -> str:
-    """Findings and impression without headings: the text of a report as metrics compare it."""
+    """Join findings and impression without headings: the text of a report as metrics compare it."""
     return to_text(report, has_headings=False, separator=separator)
 
 
 def exchange_sides(text: str) -> str:
-    """The text with left and right exchanged, each with the capitals it had."""
+    """Return the text with left and right exchanged, each with the capitals it had."""
     return _SIDE.sub(lambda side: _OTHER_SIDE[side[0].lower()][side[0][0].isupper()], text)
 
 
 def clean(text: str) -> str:
-    """Without the marks that de-identification leaves (___, XXXX, [** **]), with single spaces."""
+    """Remove the marks that de-identification leaves (___, XXXX, [** **]), with single spaces."""
     text = _REMOVED.sub(" ", text)
     for pattern, replacement in _TIDY:
         text = pattern.sub(replacement, text)
@@ -129,7 +129,7 @@ _NOTHING = ("No labelled finding.", "None of the labelled findings.", "No findin
 
 
 def _sort_labels(labels: Mapping[str, Label] | Iterable[str]) -> tuple[list[str], list[str], list[str]]:
-    """Names of present, absent and uncertain findings, each once, in the order given."""
+    """Sort the names of present, absent and uncertain findings, each once, in the order given."""
     if not isinstance(labels, Mapping):
         labels = dict.fromkeys(labels, Label.PRESENT)
     named = {FINDING_OF_NIH_LABEL.get(name, name): state for name, state in labels.items()}
@@ -156,7 +156,7 @@ def _describe_patient(sex: str | None, age_years: float | None) -> str:
 
 
 def describe_circumstances(view_position: str, sex: str | None, rng: np.random.Generator) -> list[str]:
-    """What a request adds one time in four, such as ["PA view, male"]: the view, the sex or both; else []."""
+    """Word what a request adds one time in four, such as ["PA view, male"]: view, sex or both; else []."""
     view = "" if view_position == "unknown" else f"{view_position} view"
     word, choice = SEXES.get(sex or "", ""), rng.random()
     named = (view, word) if choice < 0.1 else (view,) if choice < 0.2 else (word,) if choice < 0.25 else ()

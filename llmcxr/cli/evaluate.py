@@ -31,6 +31,7 @@ from llmcxr.cli.options import (
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable
+from llmcxr.common.specs import parse_spec
 from llmcxr.common.terminal import STDOUT, say
 
 if TYPE_CHECKING:
@@ -325,7 +326,9 @@ def tokenizer_command(
     judge = classifier or (EVALUATOR if find_kind(dataset) == "phantom" else RADIOGRAPH_EVALUATOR)
     extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
     directory = find_image_tokenizer(tokenizer)
-    refuse_loss_networks(read_loss_networks(directory), (judge, extractor_name.partition(":")[2]))
+    refuse_loss_networks(
+        read_loss_networks(directory), (judge, parse_spec(extractor_name, has_keys=False).place)
+    )
     device, studies = choose_device(device), open_dataset(dataset)
     model = load_image_tokenizer(tokenizer).to(device)
     extractor = open_extractor(extractor_name)
@@ -423,7 +426,7 @@ def _refuse_loss_networks(system: System, extractor: str, dataset: Dataset | Non
     """
     from llmcxr.model.judges import EVALUATOR, refuse_loss_networks
 
-    judges = [extractor.partition(":")[2] or EVALUATOR]
+    judges = [parse_spec(extractor, has_keys=False).place or EVALUATOR]
     if dataset is not None and dataset.kind == "phantom":
         judges.append(EVALUATOR)
     refuse_loss_networks(system.loss_networks, judges)

@@ -40,7 +40,7 @@ class EncodingConfig:
 
 
 def find_ranks() -> Ranks:
-    """The processes that `accelerate launch` started, or this one alone."""
+    """Find the processes that `accelerate launch` started, or this one alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Ranks()
     from accelerate import PartialState
@@ -65,7 +65,7 @@ def encode_dataset(
     ranks: Ranks | None = None,
     workers: int = 0,
 ) -> CodeStore:
-    """The codes of every study's first frontal radiograph, by image id; a whole store at `path` is opened.
+    """Encode every study's first frontal radiograph; a whole store at `path` is opened.
 
     Images that cannot be read are left out and listed in the store's rejected.jsonl. Goes on where an
     interrupted call stopped. Each of several `ranks` (by default those of `accelerate launch`) encodes its
@@ -93,7 +93,7 @@ def encode_dataset(
 
 
 def _refuse_repeated_ids(dataset: Dataset) -> None:
-    """Raises UserError before hours of work; the store looks again when it is whole."""
+    """Raise UserError before hours of work; the store looks again when it is whole."""
     frontals = (find_frontal(dataset.identify(index)) for index in range(len(dataset)))
     ids = [radiograph.image_id for radiograph in frontals if radiograph is not None]
     if repeated := len(ids) - len(set(ids)):
@@ -127,7 +127,7 @@ def _read_cached(cached: np.memmap, index: int) -> np.ndarray:
 def _batches(
     indices: Sequence[int], items: Iterator[tuple[str, np.ndarray] | Rejected], config: EncodingConfig
 ) -> Iterator[tuple[list[str | Rejected], Tensor]]:
-    """Batches of BATCH_IMAGES items, whose readable images are (B, augmentations, 1, size, size)."""
+    """Yield batches of BATCH_IMAGES items, whose readable images are (B, augmentations, 1, size, size)."""
     done: list[str | Rejected] = []
     images: list[Tensor] = []
     for index, item in zip(indices, items, strict=True):

@@ -36,7 +36,7 @@ def cached_images(
     with_salience: bool = False,
     processes: int | None = None,
 ) -> np.memmap:
-    """All images of a dataset, letterboxed to `size` x `size`.
+    """Return all images of a dataset, letterboxed to `size` x `size`.
 
     Returns a read-only (N, C, size, size) uint8 memory map, 0..255 for 0..1: channel 0 the image, channel 1
     (only `with_salience`) the weight map of its small findings, zero where the dataset knows none. An image
@@ -55,7 +55,7 @@ def cached_images(
 
 
 def read_rejected(images: np.memmap) -> dict[int, str]:
-    """The indices of the images that could not be read, among what `cached_images` gave, with the reasons."""
+    """Return the indices of the images that could not be read, with the reasons."""
     path = _rejected_file(Path(images.filename))
     if not path.exists():
         return {}
@@ -64,7 +64,8 @@ def read_rejected(images: np.memmap) -> dict[int, str]:
 
 
 def list_rejected(images: np.memmap, name: str, rejections: Rejections) -> list[int]:
-    """The indices of `read_rejected` of the dataset `name`, each added to `rejections` with its reason.
+    """Return the indices of `read_rejected` of the dataset `name`, each added to `rejections` with its
+    reason.
 
     Raises UserError where no image could be read.
     """
@@ -84,7 +85,7 @@ def _rejected_file(path: Path) -> Path:
 
 
 def _cache_key(dataset: Dataset, shape: tuple[int, ...]) -> str:
-    """A name that changes with the dataset's name, the shape, and the pixels of a few of its images."""
+    """Return a name that changes with the dataset's name, the shape, and some of the pixels."""
     digest = hashlib.sha256(repr((dataset.name, shape)).encode())
     indices = np.unique(np.linspace(0, shape[0] - 1, PROBE_IMAGES).astype(int))
     digest.update(_read_bytes(dataset, indices.tolist(), shape)[0].tobytes())
@@ -93,7 +94,7 @@ def _cache_key(dataset: Dataset, shape: tuple[int, ...]) -> str:
 
 @contextmanager
 def _only_one_builder(lock_path: Path):
-    """Others wait here. The lock ends with the process that holds it, also when it is killed."""
+    """Let others wait here. The lock ends with the process that holds it, also when it is killed."""
     import fcntl
 
     with open(lock_path, "w") as lock:
@@ -124,8 +125,8 @@ def _build(path: Path, dataset: Dataset, shape: tuple[int, ...], processes: int)
 
 
 def _take_room(partial: Path, shape: tuple[int, ...]) -> None:
-    """An empty file of images with all its blocks: a disk found full when a page of a memory map is written
-    ends the process with a bus error. Raises UserError where there is no room.
+    """Make an empty file of images with all its blocks: a disk found full when a page of a memory map is
+    written ends the process with a bus error. Raises UserError where there is no room.
     """
     try:
         np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape).flush()

@@ -92,7 +92,7 @@ class Ranks:
     wait: Callable[[], object] = lambda: None  # until all have called it
 
     def part(self, num_items: int) -> range:
-        """The items of this process: consecutive, so that the parts put together keep the dataset's order."""
+        """Return this process's items: consecutive, so that the parts keep the dataset's order."""
         return range(num_items * self.index // self.count, num_items * (self.index + 1) // self.count)
 
 
@@ -110,7 +110,7 @@ class CodeStore:
 
     @classmethod
     def open(cls, path: str | Path, fingerprint: str | None = None) -> CodeStore:
-        """Raises UserError for a missing or damaged store, or one made by a tokenizer other than
+        """Open a store. Raises UserError for a missing or damaged one, or one made by a tokenizer other than
         `fingerprint`.
         """
         path = Path(path)
@@ -194,14 +194,14 @@ class CodeStore:
 
     @property
     def image_ids(self) -> list[str]:
-        """In the order of the rows."""
+        """List the ids in the order of the rows."""
         ids = np.empty(len(self), dtype=self._ids.dtype)
         ids[self._rows] = self._ids
         return [image_id.decode() for image_id in ids]
 
     @property
     def rejected(self) -> list[Rejected]:
-        """What the dataset listed but gave no image of."""
+        """List what the dataset listed but gave no image of."""
         file = self.path / "rejected.jsonl"
         if not file.is_file():
             return []
@@ -289,7 +289,7 @@ def _checksums(codes: np.ndarray) -> np.ndarray:
 
 
 def _part_folder(partial: Path, ranks: Ranks) -> Path:
-    """Where this process keeps its part. Raises UserError where other than `ranks.count` processes began."""
+    """Say where this process keeps its part. Raises UserError where the number of processes changed."""
     begun = {int(folder.name.rpartition("-")[2]) for folder in partial.glob("*-of-*")}
     if begun - {ranks.count}:
         raise UserError(

@@ -47,7 +47,7 @@ def parse_spec(text: str, has_keys: bool = True) -> Spec:
 
 
 def find_opener(entry: Entry) -> Opener:
-    """The callable of an entry of a table; a module is imported only here, when its kind is asked for."""
+    """Find the callable of an entry; a module is imported only here, when its kind is asked for."""
     if callable(entry):
         return entry
     module, name = entry
@@ -55,13 +55,13 @@ def find_opener(entry: Entry) -> Opener:
 
 
 def takes_place(opener: Opener) -> bool:
-    """Whether an opener's first parameter is a place: it is one where it has no default."""
+    """Return whether an opener's first parameter is a place: it is one where it has no default."""
     first = next(iter(inspect.signature(opener).parameters.values()), None)
     return first is not None and first.default is first.empty
 
 
 def list_keys(opener: Opener) -> dict[str, inspect.Parameter]:
-    """The keys of an opener: its parameters besides the place and `device`, which the caller knows.
+    """List the keys of an opener: its parameters besides the place and `device`, which the caller knows.
 
     `annotation` of each is int, float or str: what a value given as text should become.
     """
@@ -74,7 +74,7 @@ def list_keys(opener: Opener) -> dict[str, inspect.Parameter]:
 
 
 def convert_settings(spec: Spec, keys: Mapping[str, inspect.Parameter]) -> dict[str, int | float | str]:
-    """The settings of a string, whose keys are all known, as the types that `list_keys` gives."""
+    """Convert the settings of a string, whose keys are all known, to the types that `list_keys` gives."""
     return {key: _convert(spec.text, keys[key], value) for key, value in spec.settings.items()}
 
 
@@ -88,16 +88,16 @@ def _convert(text: str, key: inspect.Parameter, value: str) -> int | float | str
 
 
 def list_needed(opener: Opener) -> list[str]:
-    """The keys that have no default."""
+    """List the keys that have no default."""
     return [name for name, key in list_keys(opener).items() if key.default is key.empty]
 
 
 def takes_device(opener: Opener) -> bool:
-    """Whether an opener wants to be told where to compute, as its parameter `device`."""
+    """Return whether an opener wants to be told where to compute, as its parameter `device`."""
     return "device" in inspect.signature(opener).parameters
 
 
 def _pick_type(annotation: object) -> type:
-    """`int | None`, also as text, as annotations are where they are not evaluated -> int."""
+    """Find int in `int | None`, which may be text: annotations are where they are not evaluated."""
     words = re.findall(r"\w+", annotation if isinstance(annotation, str) else str(annotation))
     return next((each for each in (int, float) if each.__name__ in words), str)

@@ -70,7 +70,7 @@ def _build_study(row: Mapping[str, str], number: int, table: Path) -> Study:
 
 
 def _merge(known: Study | None, study: Study, number: int, table: Path) -> Study:
-    """A further row of a study adds its image, and its text where none was."""
+    """Let a further row of a study add its image, and its text where none was."""
     if known is None:
         return study
     if (known.patient_id, known.split) != (study.patient_id, study.split):

@@ -47,7 +47,8 @@ class Dataset(ABC):
 
     @abstractmethod
     def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
-        """The study's first frontal radiograph, (H, W) float32 in [0, 1]; letterboxed if `size` is given.
+        """Read the study's first frontal radiograph, (H, W) float32 in [0, 1]; letterboxed if `size` is
+        given.
 
         Raises UserError for a study without a frontal radiograph or a file that cannot be read.
         """
@@ -56,43 +57,43 @@ class Dataset(ABC):
         return (self[index] for index in range(len(self)))
 
     def identify(self, index: int) -> Study:
-        """The study with its ids, its split and its radiographs' ids; the rest where it costs nothing."""
+        """Return the study's ids and split and its radiographs' ids; the rest where it costs nothing."""
         return self[index]
 
     def read_many(self, indices: Sequence[int], size: int) -> np.ndarray:
-        """`read` of several studies, (n, size, size) float32 in [0, 1]."""
+        """Read several studies, (n, size, size) float32 in [0, 1]."""
         return np.stack([self.read(index, size) for index in indices])
 
     def texts(self, index: int, rng: np.random.Generator) -> Texts:
-        """The study's texts. The phantom words them anew with `rng`; files give what they have."""
+        """Return the study's texts. The phantom words them anew with `rng`; files give what they have."""
         return texts_of_report(self[index], rng)
 
     def case(self, index: int) -> PhantomCase | None:
-        """Everything that decided the study's image, where the image was computed."""
+        """Return everything that decided the study's image, where the image was computed."""
         return None
 
     def finding_map(self, index: int, grid: tuple[int, int]) -> np.ndarray | None:
-        """How much of each cell each finding covers, (findings, rows, columns) float32 in 0..1."""
+        """Return how much of each cell each finding covers, (findings, rows, columns) float32 in 0..1."""
         return None
 
     def salience(self, index: int, size: int) -> np.ndarray | None:
-        """Where small findings are, (size, size) float32 in 0..1: a weight of a tokenizer's pixels."""
+        """Return where small findings are, (size, size) float32 in 0..1: a weight of a tokenizer's pixels."""
         return None
 
     def boxes(self, index: int) -> Sequence[LesionBox]:
-        """Where readers marked findings on the radiograph that `read` gives."""
+        """Return where readers marked findings on the radiograph that `read` gives."""
         return ()
 
 
 def find_frontal(study: Study) -> Radiograph | None:
-    """The study's first PA or AP radiograph, else its first of unknown view, else None."""
+    """Return the study's first PA or AP radiograph, else its first of unknown view, else None."""
     unknown = (radiograph for radiograph in study.radiographs if radiograph.view_position == "unknown")
     frontal = (radiograph for radiograph in study.radiographs if radiograph.is_frontal)
     return next(frontal, None) or next(unknown, None)
 
 
 def texts_of_report(study: Study, rng: np.random.Generator) -> Texts:
-    """The texts of a study that has a published report, without the marks of de-identification.
+    """Return the texts of a study that has a published report, without the marks of de-identification.
 
     The request is its impression, else its findings; both are empty where the study has no report.
     """
@@ -161,7 +162,8 @@ class StudyDataset(Dataset):
 
 
 def keep_split(studies: Iterable[Study], split: str | None, source: str) -> list[Study]:
-    """The studies of one split (all for None), in order. `source` is how the user named them, for messages.
+    """Keep the studies of one split (all for None), in order. `source` is how the user named them, for
+    messages.
 
     Raises UserError where none is left, or where a patient is in two splits.
     """

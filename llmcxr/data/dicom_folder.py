@@ -64,12 +64,12 @@ def _read_radiograph(file: Path) -> Radiograph:
 
 
 def _hide(identifier: str) -> str:
-    """A stable name that does not tell the identifier it stands for."""
+    """Return a stable name that does not reveal the identifier it stands for."""
     return hashlib.sha256(identifier.encode()).hexdigest()[:16]
 
 
 def _make_unique(image_id: str, known: dict[str, Radiograph]) -> str:
-    """Exports repeat files, and edited copies keep their UID: the second becomes ID-2."""
+    """Number ids that repeat, as copies in an export do: the second becomes ID-2."""
     names = (image_id if number == 1 else f"{image_id}-{number}" for number in range(1, len(known) + 2))
     return next(name for name in names if name not in known)
 

@@ -3,14 +3,14 @@
 Access: free download from the NIH Clinical Center (https://nihcc.app.box.com/v/ChestXray-NIHCC), use
 unrestricted with attribution to the NIH Clinical Center and a citation of Wang et al., "ChestX-ray8:
 Hospital-scale Chest X-ray Database and Benchmarks", CVPR 2017. The reports are not public and the labels are
-known to be noisy: the words that `texts` gives are written from them by rule, and
+known to be noisy: the texts that `texts` gives are written from them by rule, and
 `Study.report` stays empty.
 
 DIR holds `Data_Entry.csv` or `Data_Entry_2017*.csv` with the publisher's columns, and the images in DIR,
 `images/` or `images_001/images/` ..., as .png or .jpg; images that are not there are left out. A column
 `split` (train, val, test) decides the split; else the publisher's `train_val_list.txt` and `test_list.txt`
 do; else a hash of the patient. `BBox_List.csv`, where it is there, marks where findings are. The publisher
-squeezed every film to 1024 x 1024 pixels, so that a pixel is seldom square.
+squeezed every radiograph to 1024 x 1024 pixels, so that a pixel is seldom square.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def open_nih(path: str, split: str | None = None) -> StudyDataset:
 
 
 def read_boxes(table: Path) -> dict[str, list[LesionBox]]:
-    """By image, the boxes of `BBox_List.csv`: x, y, width, height on the publisher's 1024 x 1024 pixels.
+    """Read the boxes of `BBox_List.csv` by image: x, y, width, height on the publisher's 1024 x 1024 pixels.
 
     {} where there is no such file. Raises UserError naming the row whose numbers are none.
     """
@@ -89,7 +89,8 @@ def read_boxes(table: Path) -> dict[str, list[LesionBox]]:
 
 
 def write_texts(study: Study, rng: np.random.Generator) -> Texts:
-    """A report, a request and questions from the labels, view, sex and age: all that the publisher gives.
+    """Write a report, a request and questions from the labels, view, sex and age: all that the publisher
+    gives.
 
     The request is the impression, in one of four with the view, the sex or both; the age is in the report's
     indication alone.
@@ -104,8 +105,8 @@ def write_texts(study: Study, rng: np.random.Generator) -> Texts:
 
 
 def _ask_questions(study: Study, rng: np.random.Generator) -> list[Question]:
-    """The view, the sex where it is known, and one finding whose label is: present, or absent where nothing
-    was found.
+    """Ask for the view, the sex where it is known, and one finding whose label is: present, or absent where
+    nothing was found.
     """
     radiograph = study.radiographs[0]
     questions = [Question("What is the view position?", f"{radiograph.view_position}.", "view")]
@@ -133,13 +134,13 @@ def _find_table(folder: Path) -> Path:
 
 
 def _list_image_folders(folder: Path) -> list[Path]:
-    """DIR, DIR/images* and DIR/images*/images, as the twelve archives unpack."""
+    """List DIR, DIR/images* and DIR/images*/images, as the twelve archives unpack."""
     inner = [path for path in sorted(folder.glob("images*")) if path.is_dir()]
     return [folder, *inner, *(path / "images" for path in inner if (path / "images").is_dir())]
 
 
 def _read_test_list(folder: Path) -> frozenset[str] | None:
-    """The publisher's test images, or None where the list is not there."""
+    """Read the names of the publisher's test images, or None where the list is not there."""
     path = folder / "test_list.txt"
     return frozenset(path.read_text().split()) if path.is_file() else None
 
@@ -170,7 +171,7 @@ def _build_study(row: Mapping[str, str], path: Path, split: str) -> Study:
 
 
 def _parse_labels(words: str) -> dict[str, Label]:
-    """`Effusion|Mass` -> both present, others not mentioned; `No Finding` -> all fourteen absent."""
+    """Parse `Effusion|Mass` -> both present, others not mentioned; `No Finding` -> all fourteen absent."""
     if words == NO_FINDING:
         return dict.fromkeys(FINDING_OF_NIH_LABEL.values(), Label.ABSENT)
     names = [word for word in words.split("|") if word]
@@ -178,7 +179,7 @@ def _parse_labels(words: str) -> dict[str, Label]:
 
 
 def _find_extent(row: Mapping[str, str]) -> tuple[float, float] | None:
-    """The film's height and width in mm; commas in the publisher's header split two columns in four."""
+    """Return height and width in mm; commas in the publisher's header split two columns in four."""
     try:
         width, height = float(row["OriginalImage[Width"]), float(row["Height]"])
         across, down = float(row["OriginalImagePixelSpacing[x"]), float(row["y]"])

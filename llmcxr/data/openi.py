@@ -69,7 +69,7 @@ def _find_reports(path: Path) -> Path:
 
 
 def _read_members(reports: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and text of every XML file in the archive, in its order, without unpacking it."""
+    """Give the name and text of every XML file in the archive, in its order, without unpacking it."""
     try:
         with tarfile.open(reports) as archive:
             for member in archive:
@@ -82,7 +82,7 @@ def _read_members(reports: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _read_headers(path: Path) -> dict[str, dict[str, str]]:
-    """The DICOM headers' table by image id; empty where it is not there."""
+    """Return the DICOM headers' table by image id; empty where it is not there."""
     if not path.is_file():
         return {}
     return {row["imageid"]: row for row in read_table(path, ("imageid", "View Position"))}
@@ -117,7 +117,7 @@ def _join_text(element: ElementTree.Element) -> str:
 
 
 def _find_image(image_id: str, files: Mapping[str, Path]) -> Path | None:
-    """An image's file: named by its id, or without CXR as in the DICOM archive (1_IM-0001-3001.dcm)."""
+    """Find an image's file by its id, or without CXR as in the DICOM archive (1_IM-0001-3001.dcm)."""
     names = (image_id, image_id.removeprefix("CXR"))
     return next((files[name] for name in names if name in files), None)
 
@@ -135,7 +135,7 @@ def _build_radiograph(image_id: str, patient_id: str, path: Path, header: Mappin
 
 
 def _find_view(header: Mapping[str, str]) -> str:
-    """The view position; without one, rows that run front to back (orientation A or P) show a lateral."""
+    """Return the view position; where none is given, rows that run front to back show a lateral."""
     view = parse_view(header.get("View Position", ""))
     is_sideways = header.get("Patient Orientation", "").startswith(("['A'", "['P'"))
     return "lateral" if view == "unknown" and is_sideways else view
@@ -153,7 +153,7 @@ def _find_age(header: Mapping[str, str]) -> float | None:
 
 
 def _find_extent(header: Mapping[str, str]) -> tuple[float, float] | None:
-    """The film's height and width in mm: spacing, written as "['0.15', '0.15']", times rows and columns."""
+    """Return height and width in mm: spacing, written as "['0.15', '0.15']", times rows and columns."""
     try:
         down, across = (float(part.strip(" []'")) for part in header["Pixel Spacing"].split(","))
         return down * float(header["Rows"]), across * float(header["Columns"])
@@ -162,7 +162,7 @@ def _find_extent(header: Mapping[str, str]) -> tuple[float, float] | None:
 
 
 def _parse_tags(tags: list[str]) -> dict[str, Label]:
-    """MeSH tags such as `Cardiomegaly/mild` -> labels; see the module's docstring."""
+    """Parse MeSH tags such as `Cardiomegaly/mild` -> labels; see the module's docstring."""
     if tags == ["normal"]:
         return dict.fromkeys(sorted(set(FINDING_OF_OPENI_HEADING.values())), Label.ABSENT)
     labels: dict[str, Label] = {}

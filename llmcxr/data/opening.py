@@ -51,12 +51,12 @@ def open_dataset(name: str) -> Dataset:
 
 
 def find_kind(name: str) -> str:
-    """The kind that an opening string names, whether or not there is one of that name."""
+    """Find the kind that an opening string names, whether or not there is one of that name."""
     kind = parse_spec(name).kind
     return OLD_KINDS.get(kind, kind)
 
 
 def name_as_today(name: str) -> str:
-    """An opening string with its kind as it is called today, to compare with one that was stored."""
+    """Return an opening string with its kind as it is called today, to compare with one that was stored."""
     kind, colon, rest = name.partition(":")
     return f"{OLD_KINDS.get(kind, kind)}{colon}{rest}"

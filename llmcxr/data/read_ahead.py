@@ -22,7 +22,8 @@ AHEAD = 32  # results that wait at most: what bounds the memory
 def read_ahead(
     read: Callable[[Item], Result], items: Iterable[Item], workers: int = 0, ahead: int = AHEAD
 ) -> Iterator[Result]:
-    """`map(read, items)`, with up to `ahead` results in work or waiting. `workers` 0 is one per usable core.
+    """Do `map(read, items)` with up to `ahead` results in work or waiting. `workers` 0 is one per usable
+    core.
 
     An error of `read` is raised at its place in the order.
     """

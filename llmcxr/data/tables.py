@@ -17,7 +17,8 @@ SPLIT_WORDS = {"train": "train", "test": "test"} | dict.fromkeys(
 
 
 def read_table(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file (UTF-8, or gzipped as .gz) by column, cells stripped; missing cells are empty.
+    """Read the rows of a CSV file (UTF-8, or gzipped as .gz) by column, cells stripped; missing cells are
+    empty.
 
     Raises UserError for a missing or unreadable file, no rows, or a missing column, naming those found.
     """
@@ -44,7 +45,7 @@ def read_table(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
 
 
 def parse_split(word: str, source: Path, row: int) -> str:
-    """A split as publishers write it -> train, validate or test. `row` is counted from 1 below the header."""
+    """Parse a publisher's split -> train, validate or test. `row` counts from 1 below the header."""
     if word.lower() not in SPLIT_WORDS:
         known = ", ".join(SPLIT_WORDS)
         raise UserError(f"{source}: expected a split ({known}) in row {row}, found {word!r}; correct it")
@@ -52,7 +53,7 @@ def parse_split(word: str, source: Path, row: int) -> str:
 
 
 def parse_view(word: str) -> str:
-    """A view position as publishers write it -> PA, AP, lateral or unknown."""
+    """Parse a view position as publishers write it -> PA, AP, lateral or unknown."""
     return VIEWS.get(word.strip().upper(), "unknown")
 
 
@@ -61,12 +62,12 @@ def parse_sex(word: str) -> str | None:
 
 
 def parse_years(word: str) -> float | None:
-    """An age in years (`58`, `58.0`, `058Y`, `006M`), or None for an empty, malformed or impossible one."""
+    """Parse an age in years (`58`, `58.0`, `058Y`, `006M`); None for an empty or impossible one."""
     return parse_age(re.sub(r"\.\d*$", "", word.strip()))
 
 
 def find_files(folders: Iterable[Path], suffixes: Iterable[str]) -> dict[str, Path]:
-    """Files directly in some folders by name without suffix; the first folder that holds a name wins."""
+    """Find files directly in some folders by name without suffix; the first folder that holds a name wins."""
     suffixes = tuple(suffixes)
     found: dict[str, Path] = {}
     for folder in folders:

@@ -41,7 +41,7 @@ FEWEST_IMAGES = 8
 
 
 def warn_unlike_chest(image: np.ndarray) -> tuple[str, ...]:
-    """Sentences on a picture (H, W) in [0, 1] that cannot be, or hardly is, a frontal chest radiograph."""
+    """Warn of a picture (H, W) in [0, 1] that cannot be, or hardly is, a frontal chest radiograph."""
     height, width = image.shape
     warnings = []
     if min(height, width) < SMALL_SIDE:
@@ -60,18 +60,18 @@ def warn_unlike_chest(image: np.ndarray) -> tuple[str, ...]:
 
 
 def measure_likeness(points: np.ndarray) -> float:
-    """The correlation, -1 to 1, of brightness (GRID, GRID) with two dark ellipses where lungs are."""
+    """Correlate, -1 to 1, the brightness (GRID, GRID) with two dark ellipses where lungs are."""
     return float(np.corrcoef(points[INNER].ravel(), _draw_lungs()[INNER].ravel())[0, 1])
 
 
 def _sample(image: np.ndarray) -> np.ndarray:
-    """The picture's brightness (GRID, GRID) at evenly spread points."""
+    """Sample the picture's brightness (GRID, GRID) at evenly spread points."""
     rows, columns = (((np.arange(GRID) + 0.5) * side / GRID).astype(int) for side in image.shape)
     return image[np.ix_(rows, columns)]
 
 
 def _draw_lungs() -> np.ndarray:
-    """Two dark ellipses with soft edges, on (GRID, GRID)."""
+    """Draw two dark ellipses with soft edges, on (GRID, GRID)."""
     row, column = (np.mgrid[:GRID, :GRID] + 0.5) / GRID
     ellipses = [((column - centre) / 0.17) ** 2 + ((row - 0.43) / 0.33) ** 2 for centre in (0.29, 0.71)]
     return -sum(1 / (1 + np.exp(np.minimum(6 * (ellipse - 1), 50))) for ellipse in ellipses)
@@ -99,7 +99,7 @@ class Shift:
 
 
 def measure_images(images: np.ndarray) -> dict[str, np.ndarray]:
-    """(N, H, W) float in [0, 1] -> each statistic of each image, (N,)."""
+    """Measure (N, H, W) float in [0, 1] -> each statistic of each image, (N,)."""
     flat = images.reshape(len(images), -1)
     dark, bright = np.quantile(flat, [0.05, 0.95], axis=1)
     steps = [np.abs(np.diff(images, axis=axis)).mean((1, 2)) for axis in (1, 2)]
@@ -114,7 +114,7 @@ def measure_images(images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def summarise_images(batches: Iterable[np.ndarray], size: int) -> ImageSummary:
-    """Batches (N, size, size) in [0, 1] -> their summary."""
+    """Summarise batches (N, size, size) in [0, 1]."""
     measured = join_statistics(measure_images(batch) for batch in batches)
     quantiles = {
         name: tuple(np.quantile(values, QUANTILES).round(5).tolist()) for name, values in measured.items()
@@ -123,13 +123,13 @@ def summarise_images(batches: Iterable[np.ndarray], size: int) -> ImageSummary:
 
 
 def join_statistics(parts: Iterable[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The statistics of batches as those of all their images."""
+    """Join the statistics of batches to those of all their images."""
     parts = list(parts)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def compare_images(summary: ImageSummary, measured: Mapping[str, np.ndarray]) -> list[Shift]:
-    """How images of which `measure_images` was taken differ from those of the summary."""
+    """Compare images that `measure_images` measured with those of the summary."""
     shifts = []
     for name, quantiles in summary.quantiles.items():
         values, by_level = measured[name], dict(zip(QUANTILES, quantiles, strict=True))
@@ -143,13 +143,13 @@ def compare_images(summary: ImageSummary, measured: Mapping[str, np.ndarray]) ->
 
 
 def write_summary(directory: str | Path, summary: ImageSummary) -> None:
-    """Beside the config and the weights of a tokenizer, whose fingerprint does not depend on it."""
+    """Write it beside the config and the weights of a tokenizer, whose fingerprint does not depend on it."""
     with replacing(Path(directory) / FILE) as beside:
         beside.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
 
 
 def read_summary(directory: str | Path) -> ImageSummary | None:
-    """None where the directory has none. Raises UserError for a file that is another's."""
+    """Read it; None where the directory has none. Raises UserError for a file that is another's."""
     file = Path(directory) / FILE
     if not file.is_file():
         return None

@@ -24,7 +24,7 @@ class Padding:
 
     @property
     def content(self) -> tuple[slice, slice]:
-        """The part of the fitted picture that holds picture: `fitted[padding.content]`."""
+        """Return the part of the fitted picture that holds picture: `fitted[padding.content]`."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
@@ -43,7 +43,7 @@ def fit(image: np.ndarray, size: int | tuple[int, int]) -> tuple[np.ndarray, Pad
 
 
 def place(own_size: tuple[int, int], size: int | tuple[int, int]) -> Padding:
-    """Where `fit` puts a picture of `own_size` rows and columns, without its pixels."""
+    """Say where `fit` puts a picture of `own_size` rows and columns, without its pixels."""
     rows, columns = (size, size) if isinstance(size, int | np.integer) else size
     if rows < 1 or columns < 1:
         raise ValueError(f"expected a size of at least 1 x 1, got {rows} x {columns}")

@@ -26,5 +26,5 @@ def to_luminance(colours: np.ndarray) -> np.ndarray:
 
 
 def measure_colour(colours: np.ndarray) -> float:
-    """The share of an (H, W, 3) picture, in [0, 1], that is visibly coloured: channels 0.1 apart."""
+    """Return the share of an (H, W, 3) picture, in [0, 1], that is visibly coloured: channels 0.1 apart."""
     return float((np.ptp(colours[..., :3], axis=-1) > 0.1).mean())

@@ -81,7 +81,7 @@ def _read_file(source: Path | bytes, name: str | os.PathLike) -> tuple[np.ndarra
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
-    """The rows and columns of a PNG, JPEG or similar file, from its first bytes: no pixel is decoded."""
+    """Read the rows and columns of a PNG, JPEG or similar file from its first bytes: no pixel is decoded."""
     path = Path(path)
     _check_file(path)
     with _explain(path), Image.open(path, formats=FORMATS) as picture:
@@ -89,12 +89,12 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
 
 
 def is_colour(pixels: np.ndarray) -> bool:
-    """Whether an array is one picture in colour, (H, W, 3) or with transparency (H, W, 4)."""
+    """Return whether an array is one picture in colour, (H, W, 3) or with transparency (H, W, 4)."""
     return pixels.ndim == 3 and pixels.shape[-1] in (3, 4)
 
 
 def _read_array(pixels: np.ndarray) -> tuple[np.ndarray, ImageHeader]:
-    """An array in [0, 1] by the rules of a file.
+    """Read an array in [0, 1] by the rules of a file.
 
     Raises UserError for another shape, for values outside [0, 1] or not finite, and for too small a picture.
     """

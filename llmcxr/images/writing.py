@@ -29,14 +29,14 @@ def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Mapping[str,
 
 
 def to_picture(image: np.ndarray) -> Image.Image:
-    """(H, W) float in [0, 1] -> a grey picture of the same size. Raises ValueError for other pixels."""
+    """Turn (H, W) float in [0, 1] into a grey picture. Raises ValueError for other pixels."""
     if image.ndim != 2 or not np.isfinite(image).all():
         raise ValueError(f"expected finite pixels of shape (H, W), got shape {image.shape}")
     return Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
 
 
 def to_png(image: np.ndarray) -> bytes:
-    """(H, W) float in [0, 1] -> a grey PNG file of the pixels and nothing else."""
+    """Turn (H, W) float in [0, 1] into a grey PNG file of the pixels and nothing else."""
     buffer = io.BytesIO()
     to_picture(image).save(buffer, format="PNG")
     return buffer.getvalue()

@@ -19,6 +19,7 @@ from llmcxr.codes.image_cache import cached_images, list_rejected
 from llmcxr.common import config as run_config
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
+from llmcxr.common.specs import parse_spec
 from llmcxr.data import Dataset as Studies
 from llmcxr.data import Rejections, open_dataset
 from llmcxr.images.checks import ImageSummary, summarise_images, write_summary
@@ -162,12 +163,12 @@ def _list_loss_networks(config: TokenizerRun) -> dict[str, str]:
 def _load_loss_network(name: str) -> FeatureNetwork | None:
     if not name:
         return None
-    kind, _, file = name.partition(":")
-    if kind != "xrv":
+    spec = parse_spec(name, has_keys=False)
+    if spec.kind != "xrv":
         from llmcxr.model.classifier import Classifier
 
         return Classifier.from_pretrained(name)
     try:
-        return DenseNetFeatures.from_weights(file)
+        return DenseNetFeatures.from_weights(spec.place)
     except UserError as error:
         raise UserError(f"loss_network {name!r}: {error}") from error

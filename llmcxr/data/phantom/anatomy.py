@@ -22,7 +22,7 @@ LEVELS = np.linspace(0.0, 1.0, 257)
 
 
 def smooth(x: np.ndarray | float, low: float, high: float) -> np.ndarray:
-    """0 below `low`, 1 above `high`, a smooth step between."""
+    """Return 0 below `low`, 1 above `high`, a smooth step between."""
     x = np.clip((np.asarray(x) - low) / (high - low), 0, 1)
     return x * x * (3 - 2 * x)
 
@@ -42,7 +42,7 @@ class Anatomy:
     centre: float  # column of the midline
     tilt: float  # columns per row
     rotation: float  # shift of anterior parts to the patient's left, in tw
-    # shape, in tw unless t is said
+    # shape, in tw unless t is named
     height: float  # lungs, apex to costophrenic angle
     asymmetry: float  # share by which the right half is wider
     dome_t: tuple[float, float]  # right, left: height t of the diaphragm's domes
@@ -67,7 +67,7 @@ class Anatomy:
         return v / self.height
 
     def outer(self, v: np.ndarray, sign: int) -> np.ndarray:
-        """Distance of the inner chest wall from the midline."""
+        """Return the distance of the inner chest wall from the midline."""
         t = np.clip(self.t(v), 0, 1.2)
         apex = np.clip(1 - (1 - np.minimum(t / 0.4, 1)) ** 2.6, 0, 1) ** 0.36
         below = np.maximum(t - WIDEST_T, 0) / (1 - WIDEST_T)
@@ -75,7 +75,7 @@ class Anatomy:
         return wall * apex * (1 - sign * self.asymmetry)
 
     def medial(self, v: np.ndarray, sign: int) -> np.ndarray:
-        """Distance of the mediastinal border (without the heart) from the midline."""
+        """Return the distance of the mediastinal border (without the heart) from the midline."""
         t = self.t(v)
         rounding = 0.1 * np.clip(1 - t / 0.1, 0, 1) ** 1.7
         width = (
@@ -93,7 +93,7 @@ class Anatomy:
         return self.carina_t - 0.1
 
     def diaphragm(self, u: np.ndarray, sign: int) -> np.ndarray:
-        """Height v of the diaphragm at u, on one side."""
+        """Return the height v of the diaphragm at u, on one side."""
         dome = self.dome_t[0 if sign < 0 else 1]
         centre = 0.2 if sign < 0 else 0.26
         wall = 0.5 * (1 - sign * self.asymmetry)
@@ -107,7 +107,7 @@ class Anatomy:
         return self.dome_t[1] + 0.055
 
     def heart_edges(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """u of the heart's right and left border; equal where there is no heart."""
+        """Return u of the heart's right and left border; equal where there is no heart."""
         right, left = _unit_heart(self.heart_depth(v), self.heart_shape)
         offset = self.rotation * 0.5
         return -self.heart_scale * self.heart_share * right + offset, self.heart_scale * (
@@ -115,11 +115,11 @@ class Anatomy:
         ) * left + offset
 
     def heart_depth(self, v: np.ndarray) -> np.ndarray:
-        """0 at the heart's top, 1 at its bottom."""
+        """Return 0 at the heart's top, 1 at its bottom."""
         return (self.t(v) - self.heart_top_t) / (self.heart_bottom_t - self.heart_top_t)
 
     def rib_drop(self, w: np.ndarray, anterior: bool) -> np.ndarray:
-        """How far below its origin at the spine a rib is, w = 0 at the midline, 1 at the chest wall."""
+        """Return how far below its origin at the spine a rib is: w = 0 at the midline, 1 at the wall."""
         ring = np.sqrt(np.clip(1 - w * w, 0, 1))
         back = self.rib_slope * (1.05 * (1 - ring) - 0.12 * np.sin(np.pi * np.clip(w, 0, 1)))
         return back if not anterior else self.rib_slope * (1.05 + 1.25 * ring)
@@ -149,14 +149,14 @@ class Anatomy:
         return (float(right[i]), float(v[i])), (float(left[j]), float(v[j]))
 
     def measure_ratio(self) -> float:
-        """Widest heart by widest inner thorax, along the picture's rows."""
+        """Return the widest heart by widest inner thorax, along the picture's rows."""
         (heart_right, heart_left), (right, left) = self.heart_extremes, self.thorax_edges
         heart = self.to_column(*heart_left) - self.to_column(*heart_right)
         return float(heart / (self.to_column(*left) - self.to_column(*right)))
 
 
 def _unit_heart(q: np.ndarray, shape: float) -> tuple[np.ndarray, np.ndarray]:
-    """The right and left border at depth q, each 1 at its widest."""
+    """Return the right and left border at depth q, each 1 at its widest."""
     inside = (q > 0) & (q < 1)
     q = np.clip(q, 0, 1)
     base = np.clip(q / 0.08, 0, 1) ** 0.5

@@ -38,8 +38,8 @@ class PhantomCase:
     sex: str  # "F" or "M"
     age_years: int
     view_position: str  # "PA" or "AP"
-    # Share 0..1 of the full spread of posture, habitus, ribs, vessels, exposure and noise. The shape of lungs
-    # and heart and the findings vary as they do whatever it is.
+    # Share 0..1 of the full variation of posture, habitus, ribs, vessels, exposure and noise. Lungs, heart
+    # and findings always vary fully.
     variation: float = VARIATION
 
     def find(self, name: str) -> DrawnFinding | None:

@@ -52,7 +52,7 @@ class PhantomDataset(Dataset):
         return self.n
 
     def case(self, index: int) -> PhantomCase:
-        """Everything true of the study. Raises IndexError outside 0..n-1."""
+        """Return everything true of the study. Raises IndexError outside 0..n-1."""
         if not 0 <= index < self.n:
             raise IndexError(f"expected an index in 0..{self.n - 1}, got {index}")
         return sample_case(self.seed, int(index), self.variation)
@@ -80,7 +80,7 @@ class PhantomDataset(Dataset):
         return Study(name, name, (Radiograph(name, name, name),), split=self.split)
 
     def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
-        """The picture, (size, size) float32 in [0, 1]; drawn at that size, letterboxed if not square."""
+        """Draw the picture, (size, size) float32 in [0, 1]; drawn at that size, letterboxed if not square."""
         rows, columns = (size, size) if size is None or np.isscalar(size) else size
         side = OWN_SIZE if rows is None else min(rows, columns)
         picture = render([self.case(index)], side)[0]

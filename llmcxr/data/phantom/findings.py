@@ -31,7 +31,7 @@ class Layer:
 
 
 def apply_findings(chest: Chest, normal: np.ndarray, vessels: np.ndarray) -> np.ndarray:
-    """The attenuation of a chest with its findings, from that of the normal one and of its vessels."""
+    """Compute the attenuation of a chest with its findings from that of the normal one and of its vessels."""
     total = normal
     for layer in build_layers(chest).values():
         total = total + layer.added
@@ -40,7 +40,7 @@ def apply_findings(chest: Chest, normal: np.ndarray, vessels: np.ndarray) -> np.
 
 
 def build_layers(chest: Chest) -> dict[str, Layer]:
-    """The layers of the findings that are drawn as such, by name; heart and mediastinum are anatomy.
+    """Return the layers of the findings that are drawn as such, by name; heart and mediastinum are anatomy.
 
     The lung's own opacities end where a pneumothorax begins.
     """
@@ -70,7 +70,7 @@ def _half(chest: Chest, sign: int) -> np.ndarray:
 
 
 def draw_effusion(chest: Chest, finding: DrawnFinding) -> Layer:
-    """Fluid that fills the costophrenic angle and rises along the wall in a meniscus."""
+    """Draw fluid that fills the costophrenic angle and rises along the wall in a meniscus."""
     a, g = chest.anatomy, chest.grid
     rng = _rng(chest, 11)
     cover = g.empty()
@@ -85,7 +85,7 @@ def draw_effusion(chest: Chest, finding: DrawnFinding) -> Layer:
 
 
 def draw_pneumothorax(chest: Chest, finding: DrawnFinding) -> Layer:
-    """Air outside the visceral pleura: a thin line, no vessels beyond it, and a blacker strip."""
+    """Draw air outside the visceral pleura: a thin line, no vessels beyond it, and a blacker strip."""
     a, g = chest.anatomy, chest.grid
     sign = sign_of(finding.side)
     apex, lateral = (0.085 + 0.14 * finding.extent), (0.045 + 0.085 * finding.extent)
@@ -110,7 +110,7 @@ def draw_pneumothorax(chest: Chest, finding: DrawnFinding) -> Layer:
 def _spot(
     chest: Chest, finding: DrawnFinding, margin: float, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """A place (u, v) in the finding's zone with `margin` to the chest wall, mediastinum and heart."""
+    """Return a place (u, v) in the finding's zone with `margin` to the chest wall, mediastinum and heart."""
     a = chest.anatomy
     sign = sign_of(finding.side)
     v = (ZONE_T[finding.zone] + rng.uniform(-0.045, 0.045)) * a.height
@@ -126,7 +126,7 @@ def _spot(
 
 
 def draw_nodule(chest: Chest, finding: DrawnFinding) -> Layer:
-    """A round opacity of 12-36 mm with a fairly sharp edge; above 28 mm it is called a mass."""
+    """Draw a round opacity of 12-36 mm with a fairly sharp edge; above 28 mm it is called a mass."""
     g = chest.grid
     rng = _rng(chest, 12)
     radius = (12 + 24 * finding.extent) / 280 / 2
@@ -142,7 +142,7 @@ def draw_nodule(chest: Chest, finding: DrawnFinding) -> Layer:
 
 
 def draw_consolidation(chest: Chest, finding: DrawnFinding) -> Layer:
-    """A fluffy patch: overlapping soft puffs that fill the alveoli."""
+    """Draw a fluffy patch: overlapping soft puffs that fill the alveoli."""
     g = chest.grid
     sign = sign_of(finding.side)
     rng = _rng(chest, 13)
@@ -160,7 +160,7 @@ def draw_consolidation(chest: Chest, finding: DrawnFinding) -> Layer:
 
 
 def draw_edema(chest: Chest, finding: DrawnFinding) -> Layer:
-    """Haze that spreads from both hila like wings, swollen vessels, and short septal lines at the bases."""
+    """Draw haze that spreads from both hila, swollen vessels, and short septal lines at the bases."""
     a, g = chest.anatomy, chest.grid
     rng = _rng(chest, 14)
     cover, lines = g.empty(), g.empty()
@@ -190,7 +190,7 @@ def draw_edema(chest: Chest, finding: DrawnFinding) -> Layer:
 
 
 def draw_atelectasis(chest: Chest, finding: DrawnFinding) -> Layer:
-    """A plate: a nearly horizontal band with sharp edges; in a lower zone the diaphragm is drawn up."""
+    """Draw a plate: a nearly horizontal band with sharp edges; in a lower zone the diaphragm is drawn up."""
     g = chest.grid
     sign = sign_of(finding.side)
     rng = _rng(chest, 15)
@@ -205,13 +205,13 @@ def draw_atelectasis(chest: Chest, finding: DrawnFinding) -> Layer:
 
 
 def _shoulder(a: Anatomy, sign: int) -> list[tuple[float, float]]:
-    """The way of a subclavian line from under the clavicle to the great veins."""
+    """Return the way of a subclavian line from under the clavicle to the great veins."""
     v = 0.105 * a.height
     return [(sign * 0.3, v - 0.01), (sign * 0.2, v - 0.03), (sign * 0.11, v - 0.005)]
 
 
 def draw_pacemaker(chest: Chest, finding: DrawnFinding) -> Layer:
-    """A generator under the clavicle and its lead through the superior vena cava to the right ventricle."""
+    """Draw a generator under the clavicle and its lead through the vena cava to the right ventricle."""
     a, g = chest.anatomy, chest.grid
     sign = sign_of(finding.side)
     rng = _rng(chest, 16)
@@ -238,7 +238,7 @@ def draw_pacemaker(chest: Chest, finding: DrawnFinding) -> Layer:
 
 
 def draw_central_line(chest: Chest, finding: DrawnFinding) -> Layer:
-    """A thin catheter from the subclavian or the jugular vein to the superior vena cava."""
+    """Draw a thin catheter from the subclavian or the jugular vein to the superior vena cava."""
     a, g = chest.anatomy, chest.grid
     sign = sign_of(finding.side)
     rng = _rng(chest, 17)
@@ -255,7 +255,7 @@ def draw_central_line(chest: Chest, finding: DrawnFinding) -> Layer:
 
 
 def draw_endotracheal_tube(chest: Chest, finding: DrawnFinding) -> Layer:
-    """A tube in the trachea with a radio-opaque stripe, its tip 2-6 cm above the carina."""
+    """Draw a tube in the trachea with a radio-opaque stripe, its tip 2-6 cm above the carina."""
     a, g = chest.anatomy, chest.grid
     rng = _rng(chest, 18)
     tip = carina(a)[1] - rng.uniform(0.075, 0.16)

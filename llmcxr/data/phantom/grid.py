@@ -24,7 +24,7 @@ class Grid:
         return np.zeros((self.size, self.size), dtype=np.float32)
 
     def box(self, u0: float, u1: float, v0: float, v1: float) -> tuple[slice, slice]:
-        """The rows and columns that hold u0..u1, v0..v1 and one pixel around; may be empty."""
+        """Return the rows and columns that hold u0..u1, v0..v1 and one pixel around; may be empty."""
         v = self.v[:, 0]
         r0, r1 = np.searchsorted(v, (v0 - self.pixel, v1 + self.pixel))
         if r0 >= r1:
@@ -34,13 +34,13 @@ class Grid:
         return slice(int(r0), int(r1)), slice(max(int(c0) - 1, 0), min(int(c1) + 1, self.size))
 
     def inside(self, distance: np.ndarray, softness: float = 0.0) -> np.ndarray:
-        """Coverage 0..1 from a signed distance that is positive inside, soft over a pixel or more."""
+        """Return the coverage 0..1 of a signed distance, positive inside; soft over a pixel or more."""
         width = max(self.pixel, softness)
         x = np.clip(distance / width + 0.5, 0, 1)
         return (x * x * (3 - 2 * x)).astype(np.float32)
 
     def line(self, points: np.ndarray, width: float) -> np.ndarray:
-        """Coverage 0..1 of a thin line through `points` (n, 2) of (u, v), of that width.
+        """Return the coverage 0..1 of a thin line through `points` (n, 2) of (u, v), of that width.
 
         Only pixels near the line are computed. Below a pixel's width the line gets fainter, not thinner.
         """
@@ -50,7 +50,7 @@ class Grid:
         return (coverage * min(1.0, width / self.pixel + 0.2)).astype(np.float32)
 
     def distance(self, points: np.ndarray, reach: float) -> np.ndarray:
-        """Distance to the polyline through `points` (n, 2) of (u, v), and `reach` where it is further."""
+        """Return the distance to the polyline `points` (n, 2) of (u, v), at most `reach`."""
         rows, columns = self._to_pixels(densify(points, self.pixel / 3))
         radius = int(np.ceil(reach / self.pixel))
         window = np.arange(-radius, radius + 1)
@@ -70,7 +70,7 @@ class Grid:
 
 
 def densify(points: np.ndarray, spacing: float) -> np.ndarray:
-    """The polyline (n, 2) again with points at most about `spacing` apart."""
+    """Return the polyline (n, 2) with points at most about `spacing` apart."""
     steps = np.hypot(*np.diff(points, axis=0).T)
     along = np.concatenate([[0.0], np.cumsum(steps)])
     at = np.linspace(0, along[-1], max(2, int(np.ceil(along[-1] / spacing)) + 1))
@@ -78,7 +78,7 @@ def densify(points: np.ndarray, spacing: float) -> np.ndarray:
 
 
 def curve(points: list[tuple[float, float]], samples: int = 12) -> np.ndarray:
-    """A smooth (Catmull-Rom) curve through the points, (n, 2)."""
+    """Return a smooth (Catmull-Rom) curve through the points, (n, 2)."""
     p = np.asarray([points[0], *points, points[-1]], dtype=np.float64)
     s = np.linspace(0, 1, samples, endpoint=False)[:, None]
     parts = [

@@ -19,7 +19,7 @@ RIB_KNOTS = np.linspace(0, 1.02, 128)  # of the drop of a rib, from the midline 
 
 
 def build_grid(anatomy: Anatomy, size: int) -> Grid:
-    """The pixel centres of a (size, size) picture of this chest."""
+    """Return the pixel centres of a (size, size) picture of this chest."""
     at = (np.arange(size, dtype=np.float32) + 0.5) / size
     v = ((at - anatomy.top) / anatomy.scale)[:, None].astype(np.float32)
     u = ((at - anatomy.centre) / anatomy.scale)[None, :] - anatomy.tilt * (v - PIVOT_V)
@@ -35,7 +35,7 @@ class Chest:
 
     @cached_property
     def w(self) -> np.ndarray:
-        """Distance from the midline by the inner chest wall's: 1 at the wall."""
+        """Return the distance from the midline by the inner chest wall's: 1 at the wall."""
         g = self.grid
         return np.where(g.u < 0, -g.u / self._wall[0], g.u / self._wall[1]).astype(np.float32)
 
@@ -46,7 +46,7 @@ class Chest:
 
     @cached_property
     def body(self) -> np.ndarray:
-        """Soft tissue of the trunk, neck, shoulders and arms, without regard to lungs."""
+        """Return the soft tissue of the trunk, neck, shoulders and arms, without regard to lungs."""
         a, g = self.anatomy, self.grid
         v = g.v[:, 0]
         neck = 0.185 + 0.025 * (a.case.sex == "M")
@@ -78,7 +78,7 @@ class Chest:
 
     @cached_property
     def cage(self) -> tuple[np.ndarray, np.ndarray]:
-        """Coverage 0..1 of the thorax above the diaphragm, right and left half, mediastinum included."""
+        """Return the coverage 0..1 of the right and left thorax above the diaphragm, with mediastinum."""
         g = self.grid
         halves = []
         for sign, wall, edge in zip((-1, 1), self._wall, self._diaphragm_edges, strict=True):
@@ -88,7 +88,7 @@ class Chest:
 
     @cached_property
     def _diaphragm_edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """Height v of the right and left diaphragm in each column of pixels, (1, size)."""
+        """Return the height v of the right and left diaphragm in each column of pixels, (1, size)."""
         columns, middle = np.linspace(-0.75, 0.75, 151), self.grid.u[self.grid.size // 2]
         right, left = (
             np.interp(middle, columns, self.anatomy.diaphragm(columns, sign)).astype(np.float32)[None, :]
@@ -98,7 +98,7 @@ class Chest:
 
     @cached_property
     def diaphragms(self) -> tuple[np.ndarray, np.ndarray]:
-        """Coverage 0..1 of a band 0.024 tw (7 mm) high along the right and left diaphragm, to the midline."""
+        """Return the coverage 0..1 of a band 0.024 tw (7 mm) high along each diaphragm, to the midline."""
         g = self.grid
         right, left = (
             g.inside(0.012 - np.abs(g.v - edge)) * (sign * g.u > 0) * (sign * g.u < wall + 0.01)
@@ -108,14 +108,14 @@ class Chest:
 
     @cached_property
     def mediastinum_cover(self) -> np.ndarray:
-        """Coverage 0..1 of the mediastinum without the heart."""
+        """Return the coverage 0..1 of the mediastinum without the heart."""
         a, g = self.anatomy, self.grid
         right, left = a.medial(g.v, -1), a.medial(g.v, 1)
         return g.inside(np.minimum(g.u + right, left - g.u).astype(np.float32), 0.014)
 
     @cached_property
     def heart(self) -> np.ndarray:
-        """Thickness of the heart."""
+        """Return the thickness of the heart."""
         a, g = self.anatomy, self.grid
         right, left = (edge.astype(np.float32) for edge in a.heart_edges(g.v))
         half = np.maximum((left - right) / 2, 1e-4)
@@ -130,18 +130,18 @@ class Chest:
 
     @cached_property
     def heart_share(self) -> np.ndarray:
-        """How much of the lung's depth the heart takes, 0..1."""
+        """Return how much of the lung's depth the heart takes, 0..1."""
         return np.minimum(self.heart / 11.5, 1)
 
     @cached_property
     def lungs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Coverage 0..1 of the right and left lung field as seen: beside mediastinum and heart."""
+        """Return the coverage 0..1 of the right and left lung field as seen: beside mediastinum and heart."""
         beside = (1 - self.mediastinum_cover) * (1 - self.heart_cover)
         return self.cage[0] * beside, self.cage[1] * beside
 
     @cached_property
     def air(self) -> np.ndarray:
-        """Centimetres of lung, less where heart and mediastinum take its place."""
+        """Return the centimetres of lung, less where heart and mediastinum take its place."""
         a, g = self.anatomy, self.grid
         depth = LUNG_DEPTH_CM * (0.42 + 0.58 * smooth(a.t(g.v), -0.02, 0.4))
         profile = np.clip(1 - self.w**3.2, 0, 1) ** 0.45
@@ -152,7 +152,7 @@ class Chest:
 
     @cached_property
     def trachea(self) -> np.ndarray:
-        """Air in the trachea and main bronchi."""
+        """Return the air in the trachea and main bronchi."""
         a, g = self.anatomy, self.grid
         carina = a.carina_t * a.height
         centre = trachea_centre(a, g.v)
@@ -167,7 +167,7 @@ class Chest:
 
     @cached_property
     def aorta(self) -> np.ndarray:
-        """Arch with its knob, and the descending aorta beside the spine."""
+        """Return the arch with its knob, and the descending aorta beside the spine."""
         a, g = self.anatomy, self.grid
         t, edge = a.t(g.v), aorta_edge(a, g.v)
         along = smooth(t, a.knob_t - 0.075, a.knob_t - 0.02) * (1 - 0.6 * smooth(t, 0.6, 0.98))
@@ -176,7 +176,7 @@ class Chest:
 
     @cached_property
     def spine(self) -> np.ndarray:
-        """Vertebral bodies, thinner at the discs, with pedicles and processes left out."""
+        """Return vertebral bodies, thinner at the discs, with pedicles and processes left out."""
         a, g = self.anatomy, self.grid
         phase = a.t(g.v) * a.num_ribs * 1.12 - 0.15
         disc = bump(phase - np.floor(phase), 0.5, 0.1)
@@ -186,7 +186,7 @@ class Chest:
 
     @cached_property
     def ribs(self) -> np.ndarray:
-        """Bone in the posterior ribs and, fainter, the anterior ones."""
+        """Return the bone in the posterior ribs and, fainter, the anterior ones."""
         total = self.grid.empty()
         w = rib_reach(self.anatomy, self.grid.u, self.grid.v).astype(np.float32)
         for anterior in (False, True):
@@ -230,7 +230,7 @@ class Chest:
 
     @cached_property
     def scapulae(self) -> np.ndarray:
-        """Blades at the edge of the lungs (over them on AP views), and the heads of the humeri."""
+        """Return the blades at the edge of the lungs (over them on AP views), and the heads of the humeri."""
         a, g = self.anatomy, self.grid
         u = np.abs(g.u)
         border, outer = scapula_borders(a, g.v)
@@ -241,7 +241,7 @@ class Chest:
 
     @cached_property
     def stomach(self) -> np.ndarray:
-        """Gas under the left dome of the diaphragm; absent in some."""
+        """Return the gas under the left dome of the diaphragm; absent in some."""
         a, g = self.anatomy, self.grid
         rng = np.random.default_rng(np.random.SeedSequence((*a.seed, 3)))
         seen, wide = rng.random() < 0.75, rng.uniform(0.07, 0.12)
@@ -254,7 +254,7 @@ class Chest:
 
     @cached_property
     def vessels(self) -> np.ndarray:
-        """Hila and the vessels that radiate from them: smooth, at least some 3 pixels wide at 128."""
+        """Return the hila and the vessels that radiate from them: smooth, some 3 pixels wide at 128."""
         a, g = self.anatomy, self.grid
         rng = np.random.default_rng(np.random.SeedSequence((*a.seed, 4)))
 
@@ -289,7 +289,7 @@ def _ridges(wave: np.ndarray, power: int) -> np.ndarray:
 
 
 def trachea_centre(anatomy: Anatomy, v: np.ndarray) -> np.ndarray:
-    """u of the trachea's middle: slightly to the right above the carina, pushed there by the arch."""
+    """Return u of the trachea's middle: slightly to the right above the carina, pushed there by the arch."""
     return -0.012 * smooth(anatomy.t(v), 0.05, 0.33) + anatomy.rotation
 
 
@@ -299,7 +299,7 @@ def carina(anatomy: Anatomy) -> tuple[float, float]:
 
 
 def bronchus(anatomy: Anatomy, sign: int) -> np.ndarray:
-    """The main bronchus from the carina to the hilum, (n, 2) of (u, v). The right one is steeper."""
+    """Return the main bronchus from the carina to the hilum, (n, 2) of (u, v). The right one is steeper."""
     u, v = carina(anatomy)
     half = np.deg2rad(anatomy.carina_angle)
     angle, length = (0.41 * half, 0.1) if sign < 0 else (0.59 * half, 0.14)
@@ -313,7 +313,7 @@ def hilum(anatomy: Anatomy, sign: int) -> tuple[float, float]:
 
 
 def clavicle(anatomy: Anatomy, sign: int) -> np.ndarray:
-    """The clavicle's axis from the sternum to the shoulder, (n, 2)."""
+    """Return the clavicle's axis from the sternum to the shoulder, (n, 2)."""
     a = anatomy
     lift = -0.035 if a.case.view_position == "AP" else 0.0
     shift = a.rotation * 1.6
@@ -323,27 +323,27 @@ def clavicle(anatomy: Anatomy, sign: int) -> np.ndarray:
 
 
 def scapula_borders(anatomy: Anatomy, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of the blade's medial and lateral border from the midline."""
+    """Return the distance of the blade's medial and lateral border from the midline."""
     inner = 0.42 if anatomy.case.view_position == "AP" else 0.53
     medial = inner - 0.07 * smooth(v, 0.1, 0.5)
     return medial, medial + 0.19 * np.clip(1 - (v - 0.05) / 0.47, 0, 1)
 
 
 def arch_end_t(anatomy: Anatomy) -> float:
-    """Height t at the lower rim of the knob, where the arch becomes the descending aorta."""
+    """Return the height t at the lower rim of the knob, where the arch becomes the descending aorta."""
     return anatomy.knob_t + 0.02
 
 
 def aorta_edge(anatomy: Anatomy, v: np.ndarray) -> np.ndarray:
-    """u of the left border of the arch and, below it, of the descending aorta."""
+    """Return u of the left border of the arch and, below it, of the descending aorta."""
     a, t = anatomy, anatomy.t(v)
     edge = 0.062 + a.knob * 0.6 - 0.05 * smooth(t, 0.3, 1.0) + a.rotation
     return np.where(t < arch_end_t(a), a.medial(v, 1) - 0.004, np.minimum(edge, a.medial(v, 1)))
 
 
 def diaphragm_height(anatomy: Anatomy, u: float, sign: int) -> float:
-    """v of the diaphragm at u as drawn: in a tilted chest it stays level, as if each column's u were that of
-    the picture's middle row.
+    """Return v of the diaphragm at u as drawn: in a tilted chest it stays level, as if each column's u were
+    that of the picture's middle row.
     """
     middle = (0.5 - anatomy.top) / anatomy.scale
     v = middle
@@ -353,7 +353,7 @@ def diaphragm_height(anatomy: Anatomy, u: float, sign: int) -> float:
 
 
 def rib_reach(anatomy: Anatomy, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """w of the ribs at (u, v): 0 at the midline, 1 where they turn forward at the chest wall."""
+    """Return w of the ribs at (u, v): 0 at the midline, 1 where they turn forward at the chest wall."""
     a = anatomy
     wall = np.where(u < 0, a.outer(v, -1), a.outer(v, 1)) + 1e-3 + 0.012
     floor = a.outer(np.maximum(v, 0.3 * a.height), 1)
@@ -361,14 +361,14 @@ def rib_reach(anatomy: Anatomy, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def rib_phase(anatomy: Anatomy, w: np.ndarray, v: np.ndarray, anterior: bool) -> np.ndarray:
-    """Height in rib spacings along the slope of the ribs: k - 0.5 on the axis of rib k, the first being 1."""
+    """Return the height in rib spacings along the ribs' slope: k - 0.5 on the axis of rib k, from 1."""
     drop = np.interp(w, RIB_KNOTS, anatomy.rib_drop(RIB_KNOTS, anterior)).astype(np.float32)
     fall = drop * (0.8 + 0.35 * smooth(v, 0, 0.8))
     return (v - fall + 0.02) / (anatomy.height / anatomy.num_ribs)
 
 
 def posterior_rib(anatomy: Anatomy, number: int, u: float) -> tuple[float, float]:
-    """Where the axis of posterior rib `number`, 1 to 10, crosses the vertical at u."""
+    """Return where the axis of posterior rib `number`, 1 to 10, crosses the vertical at u."""
     v = LEVELS * anatomy.height
     phase = rib_phase(anatomy, rib_reach(anatomy, np.array(u), v), v, anterior=False)
     return u, float(np.interp(number - 0.5, phase, v))

@@ -1,4 +1,4 @@
-"""Project a phantom by Beer-Lambert's law and print it as a film is displayed: bright = dense.
+"""Project a phantom by Beer-Lambert's law and print it as a radiograph is displayed: bright = dense.
 
 attenuation -> exp(-attenuation) -> scattered light added -> exposure -> logarithm -> display curve -> noise.
 """
@@ -29,7 +29,7 @@ def render(cases: Sequence[PhantomCase], size: int) -> np.ndarray:
 
 
 def build_chest(case: PhantomCase, size: int) -> Chest:
-    """The chest of a case on the pixels of a (size, size) picture. Raises ValueError below 16 px."""
+    """Build the chest of a case on the pixels of a (size, size) picture. Raises ValueError below 16 px."""
     if size < 16:
         raise ValueError(f"expected a size of at least 16 px, got {size}")
     anatomy = build_anatomy(case)
@@ -45,7 +45,7 @@ def render_chest(chest: Chest) -> np.ndarray:
 
 
 def attenuation(chest: Chest) -> np.ndarray:
-    """The line integral of the attenuation coefficient, findings included; (size, size), no unit."""
+    """Return the line integral of the attenuation coefficient, findings included; (size, size), no unit."""
     soft = chest.body + chest.breasts - chest.trachea - chest.stomach
     normal = SOFT * np.maximum(soft - chest.air, 0) + LUNG * chest.air
     normal += BONE * (chest.spine + chest.ribs + chest.clavicles + chest.scapulae) + 0.07 * chest.aorta
@@ -67,7 +67,7 @@ def _display(density: np.ndarray, chest: Chest, exposure: float, contrast: float
 
 
 def _blur(image: np.ndarray, cells: int = 16) -> np.ndarray:
-    """A veil as wide as an eighth of the picture: averaged to cells, smoothed, enlarged bilinearly."""
+    """Blur by a veil an eighth of the picture wide: averaged to cells, smoothed, enlarged bilinearly."""
     size = image.shape[0]
     down, up = _matrices(size, cells)
     return up @ (down @ image @ down.T) @ up.T
@@ -77,7 +77,7 @@ _CACHE: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
 
 def _matrices(size: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row operators: (cells, size) Gaussian averages and (size, cells) linear interpolation."""
+    """Build row operators: (cells, size) Gaussian averages and (size, cells) linear interpolation."""
     if (size, cells) not in _CACHE:
         at = (np.arange(size) + 0.5) / size
         centres = (np.arange(cells) + 0.5) / cells

@@ -56,7 +56,7 @@ _NORMAL = ("Is this radiograph normal?", "Is this a normal chest?", "Is the radi
 
 
 def ask_questions(case: PhantomCase, rng: np.random.Generator) -> tuple[Question, ...]:
-    """About six questions with their answers; over many cases half of the yes/no answers are yes."""
+    """Ask about six questions, with their answers; over many cases half of the yes/no answers are yes."""
     questions = [*_ask_presence(case, rng), *_ask_details(case, rng)]
     others = [
         Question(pick(_VIEW, rng), f"{case.view_position}.", "view"),
@@ -70,7 +70,7 @@ def ask_questions(case: PhantomCase, rng: np.random.Generator) -> tuple[Question
 
 
 def _ask_presence(case: PhantomCase, rng: np.random.Generator) -> Iterator[Question]:
-    """Up to two findings that are present, and as many or one more that are absent."""
+    """Ask about up to two findings that are present, and as many or one more that are absent."""
     present = [case.findings[i] for i in rng.permutation(len(case.findings))[:2]]
     absent = [name for name in _ASKED_ABOUT if case.find(name) is None]
     for finding in present:
@@ -93,7 +93,7 @@ def _presence(name: str, answer: str, rng: np.random.Generator) -> Question:
 
 
 def _ask_details(case: PhantomCase, rng: np.random.Generator) -> Iterator[Question]:
-    """Where one of the findings is, and how large or severe one is."""
+    """Ask where one of the findings is, and how large or severe one is."""
     placed = [finding for finding in case.findings if finding.name != "edema" and _answer_place(finding)]
     if placed:
         yield _ask_location(pick(placed, rng), rng)

@@ -35,7 +35,7 @@ PLACES = tuple((side, zone) for side in ("left", "right") for zone in ZONES)
 
 
 def sample_case(seed: int, index: int, variation: float = VARIATION) -> PhantomCase:
-    """The case of this seed and index (both >= 0), from numpy's SeedSequence((seed, index))."""
+    """Sample the case of this seed and index (both >= 0), from numpy's SeedSequence((seed, index))."""
     rng = np.random.default_rng(np.random.SeedSequence((seed, index)))
     normal = rng.random() < NORMAL_SHARE
     ratio = _sample_ratio(rng, enlarged=not normal and rng.random() < ENLARGED_SHARE)
@@ -59,12 +59,12 @@ def sample_case(seed: int, index: int, variation: float = VARIATION) -> PhantomC
 
 
 def grade_of(extent: float) -> str:
-    """The third of 0..1 in which an extent lies, as a word of GRADES."""
+    """Return the third of 0..1 in which an extent lies, as a word of GRADES."""
     return GRADES[min(2, int(extent * 3))]
 
 
 def _sample_ratio(rng: np.random.Generator, enlarged: bool) -> float:
-    """Continuous over 0.38-0.65, thin around the threshold of 0.5."""
+    """Sample a ratio over 0.38-0.65, thin around the threshold of 0.5."""
     if enlarged:
         return float(0.5 + (HIGHEST_RATIO - 0.5) * max(rng.beta(1.7, 1.7), 1e-3))
     return float(0.5 - (0.5 - LOWEST_RATIO) * rng.beta(1.9, 1.5))
@@ -101,7 +101,7 @@ def _make(name: str, rng: np.random.Generator, side: str = "", zone: str = "") -
 
 
 def _place_on_side(name: str, placed: dict, free: set, rng: np.random.Generator) -> DrawnFinding:
-    """Effusion, pneumothorax, pacemaker or central line; removes from `free` the zones that it covers."""
+    """Place an effusion, pneumothorax, pacemaker or line; remove its zones from `free`."""
     side = "left" if rng.random() < 0.5 else "right"
     effusion, pacemaker = placed.get("pleural effusion"), placed.get("pacemaker")
     if name == "pleural effusion" and rng.random() < 0.3:

@@ -29,9 +29,9 @@ SCAPULA_V = 0.25  # tw below the lungs' tops: a height at which the blade is bro
 
 
 def masks(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
-    """Every anatomical part's mask and, by its name, every finding's: bool (size, size).
+    """Draw every anatomical part's mask and, by its name, every finding's: bool (size, size).
 
-    "left lung" and "right lung" are the lung fields as a normal film would show them, opacities included;
+    "left lung" and "right lung" are the lung fields as a normal radiograph shows them, opacities included;
     "heart" is the whole heart, below the diaphragm too; a diaphragm is a band of 7 mm along it, from the
     chest wall to the midline; "aorta" is its arch and the descending aorta together. The masks of
     cardiomegaly and of mediastinal widening are the heart's and the widened part's.
@@ -77,13 +77,13 @@ def _mediastinum(chest: Chest) -> np.ndarray:
 
 
 def _widened(chest: Chest) -> np.ndarray:
-    """The part of the mediastinum that mediastinal widening widens."""
+    """Return the part of the mediastinum that mediastinal widening widens."""
     t = chest.anatomy.t(chest.grid.v)
     return _mediastinum(chest) & (t > 0.05) & (t < 0.45)
 
 
 def points(case: PhantomCase) -> dict[str, tuple[float, float]]:
-    """Landmarks as (row, column) in 0..1 of the picture; a few may lie outside it.
+    """Locate landmarks as (row, column) in 0..1 of the picture; a few may lie outside it.
 
     The mediastinal borders are at the height of the aortic knob, the ends of the tracheal and spinal axis at
     that of the lungs' tops and of the costophrenic angles, the edge of the descending aorta half way down.
@@ -125,7 +125,7 @@ def points(case: PhantomCase) -> dict[str, tuple[float, float]]:
 
 
 def indices(case: PhantomCase) -> dict[str, float]:
-    """True measurements: widths by thorax width, angles in degrees, the thorax in cm and in picture sides."""
+    """Measure the truth: widths by thorax width, angles in degrees, the thorax in cm and in picture sides."""
     a = build_anatomy(case)
     thorax = a.thorax_edges[1][0] - a.thorax_edges[0][0]
     return {
@@ -139,7 +139,7 @@ def indices(case: PhantomCase) -> dict[str, float]:
 
 
 def _mediastinal_width(a: Anatomy) -> float:
-    """Right border to aortic knob, at the height of the knob, in tw."""
+    """Return the width from the right border to aortic knob, at the height of the knob, in tw."""
     v = a.knob_t * a.height
     return float(a.medial(v, -1) + a.medial(v, 1))
 
@@ -151,7 +151,7 @@ def salience(case: PhantomCase, size: int) -> np.ndarray:
 
 
 def finding_salience(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
-    """Of each small finding of the case by its name: (size, size) float32 in 0..1, where it is."""
+    """Return where each small finding of the case is, by its name: (size, size) float32 in 0..1."""
     layers = build_layers(build_chest(case, size))
     return {
         name: np.clip(layer.salient, 0, 1).astype(np.float32)
@@ -161,7 +161,7 @@ def finding_salience(case: PhantomCase, size: int) -> dict[str, np.ndarray]:
 
 
 def finding_map(case: PhantomCase, grid: tuple[int, int]) -> np.ndarray:
-    """Where each finding is, on the cells of an image grid: (findings, rows, columns) float32 in 0..1.
+    """Return where each finding is, on the cells of an image grid: (findings, rows, columns) float32 in 0..1.
 
     In the order of FINDINGS: the most that a cell is covered anywhere within it, so that a thin line counts.
     For cardiomegaly it is the share of the cell that the heart covers, whatever its size.

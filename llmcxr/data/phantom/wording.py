@@ -2,7 +2,7 @@
 
 Every text is true of its case and complete: each finding is named with whatever side, zone and grade it has
 (edema, which is always bilateral here, sometimes without saying so), and nothing absent is asserted. The
-vocabulary is kept small, since a tokenizer of some five hundred words is trained on it.
+vocabulary is kept small, since a tokenizer of some five hundred tokens is trained on it.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ _NORMAL_HEART_REQUESTS = ("heart size normal", "normal heart size", "heart not e
 
 
 def write_report(case: PhantomCase, rng: np.random.Generator) -> Report:
-    """Findings and impression, together about 17-75 words (median 40). `rng` chooses the wording only."""
+    """Write findings and impression, 17-75 words (median 40). `rng` chooses the wording only."""
     crowded = len(case.findings) >= _CROWDED
     sections = {
         "heart": [_heart_sentence(case, rng)],
@@ -131,7 +131,8 @@ def write_report(case: PhantomCase, rng: np.random.Generator) -> Report:
 
 
 def describe(case: PhantomCase, rng: np.random.Generator, complete: bool = False) -> str:
-    """A terse request to draw the case, in the styles that users type: all findings, then sometimes more.
+    """Write a terse request to draw the case, in the styles that users type: all findings, then sometimes
+    more.
 
     Two requests in three give the heart's size or its ratio, one in four the view position, the sex or both.
     Now and then a grade, or the side of a device, is left out as users do; `complete=True` keeps each detail.
@@ -156,7 +157,7 @@ def describe(case: PhantomCase, rng: np.random.Generator, complete: bool = False
 
 
 def noun_phrase(finding: DrawnFinding, rng: np.random.Generator) -> str:
-    """Such as "small right pleural effusion" or "nodule in the left upper zone": no article, no full stop."""
+    """Write such as "small right pleural effusion" or "nodule in the left upper zone", no full stop."""
     if finding.name in _STATES and rng.random() < 0.25:
         return _fill_grade(_STATES[finding.name], finding)
     grade, noun, adjective = grade_word(finding), _noun(finding, rng), _adjective(finding, rng)
@@ -168,7 +169,7 @@ def noun_phrase(finding: DrawnFinding, rng: np.random.Generator) -> str:
 
 
 def location(finding: DrawnFinding, rng: np.random.Generator) -> str:
-    """Such as "in the left upper zone", "on the right" or "on both sides"; "" for what has no place."""
+    """Write such as "in the left upper zone" or "on both sides"; "" for what has no place."""
     if finding.zone:
         area = _area(rng)
         if finding.side == "bilateral":
@@ -180,7 +181,7 @@ def location(finding: DrawnFinding, rng: np.random.Generator) -> str:
 
 
 def grade_word(finding: DrawnFinding) -> str:
-    """The word for the grade of this kind of finding: "small", "severe" ...; "" where it has none."""
+    """Return the word for the grade of this kind of finding: "small", "severe" ...; "" where it has none."""
     return _GRADE_WORDS.get(finding.name, {}).get(finding.grade, "")
 
 
@@ -192,12 +193,12 @@ def with_article(phrase: str, finding: DrawnFinding) -> str:
 
 
 def ratio_text(case: PhantomCase) -> str:
-    """The cardiothoracic ratio as reports write it, with two decimals."""
+    """Write the cardiothoracic ratio as reports do, with two decimals."""
     return f"{case.cardiothoracic_ratio:.2f}"
 
 
 def pick(options: Sequence, rng: np.random.Generator):
-    """One of the options, each equally likely; several times faster than `rng.choice`."""
+    """Pick one of the options, each equally likely; several times faster than `rng.choice`."""
     return options[int(rng.random() * len(options))]
 
 
@@ -237,7 +238,7 @@ def _adjective(finding: DrawnFinding, rng: np.random.Generator) -> str:
 
 
 def _sentence(finding: DrawnFinding, rng: np.random.Generator, crowded: bool) -> str:
-    """One of the findings section's sentences about a finding that is in the picture."""
+    """Write one of the findings section's sentences about a finding that is in the picture."""
     verb = "are" if finding.side == "bilateral" and finding.name not in _UNCOUNTED else "is"
     style = 0.6 + 0.4 * rng.random() if crowded else rng.random()
     if style < 0.35:
@@ -318,7 +319,7 @@ def _write_impression(case: PhantomCase, rng: np.random.Generator) -> str:
 
 
 def _in_some_order(findings: Sequence[DrawnFinding], rng: np.random.Generator) -> list[DrawnFinding]:
-    """The order given, or in two of five times another."""
+    """Return the order given, or in two of five times another."""
     if len(findings) < 2 or rng.random() < 0.6:
         return list(findings)
     return [findings[i] for i in rng.permutation(len(findings))]
@@ -339,7 +340,7 @@ def _forget(finding: DrawnFinding, rng: np.random.Generator) -> DrawnFinding:
 
 
 def _heart_request(case: PhantomCase, rng: np.random.Generator) -> tuple[list[str], list[str]]:
-    """What a request adds about the heart: words for its size, and its ratio."""
+    """Write what a request adds about the heart: words for its size, and its ratio."""
     choice = rng.random()
     if choice < 0.42:
         return [], [f"cardiothoracic ratio {ratio_text(case)}"]
@@ -349,5 +350,5 @@ def _heart_request(case: PhantomCase, rng: np.random.Generator) -> tuple[list[st
 
 
 def _as_typed(text: str) -> str:
-    """Without capitals and the last full stop, but for PA and AP."""
+    """Leave out capitals and the last full stop, but for PA and AP."""
     return text.lower().removesuffix(".").replace("ap view", "AP view").replace("pa view", "PA view")

@@ -19,7 +19,8 @@ STRETCH = (0.1, 99.9)  # percentiles that become black and white where a file gi
 
 
 def to_brightness(stored: np.ndarray, dataset: DicomDataset) -> tuple[np.ndarray, list[str]]:
-    """Stored values (H, W), or (H, W, 3) in colour -> (H, W) float32 in [0, 1], bright = dense, and warnings.
+    """Turn stored values (H, W), or (H, W, 3) in colour -> (H, W) float32 in [0, 1], bright = dense, and
+    warnings.
 
     0 and 1 are the ends of the window or of the VOI LUT's output. A file with neither is scaled by its bits
     if it stores 8, else between the 0.1 and 99.9 percentiles of its values without padding. Colour becomes
@@ -75,7 +76,7 @@ def _apply_voi(values: np.ndarray, stored: np.ndarray, dataset: DicomDataset) ->
 
 
 def _apply_voi_lut(values: np.ndarray, dataset: DicomDataset) -> np.ndarray:
-    """The first VOI LUT's output in [0, 1]; one that fills fewer bits than it declares is scaled by those."""
+    """Return the first VOI LUT's output in [0, 1], by the bits that it fills where they are fewer."""
     from pydicom.pixels import apply_voi
 
     item = dataset.VOILUTSequence[0]

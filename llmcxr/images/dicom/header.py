@@ -16,7 +16,7 @@ from llmcxr.images.header import ImageHeader
 if TYPE_CHECKING:
     from pydicom import Dataset as DicomDataset
 
-RADIOGRAPHS = ("CR", "DX", "RG", "RF", "OT", "SC", "")  # modalities under which plain films are filed
+RADIOGRAPHS = ("CR", "DX", "RG", "RF", "OT", "SC", "")  # modalities under which radiographs are filed
 VIEWS = {"PA": "PA", "AP": "AP"} | dict.fromkeys(
     ("LL", "RL", "LLO", "RLO", "LAT", "LATERAL", "LARGE LATERAL"), "lateral"
 )
@@ -39,7 +39,7 @@ OLDEST = 120  # years; beyond it an age is a typing error
 
 
 def build_header(dataset: DicomDataset) -> ImageHeader:
-    """View position, pixel spacing, sex, age and warnings of a DICOM dataset. Never raises for odd values."""
+    """Read view position, spacing, sex, age and warnings of a dataset. Never raises for odd values."""
     sex = get_text(dataset, "PatientSex").upper()
     return ImageHeader(
         view_position=find_view(dataset),
@@ -51,7 +51,7 @@ def build_header(dataset: DicomDataset) -> ImageHeader:
 
 
 def find_view(dataset: DicomDataset) -> str:
-    """PA, AP, lateral or unknown: from the view position, the coded view, or the direction of the rows."""
+    """Find PA, AP, lateral or unknown from view position, coded view, or the rows' direction."""
     view = get_text(dataset, "ViewPosition").upper()
     if view in VIEWS:
         return VIEWS[view]
@@ -63,7 +63,7 @@ def find_view(dataset: DicomDataset) -> str:
 
 
 def parse_age(age: str) -> float | None:
-    """`045Y`, `006M`, `002W`, `010D`, or bare years as some archives write -> years; else None."""
+    """Parse `045Y`, `006M`, `002W`, `010D`, or bare years as some archives write -> years; else None."""
     match = re.fullmatch(r"\s*(\d{1,3})([DWMY]?)\s*", age.upper())
     if match is None:
         return None
@@ -72,7 +72,7 @@ def parse_age(age: str) -> float | None:
 
 
 def get_text(dataset: DicomDataset, keyword: str) -> str:
-    """An element's value as text, the first of several; empty where there is none."""
+    """Return an element's value as text, the first of several; empty where there is none."""
     value = dataset.get(keyword)
     if value is not None and not isinstance(value, str | int | float) and hasattr(value, "__iter__"):
         value = next(iter(value), None)
@@ -80,7 +80,7 @@ def get_text(dataset: DicomDataset, keyword: str) -> str:
 
 
 def get_number(dataset: DicomDataset, keyword: str) -> float | None:
-    """An element's value as a number, the first of several; None where there is none or it is malformed."""
+    """Return an element's first value as a number; None where there is none or it is malformed."""
     try:
         number = float(get_text(dataset, keyword))
     except ValueError:
@@ -89,7 +89,7 @@ def get_number(dataset: DicomDataset, keyword: str) -> float | None:
 
 
 def _find_spacing(dataset: DicomDataset) -> tuple[float, float] | None:
-    """(row, column) in mm: calibrated in the patient, else at the detector, which is some 5-10% wider."""
+    """Find (row, column) in mm: calibrated in the patient, else at the detector, some 5-10% wider."""
     for keyword in SPACINGS:
         try:
             row, column = (float(value) for value in dataset.get(keyword) or ())

@@ -30,7 +30,7 @@ PREFERRED_PLUGINS = ("pylibjpeg", "pillow", "pydicom")
 
 
 def is_dicom(source: Path | bytes) -> bool:
-    """Whether a file or its bytes are DICOM; a file also where its name claims so."""
+    """Return whether a file or its bytes are DICOM; a file also where its name claims so."""
     if isinstance(source, bytes):
         return source[128:132] == b"DICM"
     if source.suffix.lower() in (".dcm", ".dicom"):
@@ -40,7 +40,7 @@ def is_dicom(source: Path | bytes) -> bool:
 
 
 def is_dataset(source: object) -> bool:
-    """Whether it is a dataset of pydicom, which is imported where there is one."""
+    """Return whether it is a dataset of pydicom, which is imported where there is one."""
     return "pydicom" in sys.modules and isinstance(source, sys.modules["pydicom"].Dataset)
 
 
@@ -73,7 +73,7 @@ def read(
 
 
 def read_header(path: str | os.PathLike) -> tuple[ImageHeader, DicomDataset]:
-    """The header of a DICOM file, and pydicom's view of it (ask it under `quiet`), with no pixel read."""
+    """Read the header of a DICOM file, and pydicom's view of it (ask it under `quiet`), not its pixels."""
     with quiet():
         dataset = _read_dataset(path, path, stop_before_pixels=True)
         return _build_header(path, dataset), dataset
@@ -146,7 +146,7 @@ def _damaged(name: str | os.PathLike) -> UserError:
 
 
 def _decode(name: str | os.PathLike, dataset: DicomDataset) -> np.ndarray:
-    """The stored values: (H, W), or (H, W, 3) in colour. Compressed ones go through pydicom's plugins."""
+    """Return the stored values, (H, W) or (H, W, 3); pydicom's plugins decode compressed ones."""
     syntax = _find_transfer_syntax(dataset)
     if syntax is None or not syntax.is_transfer_syntax:
         raise UserError(
@@ -167,18 +167,18 @@ def _decode(name: str | os.PathLike, dataset: DicomDataset) -> np.ndarray:
 
 
 def _choose_plugin(syntax: UID) -> str:
-    """The decoder to use, or empty for pydicom's choice. GDCM aborts on some damaged files: only if alone."""
+    """Choose the decoder, or empty for pydicom's choice. GDCM aborts on some damaged files: only if alone."""
     from pydicom.pixels import get_decoder
 
     try:
         plugins = get_decoder(syntax).available_plugins
-    except NotImplementedError:  # told by decoding
+    except NotImplementedError:  # decoding says so
         return ""
     return next((plugin for plugin in PREFERRED_PLUGINS if plugin in plugins), "")
 
 
 def _find_transfer_syntax(dataset: DicomDataset) -> UID | None:
-    """The declared transfer syntax; where none is, the one the file's encoding shows, then declared."""
+    """Find the declared transfer syntax; where none is, the one the file's encoding shows, then declared."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 

@@ -78,14 +78,14 @@ def _build_dataset(
 
 
 def _build_uid(kind: str, identity: bytes) -> str:
-    """A UID under 2.25, the root for UUIDs (PS3.5 B.2): a version-8 UUID made from a hash."""
+    """Build a UID under 2.25, the root for UUIDs (PS3.5 B.2): a version-8 UUID made from a hash."""
     number = int.from_bytes(hashlib.sha256(kind.encode() + identity).digest()[:16], "big")
     number = number & ~(0xF << 76) & ~(0x3 << 62) | (8 << 76) | (2 << 62)  # version, variant: RFC 9562
     return f"2.25.{number}"
 
 
 def _describe_nobody(dataset: FileDataset) -> None:
-    """The patient and study modules of an image that has neither; dates stay empty, as the type 2 allows."""
+    """Fill the patient and study modules of an image without either; dates stay empty (type 2)."""
     dataset.PatientName = dataset.PatientID = MARK
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = "Synthetic image: there is no patient"
