@@ -34,10 +34,16 @@ def test_a_file_against_itself_is_no_better(tmp_path):
     rows = [f"{dataset[i].study_id},No pneumothorax seen today." for i in range(4)]
     file.write_text("\n".join(["id,report", *rows]) + "\n")
     done = CliRunner().invoke(
-        app, ["evaluate", "compare", str(file), str(file), PHANTOMS, "--resamples", "100"]
+        app, ["evaluate", "compare", str(file), str(file), PHANTOMS, "--resamples", "100", "--json"]
     )
     assert done.exit_code == 0, done.output
+    bleu = json.loads(done.stdout)["comparisons"][0]
+    assert bleu["name"] == "BLEU-1" and bleu["p"] == 1
+    page = tmp_path / "page.html"
+    given = ["--resamples", "100", "--html", str(page)]
+    done = CliRunner().invoke(app, ["evaluate", "compare", str(file), str(file), PHANTOMS, *given])
     assert "| BLEU-1 |" in done.output and "1.000 |" in done.output  # p
+    assert "<td>BLEU-1</td>" in page.read_text()
 
 
 def test_a_page_that_opens_offline(tmp_path):
@@ -96,12 +102,14 @@ def test_mistakes_are_named(arguments, message):
 def test_a_tokenizer_is_judged_on_phantoms(tmp_path):
     out, sheet = tmp_path / "fidelity.json", tmp_path / "worst.png"
     rejected = ["--rejected", str(tmp_path / "rejected.jsonl")]
-    given = ["phantom", PHANTOMS, "--json", str(out), "--sheet", str(sheet), *rejected]
+    page = tmp_path / "page.html"
+    given = ["phantom", PHANTOMS, "--json", str(out), "--sheet", str(sheet), "--html", str(page), *rejected]
     done = CliRunner().invoke(app, ["evaluate", "tokenizer", *given])
     assert done.exit_code == 0, done.output
     scores = json.loads(out.read_text())
     assert {"psnr", "ssim", "ms_ssim", "frechet", "usage", "perplexity", "per_finding"} <= set(scores)
     assert scores["n"] == 4 and scores["psnr"] > 15 and 0 < scores["usage"] <= 1
+    assert 'alt="Reconstructions"' in page.read_text()
     assert sheet.is_file() and "| tokenizer |" in done.output and not (tmp_path / "rejected.jsonl").exists()
 
 
