@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -21,6 +21,7 @@ import numpy as np
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable
+from llmcxr.common.terminal import progress
 
 if TYPE_CHECKING:
     from llmcxr.data import Dataset, Rejections
@@ -199,7 +200,10 @@ def _read_bytes(
     return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8), rejected
 
 
-def _progress(chunks, total: int):
-    from tqdm import tqdm
-
-    return tqdm(chunks, total=total, desc=f"images ({CHUNK_IMAGES} a step)", disable=total < 2)
+def _progress(
+    chunks: Iterable[tuple[int, dict[int, str]]], total: int
+) -> Iterator[tuple[int, dict[int, str]]]:
+    with progress(f"images ({CHUNK_IMAGES} a step)", total, is_shown=total > 1) as advance:
+        for chunk in chunks:
+            yield chunk
+            advance(1)

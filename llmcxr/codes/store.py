@@ -32,6 +32,7 @@ from llmcxr.common.device import images_at_once
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
 from llmcxr.common.rejections import Rejections
+from llmcxr.common.terminal import progress
 from llmcxr.data.opening import name_as_today
 from vqgan.files import write_text
 
@@ -343,16 +344,15 @@ def _encode(
     num_images: int | None,
     is_shown: bool,
 ) -> None:
-    from tqdm import tqdm
-
-    with tqdm(total=num_images, initial=start, desc="encode", unit="image", disable=not is_shown) as bar:
+    with progress("encode", num_images, is_shown) as advance:
+        advance(start)
         for items, images in open_batches(start):
             codes = _encode_batch(tokenizer, images, metadata)
             with telling_write_failures(part.parent, ADVICE):
                 # codes first: a code without its line in the log is cut off again
                 _append(part / "codes.bin", codes.astype(metadata.dtype).tobytes())
                 _append(part / LOG_FILE, "".join(map(_to_line, items)).encode())
-            bar.update(len(items))
+            advance(len(items))
 
 
 def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata) -> np.ndarray:

@@ -15,7 +15,7 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None, is_shown: bool = True) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr, where that is a terminal; yields a function that advances it by a count."""
     from rich import progress as bars
     from rich.console import Console
@@ -29,7 +29,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     )
     console = Console(stderr=True)
     settings = {
-        "disable": not console.is_terminal,
+        "disable": not (is_shown and console.is_terminal),
         "transient": True,
         # rich would send what is printed to stdout to its own console, also where stdout is a file
         "redirect_stdout": False,

@@ -15,6 +15,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.model.directory import load
 from llmcxr.model.unified import LMConfig
 from llmcxr.prompts.vocabulary import train_text_tokenizer
+from llmcxr.training import lm
 from llmcxr.training.lm import run
 from llmcxr.training.lm_config import FindingMapConfig, LMRun, LMTrainingConfig
 from tests.processes import free_port, join
@@ -112,6 +113,27 @@ def test_each_validation_leaves_a_sheet_of_studies_and_the_best_model(tokenizer_
     assert nll[6] < nll[3]  # so that the best is the last
     best, last = (load(path).model.state_dict() for path in (model_dir.with_name("best"), model_dir))
     assert all(torch.equal(best[name], last[name]) for name in last)
+
+
+def test_datasets_are_opened_once_and_directories_at_the_beginning_and_the_end(
+    tokenizer_dir, tmp_path, monkeypatch
+):
+    called = []
+
+    def watch(holder, name):
+        real = getattr(holder, name)
+        monkeypatch.setattr(
+            holder, name, lambda *args, **kwargs: called.append(name) or real(*args, **kwargs)
+        )
+
+    for name in ("open_dataset", "find_image_tokenizer", "load_image_tokenizer", "save"):
+        watch(lm, name)
+    watch(lm.Loop, "run")
+    run(tiny_run(tokenizer_dir, tmp_path / "run", tmp_path))
+    assert called == [
+        "find_image_tokenizer", "load_image_tokenizer", "open_dataset", "open_dataset", "run", "save", "save",
+        "save",
+    ]  # fmt: skip
 
 
 def test_the_curve_goes_to_tensorboard(tokenizer_dir, tmp_path):
