@@ -70,7 +70,8 @@ format: $(VENV)/.installed-dev  ## bring the files into the form that lint asks 
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-dev  ## the speed claims, each against the plain way, in this run
-	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for name in $(filter-out timing,$(basename $(notdir $(wildcard benchmarks/[!_]*.py)))); do \
+	  echo "== benchmarks/$$name.py"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean:  ## remove the environment; runs/ stays
 	rm -rf $(VENV)

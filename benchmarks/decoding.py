@@ -19,8 +19,8 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
+from benchmarks.timing import Row, measure, measure_peak, to_result
 from llmcxr import CXR
-from llmcxr.bench.timing import Row, measure, measure_peak, to_result
 from llmcxr.data import open_dataset
 from llmcxr.decoding import engine
 from llmcxr.decoding.settings import GREEDY, Sampling

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from llmcxr.bench.timing import Row, count_flops, measure, measure_peak, to_result
+from benchmarks.timing import Row, count_flops, measure, measure_peak, to_result
 from llmcxr.codes.store import CodeStore
 from llmcxr.pages.result import deliver
 from vqgan import VQGAN, VQGANConfig

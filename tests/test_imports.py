@@ -28,7 +28,6 @@ ROOMS = {
     "llmcxr.systems": 11,
     "llmcxr.training": 10,
     "llmcxr.metrics": 9,
-    "llmcxr.bench": 9,
     "llmcxr.decoding": 8,
     "llmcxr.codes": 7,
     "llmcxr.labeler": 7,

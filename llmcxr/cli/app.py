@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from llmcxr.cli import bench, evaluate, use
+from llmcxr.cli import evaluate, use
 from llmcxr.cli import train as training
 from llmcxr.cli.options import Command
 from llmcxr.common.errors import UserError
@@ -72,16 +72,13 @@ generate_app = _program(
     callback=_take_plugins,
 )
 evaluate_app = _program("evaluate", "Score a model.")
-bench_app = _program("bench", "Measure speed against the plain way.")
 for program in (app, generate_app):
     _add(program, use.draw_command, use.report_command, use.answer_command)
     program.command("image", cls=Command, hidden=True)(use.draw_command)  # its former name
 _add(app, training.train_command, training.curves_command, training.encode_command)
 _add(app, use.export_command, use.info_command, evaluate.demo_command)
 _add(evaluate_app, *evaluate.COMMANDS)
-_add(bench_app, bench.encode_command)
 app.add_typer(evaluate_app)
-app.add_typer(bench_app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -395,7 +395,7 @@ def test_a_model_is_not_judged_by_its_loss_network(run, monkeypatch, arguments):
 COMMANDS = ["draw", "report", "answer", "train", "curves", "encode", "export", "info", "demo"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "evaluate phantom", "evaluate tokenizer", "bench encode"])
+@pytest.mark.parametrize("command", [*COMMANDS, "evaluate phantom", "evaluate tokenizer"])
 def test_help_shows_an_example(run, command):
     code, out, _ = run(*command.split(), "--help")
     assert code == 0 and "Example" in out and f"llmcxr {command}" in out

@@ -3,9 +3,8 @@ import sys
 
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from llmcxr.cli.app import app
+from benchmarks.encode import main
 from llmcxr.common.errors import UserError
 
 
@@ -20,8 +19,7 @@ def test_the_command_compares_the_same_codes(tmp_path):
     pytest.importorskip("taming", reason="needs taming-transformers-rom1504, installed with --no-deps")
     out = tmp_path / "encode.json"
     given = ["--json", str(out), "--small", "--images", "2", "--repeats", "2", "--threads", "1"]
-    done = CliRunner().invoke(app, ["bench", "encode", *given])
-    assert done.exit_code == 0, done.output
+    main(given)
     result = json.loads(out.read_text())
     assert [row["name"].split(",")[0] for row in result["rows"]] == ["encode taming_f16", "encode cxr_f16"]
     for row in result["rows"]:
@@ -32,6 +30,5 @@ def test_the_command_compares_the_same_codes(tmp_path):
 
 def test_without_taming_the_install_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "taming.modules.diffusionmodules.model", None)
-    done = CliRunner().invoke(app, ["bench", "encode", "--small"])
-    assert isinstance(done.exception, UserError)
-    assert "pip install --no-deps taming-transformers-rom1504" in str(done.exception)
+    with pytest.raises(UserError, match="pip install --no-deps taming-transformers-rom1504"):
+        main(["--small"])

@@ -1,6 +1,6 @@
 import torch
 
-from llmcxr.bench.timing import Row, compare, count_flops, interleave, measure_peak, to_result
+from benchmarks.timing import Row, compare, count_flops, interleave, measure_peak, to_result
 from llmcxr.pages.document import to_markdown
 
 
