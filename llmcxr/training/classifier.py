@@ -2,7 +2,7 @@
 
 Images come from the image cache. Truth is `dataset.case(i)` where the dataset knows its cases, as the phantom
 does (finding, side, zone, heart size), else the labels of the studies (findings alone). Scores on held-out
-phantoms are `evaluation.classifier`'s job, those on films `evaluation.fidelity`'s.
+phantoms and on radiographs are the evaluations' job.
 """
 
 from __future__ import annotations

@@ -79,7 +79,10 @@ MAY_CHANGE = (
 
 
 class Task:
-    """What a kind of training is. The first of `networks` is the one that is validated and saved."""
+    """A kind of training: its networks, data, losses and validation.
+
+    The first of `networks` is the one that is averaged, validated and saved.
+    """
 
     name = "training"  # beside the bar, and of the project in Weights & Biases
     sheet_name = "reconstructions"  # what the sheets show
@@ -88,9 +91,7 @@ class Task:
     dataset: Dataset
     collate: Callable[[list], Any] | None = None  # items of the dataset -> a micro-batch; None is torch's
     is_in_order: bool = False  # the dataset's items are those of the steps in turn, and not to be shuffled
-    weights: Mapping[str, float] = MappingProxyType(
-        {}
-    )  # of the losses that do not count 1; of 0 are mere figures
+    weights: Mapping[str, float] = MappingProxyType({})  # loss -> weight, where not 1; 0 is only reported
     states: tuple[Any, ...] = ()  # what a checkpoint must hold besides networks and optimizers
     accelerator: Accelerator  # given by the Loop
 
@@ -102,34 +103,35 @@ class Task:
         return self.weights.get(loss, 1.0)
 
     def augment(self, batch: Any, generator: torch.Generator) -> Any:
-        """The micro-batch as it is trained on. All chance comes from `generator`."""
+        """Change a micro-batch as it is to be trained on. All chance comes from `generator`."""
         return batch
 
     def is_trained(self, network: str, step: int) -> bool:
+        """Tell whether a network takes part in a step, counted from 0."""
         return True
 
     def losses(self, network: str, batch: Any) -> dict[str, Tensor]:
-        """The mean losses of a micro-batch, by name."""
+        """Return the losses (scalars) of a micro-batch by name, each a mean over its `count`."""
         raise NotImplementedError
 
     def count(self, batch: Any, loss: str) -> float:
-        """How many images, or tokens, the mean loss of that name is over."""
+        """Return how many images, or tokens, the mean loss of that name is over."""
         return len(batch["image"])
 
     def figures(self) -> dict[str, float]:
-        """More for the curve, of the steps since this was last asked."""
+        """Return more for the curve, about the steps since this was last asked."""
         return {}
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Figures of held-out data; {} where there are none. `network` is in evaluation mode."""
+        """Score held-out data; {} where there are none. `network` is in evaluation mode."""
         return {}
 
     def score(self, validation: Mapping[str, float]) -> float:
-        """By which the best validation is chosen, the higher the better."""
+        """Rank a validation: the highest is the best."""
         raise NotImplementedError
 
     def sheet(self, network: nn.Module) -> np.ndarray | None:
-        """A grey picture (H, W) uint8 of what the network does with held-out data."""
+        """Draw a grey picture (H, W) uint8 of what the network does with held-out data."""
         return None
 
     def save(self, network: nn.Module, name: str) -> None:
@@ -144,7 +146,7 @@ class LoopResult:
 
 
 class _Progress:
-    """Where a run stands: of a checkpoint, what networks and optimizers do not say."""
+    """Where a run stands: what a checkpoint holds besides networks and optimizers."""
 
     def __init__(self) -> None:
         self.step = 0
@@ -171,6 +173,8 @@ class _Progress:
 
 
 class Loop:
+    """Trains a Task in a run directory, and goes on there."""
+
     def __init__(
         self,
         config: LoopConfig,

@@ -176,6 +176,8 @@ class _Statistics:
 
 
 class _TokenizerTask(Task):
+    """The tokenizer first, then the discriminator on the reconstructions that the tokenizer just made."""
+
     name = "vqgan"
     weights = MappingProxyType({"psnr": 0.0})
 

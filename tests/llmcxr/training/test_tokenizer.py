@@ -70,6 +70,7 @@ def test_a_tokenizer_is_trained_on_a_users_own_films(films: Path) -> None:
     assert tokenizer.encode(torch.rand(1, 1, 32, 32)).shape == (1, *TINY.grid)
     kinds = {"tokenizer": TokenizerRun}
     assert load(Path(config.run_dir) / "config.yaml", kinds=kinds) == config
+    assert not (Path(config.run_dir) / "training.json").exists()  # one file of settings a run
     lines = (Path(config.run_dir) / "metrics.jsonl").read_text().splitlines()
     assert {json.loads(line)["kind"] for line in lines} == {"train", "validation"}
 
