@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from llmcxr.cli.train import RUN_KINDS
+from llmcxr.common import config
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -20,6 +25,7 @@ OWN_FILE = re.compile(
     r"(?<![\w/])(?:llmcxr|vqgan|tests|configs|benchmarks|docs)/[\w./-]+\.(?:py|yaml|md|png)\b"
 )
 RUN_MODULE = re.compile(r"python -m\s+((?:llmcxr|vqgan|benchmarks)[\w.]*)")
+TRAINING = re.compile(r"python\s+train\.py\s+(configs/\S+\.yaml)((?:\s+[\w.]+=[^\s`]+)*)")
 LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
 
 
@@ -33,6 +39,16 @@ def test_files_and_modules_that_are_named_exist(path):
     named = [name for name in OWN_FILE.findall(text) if "NAME" not in name]  # NAME stands for one of yours
     assert [name for name in named if not (REPOSITORY / name).is_file()] == []
     assert [module for module in RUN_MODULE.findall(text) if find_spec(module.rstrip(".")) is None] == []
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *CONFIGURATIONS], ids=_name)
+def test_trainings_that_are_shown_have_settings_that_exist(path):
+    kinds = {kind: lambda at=at: getattr(import_module(at[0]), at[1]) for kind, at in RUN_KINDS.items()}
+    text = re.sub(r"\\\n|\n#", " ", path.read_text(encoding="utf-8"))
+    for configuration, given in TRAINING.findall(text):
+        # D and R stand for numbers; a sentence may end behind the last setting
+        settings = [re.sub(r"=[A-Z]$", "=1", each.rstrip(".,;:)")) for each in shlex.split(given)]
+        config.load(REPOSITORY / configuration, settings, kinds=kinds)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=_name)
