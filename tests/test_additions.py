@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from llmcxr.cli.app import app, main, train
+from llmcxr.cli.app import app, main
 from llmcxr.data.opening import KINDS as DATASETS
 from llmcxr.metrics.reports.opening import KINDS as METRICS
 from vqgan.quantizers import QUANTIZERS
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+REPOSITORY = Path(__file__).resolve().parents[1]
+DOCUMENT = REPOSITORY / "docs" / "architecture.md"
 PLUGIN = re.search(r"^```python\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.M | re.S)[1]
 
 TRAINING = """
@@ -52,9 +55,9 @@ def run(folder, monkeypatch, capsys):
     """Run a program with the plug-in -> its stdout."""
     monkeypatch.chdir(folder)
 
-    def run(*arguments: str, program=main) -> str:
+    def run(*arguments: str) -> str:
         with pytest.raises(SystemExit) as ended:
-            program(["--plugin", "additions.py", *arguments])
+            main(["--plugin", "additions.py", *arguments])
         said = capsys.readouterr()
         assert not ended.value.code, said.err
         return said.out
@@ -69,7 +72,14 @@ def test_a_command(run):
 
 def test_a_quantizer_is_trained_on_a_dataset_and_encodes_it(run):
     Path("noise.yaml").write_text(TRAINING)
-    directory = run("noise.yaml", "run_dir=run", "cache_dir=cache", program=train).strip()
+    # a process of its own, as a plug-in must be there before the training's settings are
+    program = [sys.executable, REPOSITORY / "train.py", "--plugin", "additions.py", "noise.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [*program, "run_dir=run", "cache_dir=cache"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    directory = done.stdout.strip()
     config = json.loads((Path(directory) / "config.json").read_text())["config"]
     assert config["quantizer"] == "grey" and config["grey"] == {"codebook_size": 5}
     assert (
