@@ -15,6 +15,8 @@ DEMO ?=
 SHELL := /bin/bash -o pipefail
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# A process a core, each of one thread: networks of tests are too small for more. Tests of one file stay together.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-train test test-all lint format bench clean
@@ -56,10 +58,10 @@ demo-train: $(VENV)/.installed  ## train the whole thing from scratch on the pha
 	$(BIN)/llmcxr demo --model runs/demo-train/lm/model --out runs/demo-train $(DEMO)
 
 test: $(VENV)/.installed-dev  ## the tests that take seconds each
-	$(BIN)/python -m pytest -q -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 test-all: $(VENV)/.installed-dev  ## all tests, also those that take minutes
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 lint: $(VENV)/.installed-dev  ## style and formatting, changing nothing
 	$(BIN)/ruff check .
