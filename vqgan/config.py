@@ -140,16 +140,17 @@ def _extend(groups: tuple[tuple[str, type], ...]) -> type[VQGANConfig]:
 
 def differing_settings(first: VQGANConfig, second: VQGANConfig) -> list[tuple[str, Any, Any]]:
     """(name, value in the first, value in the second) where they differ: ("vq.codebook_size", 1024, 4096)."""
-    ours, theirs = _flatten(asdict(first)), _flatten(asdict(second))
+    ours, theirs = flatten(asdict(first)), flatten(asdict(second))
     names = ours | theirs
     return [(name, ours.get(name), theirs.get(name)) for name in names if ours.get(name) != theirs.get(name)]
 
 
-def _flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings by their path: "vq.codebook_size"."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            flat |= {f"{name}.{part}": inner for part, inner in value.items()}
+            flat |= {f"{name}.{part}": inner for part, inner in flatten(value).items()}
         else:
             flat[name] = value
     return flat

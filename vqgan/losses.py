@@ -62,16 +62,6 @@ class FeatureNetwork(Protocol):
         ...
 
 
-def l1_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
-    """Mean absolute error."""
-    return (reconstruction - images).abs().mean()
-
-
-def l2_loss(reconstruction: Tensor, images: Tensor) -> Tensor:
-    """Mean squared error."""
-    return (reconstruction - images).square().mean()
-
-
 def contrast_map(images: Tensor, config: LossConfig, salience: Tensor | None = None) -> Tensor:
     """(B, 1, H, W) >= 1: what each pixel counts for.
 
@@ -166,9 +156,9 @@ def reconstruction_losses(
     if config.texture:
         losses["texture"] = config.texture * texture_loss(reconstruction, images, config.texture_window)
     if config.l1:
-        losses["l1"] = config.l1 * l1_loss(reconstruction, images)
+        losses["l1"] = config.l1 * F.l1_loss(reconstruction, images)
     if config.l2:
-        losses["l2"] = config.l2 * l2_loss(reconstruction, images)
+        losses["l2"] = config.l2 * F.mse_loss(reconstruction, images)
     if config.lpips:
         losses["lpips"] = config.lpips * perceptual(reconstruction, images).mean()
     check_feature_network(config, feature_network)

@@ -106,7 +106,7 @@ class VQGAN(nn.Module):
         Raises UserError, naming the file, where one is missing, altered or of another shape.
         """
         directory = find_directory(directory)
-        config, weights = storage.read_directory(directory, VQGANConfig)
+        config, weights = storage.read_directory(directory)
         model = cls(config)
         storage.load_weights(model, weights, directory)
         return model.eval()

@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from vqgan.config import VQGANConfig
 from vqgan.errors import UserError
 from vqgan.files import replacing
 
@@ -24,19 +25,7 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 
 
-class StoredConfig(Protocol):
-    def to_dict(self) -> dict[str, Any]: ...
-
-    def to_fingerprint(self) -> dict[str, Any]: ...
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self: ...
-
-
-Config = TypeVar("Config", bound=StoredConfig)
-
-
-def fingerprint(config: StoredConfig, weights: Mapping[str, Tensor]) -> str:
+def fingerprint(config: VQGANConfig, weights: Mapping[str, Tensor]) -> str:
     """sha256 in hex over the config's JSON and over each weight's name, dtype, shape and bytes."""
     digest = hashlib.sha256(json.dumps(config.to_fingerprint(), sort_keys=True).encode())
     for name in sorted(weights):
@@ -46,7 +35,7 @@ def fingerprint(config: StoredConfig, weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def write_directory(directory: Path, config: StoredConfig, weights: Mapping[str, Tensor]) -> None:
+def write_directory(directory: Path, config: VQGANConfig, weights: Mapping[str, Tensor]) -> None:
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     description = {"format": FORMAT, "fingerprint": fingerprint(config, weights), "config": config.to_dict()}
     # both are written before either takes its place
@@ -58,7 +47,7 @@ def write_directory(directory: Path, config: StoredConfig, weights: Mapping[str,
         config_file.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
-def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
+def read_directory(directory: Path) -> tuple[VQGANConfig, dict[str, Tensor]]:
     """The config and the weights, checked against the fingerprint."""
     if directory.is_file():
         raise UserError(
@@ -73,7 +62,10 @@ def read_directory(directory: Path, config_class: type[Config]) -> tuple[Config,
                 f"{directory} is no image tokenizer directory: expected a file {file.name}, found none"
             )
     description = _read_description(config_file)
-    config = _build_config(config_file, description["config"], config_class)
+    try:
+        config = VQGANConfig.from_dict(description["config"])
+    except UserError as error:
+        raise UserError(f"{config_file}: {error}") from error
     try:
         weights = load_file(weights_file)
     except SafetensorError as error:
@@ -115,10 +107,3 @@ def _read_description(file: Path) -> dict[str, Any]:
         if key not in description:
             raise UserError(f"{file}: expected a key {key!r}, found {sorted(description)}")
     return description
-
-
-def _build_config(file: Path, values: dict[str, Any], config_class: type[Config]) -> Config:
-    try:
-        return config_class.from_dict(values)
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from error

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -112,15 +112,16 @@ def _build(path: Path, dataset: Dataset, shape: tuple[int, ...], processes: int)
         done_path.write_bytes(bytes(num_chunks))
     done = np.memmap(done_path, dtype=np.uint8, mode="r+", shape=(num_chunks,))
     missing = np.flatnonzero(done == 0).tolist()
-    for chunk, rejected in _progress(
-        _filled_chunks(partial, dataset, shape, missing, processes), len(missing)
-    ):
-        if rejected:  # before the chunk counts as done, so that none is lost; one listed twice does no harm
-            with _rejected_file(path).open("a", encoding="utf-8") as file:
-                for index, reason in rejected.items():
-                    file.write(json.dumps({"index": index, "reason": reason}) + "\n")
-        done[chunk] = 1
-        done.flush()
+    chunks = _filled_chunks(partial, dataset, shape, missing, processes)
+    with progress(f"images ({CHUNK_IMAGES} a step)", len(missing), is_shown=len(missing) > 1) as advance:
+        for chunk, rejected in chunks:
+            if rejected:  # before the chunk counts as done, so that none is lost; twice does no harm
+                with _rejected_file(path).open("a", encoding="utf-8") as file:
+                    for index, reason in rejected.items():
+                        file.write(json.dumps({"index": index, "reason": reason}) + "\n")
+            done[chunk] = 1
+            done.flush()
+            advance(1)
     partial.rename(path)
     done_path.unlink()
 
@@ -198,12 +199,3 @@ def _read_bytes(
             if (weights := dataset.salience(index, size)) is not None:
                 image[1] = weights
     return np.rint(pixels.clip(0, 1) * 255).astype(np.uint8), rejected
-
-
-def _progress(
-    chunks: Iterable[tuple[int, dict[int, str]]], total: int
-) -> Iterator[tuple[int, dict[int, str]]]:
-    with progress(f"images ({CHUNK_IMAGES} a step)", total, is_shown=total > 1) as advance:
-        for chunk in chunks:
-            yield chunk
-            advance(1)

@@ -27,8 +27,8 @@ from accelerate.utils import DistributedDataParallelKwargs, send_to_device
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from vqgan.bar import open_bar
 from vqgan.errors import UserError
-from vqgan.training.bar import training_bar
 from vqgan.training.batches import StepBatches
 from vqgan.training.optim import OptimConfig, learning_rate_share
 from vqgan.training.run_directory import RunDirectory
@@ -207,11 +207,11 @@ class Loop:
         self._prepare(task)
         self._start_or_resume(settings)
         started = time.monotonic()
-        bar = training_bar(task.name, progress.step, config.steps, self.accelerator.is_main_process)
-        with self._heeding_signals(), bar as show:
+        bar = open_bar(task.name, config.steps, self.accelerator.is_main_process)
+        with self._heeding_signals(), bar as update:
             for batches in self._batches():
                 self._step(batches)
-                show(progress.step, self._after_step())
+                update(completed=progress.step, **self._after_step())
                 if progress.step < config.steps and self._must_stop(time.monotonic() - started):
                     break
             self._save_checkpoint()
@@ -425,13 +425,14 @@ class Loop:
 
     # -- what is kept of it ----------------------------------------------------------------------------------
 
-    def _after_step(self) -> dict[str, float] | None:
-        """Log, validate and save where it is time; returns what is new to show."""
-        config, progress, shown = self.config, self.progress, None
+    def _after_step(self) -> dict[str, str]:
+        """Log, validate and save where it is time; returns what is new to show in the bar."""
+        config, progress, shown = self.config, self.progress, {}
         is_last = progress.step == config.steps
         if progress.step % config.log_every == 0 or is_last:
-            shown = progress.take_means() | self.task.figures()
-            self._report("train", shown)
+            figures = progress.take_means() | self.task.figures()
+            shown = {"figures": " ".join(f"{name} {value:.4g}" for name, value in figures.items())}
+            self._report("train", figures)
         if progress.step % config.validate_every == 0 or is_last:
             self._validate()
         if progress.step % config.checkpoint_every == 0 or is_last:

@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 
+from vqgan.config import flatten
 from vqgan.errors import UserError
 from vqgan.files import write_text
 
@@ -57,15 +58,10 @@ def check_resumable(
             )
 
 
-def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested settings by their path; tuples as lists, as files have them."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{above}{name}.")
-        else:
-            flat[above + name] = list(value) if isinstance(value, tuple) else value
-    return flat
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their path; tuples as lists, as files have them."""
+    values = flatten(settings).items()
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 class RunDirectory:

@@ -62,14 +62,6 @@ class TrainingResult:
     metrics: dict[str, float]  # of the last validation
 
 
-def check_run(config: TrainingConfig, run_dir: str | Path, seed: int = 0) -> None:
-    """Raise what `train` would of a run of other settings in `run_dir` and of `start_from`, before images are
-    read; writes nothing.
-    """
-    check_training_json(config, run_dir, seed)
-    check_start(config)
-
-
 def check_start(config: TrainingConfig) -> None:
     """Raises UserError for a package that is missing, or a `start_from` that does not fit."""
     check_installed(config.wandb)

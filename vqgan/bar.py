@@ -1,0 +1,34 @@
+"""The one progress bar, on stderr where that is a terminal. Knows nothing of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+
+@contextmanager
+def open_bar(
+    name: str, total: int | None, is_shown: bool = True, is_transient: bool = False
+) -> Iterator[Callable[..., None]]:
+    """Yield a function that moves the bar: `completed` in all or `advance` by, and `figures`, a text to show.
+
+    A bar that is transient is gone when the work is done.
+    """
+    from rich import progress as bars
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    columns = (
+        bars.TextColumn(name),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        bars.TimeRemainingColumn(),
+        bars.TextColumn("{task.fields[figures]}"),
+    )
+    settings = {"disable": not (is_shown and console.is_terminal), "transient": is_transient}
+    # rich would send what is printed to stdout to its own console, also where stdout is a file
+    settings |= {"redirect_stdout": False, "redirect_stderr": False}
+    with bars.Progress(*columns, console=console, **settings) as bar:
+        yield partial(bar.update, bar.add_task(name, total=total, figures=""))
