@@ -98,8 +98,7 @@ def test_the_settings_that_a_run_wrote_with_every_key_are_those_of_its_configura
     assert (written.dataset, written.seed, written.training.steps) == (
         given.dataset, given.seed, given.training.steps,
     )  # fmt: skip
-    if kind != "classifier":  # whose gamma was an exponent's logarithm, 0.25 for today's 0.284
-        assert written == given
+    assert written == given
 
 
 def test_old_keys_of_a_tokenizer_reach_the_groups_of_today():

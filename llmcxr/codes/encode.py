@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from llmcxr.codes.image_cache import cached_images
+from llmcxr.codes.image_cache import cached_images, read_rejected
 from llmcxr.codes.store import CodeStore, Ranks, Rejected, tell_repeated
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, find_frontal
@@ -105,15 +105,29 @@ def _choose_reader(dataset: Dataset, size: int, cache_dir: str | Path) -> ReadIt
         return lambda index: _read_file(dataset, index, size)
     # the salience channel is not needed here; asking for it shares the file that tokenizer training made
     cached = cached_images(dataset, size, cache_dir, with_salience=True)
-    return lambda index: (find_frontal(dataset.identify(index)).image_id, _read_cached(cached, index))
+    rejected = read_rejected(cached)
+
+    def read(index: int) -> tuple[str, np.ndarray] | Rejected:
+        if index in rejected:
+            return Rejected(f"study {index}", rejected[index])
+        return _name(dataset, index, _read_cached(cached, index))
+
+    return read
 
 
 def _read_file(dataset: Dataset, index: int, size: int) -> tuple[str, np.ndarray] | Rejected:
     try:
-        pixels = dataset.read(index, size)
+        return _name(dataset, index, dataset.read(index, size))
     except UserError as error:
         return Rejected(f"study {index}", str(error))
-    return find_frontal(dataset.identify(index)).image_id, pixels
+
+
+def _name(dataset: Dataset, index: int, pixels: np.ndarray) -> tuple[str, np.ndarray] | Rejected:
+    """Put the image id beside a study's pixels, which a source may give without knowing their radiograph."""
+    frontal = find_frontal(dataset.identify(index))
+    if frontal is None:
+        return Rejected(f"study {index}", "expected a frontal radiograph, found none; skip it")
+    return frontal.image_id, pixels
 
 
 def _read_cached(cached: np.memmap, index: int) -> np.ndarray:

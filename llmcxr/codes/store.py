@@ -24,7 +24,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,8 @@ from llmcxr.common.device import images_at_once
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
 from llmcxr.common.rejections import Rejections
+from llmcxr.common.specs import name_as_today
 from llmcxr.common.terminal import progress
-from llmcxr.data.opening import name_as_today
 from vqgan.files import write_text
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ INDEX_FILES = ("checksums.npy", "ids.npy", "rows.npy")
 CHECKSUM_ROWS = 4096  # images whose codes are in memory while their checksums are made
 
 
-@dataclass(frozen=True)
-class Rejected:
+class Rejected(NamedTuple):
     """An item of a dataset that gave no image."""
 
     name: str
@@ -310,7 +309,7 @@ def _prepare(part: Path, metadata: CodeStoreMetadata) -> int:
         _write_metadata(part, metadata)
         return 0
     begun = _read_metadata(part)
-    if begun != metadata:
+    if _describe(begun) != _describe(metadata):
         raise UserError(
             f"{part.parent}: an interrupted build with {_describe(begun)} is here, "
             f"now {_describe(metadata)} is asked for; remove it or choose another place"
@@ -377,7 +376,7 @@ def _append(path: Path, content: bytes) -> None:
 
 
 def _to_line(item: str | Rejected) -> str:
-    return json.dumps(item if isinstance(item, str) else asdict(item)) + "\n"
+    return json.dumps(item if isinstance(item, str) else item._asdict()) + "\n"
 
 
 def _read_log(part: Path) -> Iterator[str | Rejected]:
@@ -389,20 +388,17 @@ def _read_log(part: Path) -> Iterator[str | Rejected]:
 
 
 def _put_together(parts: Sequence[Path], path: Path, left_out: Sequence[Rejected]) -> None:
-    """Join the parts beside `path`, sort the index, and give the whole its name."""
+    """Join the parts beside them, sort the index, and give the whole its name."""
     items = [item for part in parts for item in _read_log(part)]
     ids = np.array([item.encode() for item in items if isinstance(item, str)])
     rejected = [*left_out, *(item for item in items if isinstance(item, Rejected))]
     if fault := _find_fault(ids, rejected):
         shutil.rmtree(parts[0].parent, ignore_errors=True)  # going on from it could only fail again
         raise UserError(f"{path}: {fault}")
-    whole = path.with_name(path.name + ".whole")
-    try:
-        with telling_write_failures(whole, ADVICE):
-            _write_whole(whole, parts, ids, rejected)
-            whole.rename(path)
-    finally:
-        shutil.rmtree(whole, ignore_errors=True)
+    whole = parts[0].with_name("whole")
+    with telling_write_failures(path, ADVICE):
+        _write_whole(whole, parts, ids, rejected)
+        whole.rename(path)
 
 
 def _find_fault(ids: np.ndarray, rejected: Sequence[Rejected]) -> str:
@@ -432,7 +428,7 @@ def _write_whole(whole: Path, parts: Sequence[Path], ids: np.ndarray, rejected: 
     order = np.argsort(ids, kind="stable")
     np.save(whole / "ids.npy", ids[order])
     np.save(whole / "rows.npy", order.astype(np.int64))
-    Rejections(whole / "rejected.jsonl", [(item.name, item.reason) for item in rejected]).write()
+    Rejections(whole / "rejected.jsonl", rejected).write()
     _write_metadata(whole, replace(metadata, index_checksum=_index_checksum(whole)))
 
 

@@ -19,9 +19,11 @@ from typing import Any
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
+from llmcxr.common.specs import name_as_today
 from vqgan.old_names import OLD_NAMES
 
 CONFIG_FILE = "config.yaml"  # in a run directory
+DATASETS = ("dataset", "validation")  # settings that are opening strings
 PLACES = ("run_dir", "cache_dir", "threads", "device")  # where a run is, not what it is of
 NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
 
@@ -114,7 +116,13 @@ def check_resumable(config: Any, may_change: Collection[str] = ()) -> None:
     if RunDirectory(config.run_dir).last_step() is not None and file.is_file():
         before = load(file, kinds={config.kind: type(config)})
         free = {*PLACES, *(f"training.{name}" for name in MAY_CHANGE), *may_change}
-        check_resumable(file, to_dict(before), to_dict(config), free, {})
+        check_resumable(file, _as_today(before), _as_today(config), free, {})
+
+
+def _as_today(config: Any) -> dict[str, Any]:
+    """The settings of a run, its datasets by the names that their kinds have today."""
+    settings = to_dict(config)
+    return settings | {name: name_as_today(settings[name]) for name in DATASETS if name in settings}
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Strings that open something, `KIND:PLACE[,key=value...]`, and tables of openers by KIND. Knows no kinds.
+"""Strings that open something, `KIND:PLACE[,key=value...]`, and tables of openers by KIND. Knows no kinds
+except those that were renamed.
 
 Datasets, systems, metrics and feature networks each have a table KINDS. An entry is all that a new kind
 needs, also one that a plug-in adds at run time: its opener's signature says whether it takes a place, and
@@ -20,6 +21,8 @@ from llmcxr.common.errors import UserError
 Opener = Callable[..., Any]
 # What opens a kind, or the module and the name under which it is found there
 Entry = Opener | tuple[str, str]
+# Of datasets, as configurations, command lines, models and code stores of before name them
+OLD_KINDS = {"folder": "csv"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ def parse_spec(text: str, has_keys: bool = True) -> Spec:
         parts.pop()
         settings = {pair[1]: pair[2].rstrip(), **settings}
     return Spec(text, kind, ",".join(parts).strip(), settings)
+
+
+def name_as_today(name: str) -> str:
+    """Return an opening string with its kind as it is called today, to compare with one that was stored."""
+    kind, colon, rest = name.partition(":")
+    return f"{OLD_KINDS.get(kind, kind)}{colon}{rest}"
 
 
 def find_opener(entry: Entry) -> Opener:

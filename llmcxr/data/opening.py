@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from llmcxr.common.errors import UserError
-from llmcxr.common.specs import Entry, convert_settings, find_opener, list_keys, parse_spec, takes_place
+from llmcxr.common.specs import (
+    Entry,
+    convert_settings,
+    find_opener,
+    list_keys,
+    name_as_today,
+    parse_spec,
+    takes_place,
+)
 from llmcxr.data.dataset import Dataset
 from llmcxr.records import SPLITS
 
@@ -16,7 +24,6 @@ KINDS: dict[str, Entry] = {
     "csv": ("llmcxr.data.csv", "open_csv"),
     "dicom": ("llmcxr.data.dicom_folder", "open_dicom_folder"),
 }
-OLD_KINDS = {"folder": "csv"}  # as configurations, command lines, models and code stores of before name them
 FORM = "KIND:PATH[,key=value...]"
 
 
@@ -52,11 +59,4 @@ def open_dataset(name: str) -> Dataset:
 
 def find_kind(name: str) -> str:
     """Find the kind that an opening string names, whether or not there is one of that name."""
-    kind = parse_spec(name).kind
-    return OLD_KINDS.get(kind, kind)
-
-
-def name_as_today(name: str) -> str:
-    """Return an opening string with its kind as it is called today, to compare with one that was stored."""
-    kind, colon, rest = name.partition(":")
-    return f"{OLD_KINDS.get(kind, kind)}{colon}{rest}"
+    return parse_spec(name_as_today(name)).kind

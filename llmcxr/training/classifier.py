@@ -7,7 +7,8 @@ phantoms and on radiographs are the evaluations' job.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +17,6 @@ import torch
 from accelerate.utils import send_to_device
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
 from llmcxr.codes.image_cache import cached_images, list_rejected
 from llmcxr.common import config as run_config
@@ -27,6 +27,7 @@ from llmcxr.data.dataset import Dataset
 from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.records import Label
 from llmcxr.training.targets import Targets, aurocs, choose_findings, classifier_loss
+from llmcxr.training.tokenizer import CachedImages
 from vqgan.training.augmentation import AugmentationConfig, augment
 from vqgan.training.loop import Loop, LoopConfig, Task
 from vqgan.training.optim import build_optimizer
@@ -53,7 +54,7 @@ class ClassifierTrainingConfig(LoopConfig):
     checkpoint_every: int = 200
     augmentation: AugmentationConfig = field(
         default_factory=lambda: AugmentationConfig(
-            gamma=0.284, contrast=0.2, noise=0.03, blur=0.00625, shift=0.03125
+            gamma=math.expm1(0.25), contrast=0.2, noise=0.03, blur=0.00625, shift=0.03125
         )
     )
 
@@ -137,19 +138,16 @@ def _list_labels(dataset: Dataset) -> list[Mapping[str, Label]]:
     return [dataset[index].labels for index in range(len(dataset))]
 
 
-class _Examples(TorchDataset):
+class _Examples(CachedImages):
     """N images that can be read, and their truth."""
 
-    def __init__(self, images: np.ndarray, places: Tensor, targets: Targets) -> None:
-        """images (all, H, W) uint8; places (N,) of those that can be read among them; targets of the N."""
-        self.images, self.places, self.targets = images, places, targets
-
-    def __len__(self) -> int:
-        return len(self.places)
+    def __init__(self, images: np.ndarray, rejected: Collection[int], targets: Targets) -> None:
+        """Take `images` as CachedImages does, and the `targets` of all of them."""
+        super().__init__(images, rejected)
+        self.targets = targets.select(torch.from_numpy(self.rows))
 
     def __getitem__(self, row: int) -> dict[str, Tensor | int]:
-        pixels = torch.from_numpy(np.array(self.images[self.places[row]]))  # (H, W)
-        return {"image": pixels[None].float() / 255, "row": row}
+        return {**super().__getitem__(row), "row": row}
 
 
 def _open_examples(
@@ -157,9 +155,7 @@ def _open_examples(
 ) -> _Examples:
     """`targets` are of all images of the dataset. Raises UserError where none can be read."""
     images = cached_images(dataset, config.model.image_size, config.cache_dir, processes=config.threads)
-    rejected = list_rejected(images, dataset.name, rejections)
-    places = torch.from_numpy(np.delete(np.arange(len(images)), rejected))
-    return _Examples(images[:, 0], places, targets.select(places))
+    return _Examples(images, list_rejected(images, dataset.name, rejections), targets)
 
 
 class _ClassifierTask(Task):

@@ -67,13 +67,13 @@ class CachedImages(Dataset):
     def __init__(self, images: np.ndarray, rejected: Collection[int] = ()) -> None:
         """images: (N, 1 or 2, size, size) uint8, of which the indices `rejected` are left out."""
         self._images = images
-        self._rows = np.delete(np.arange(len(images)), list(rejected))
+        self.rows = np.delete(np.arange(len(images)), list(rejected))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        channels = torch.from_numpy(self._images[self._rows[index]].astype(np.float32)) / 255
+        channels = torch.from_numpy(self._images[self.rows[index]].astype(np.float32)) / 255
         return dict(zip(("image", "weight"), channels.unsqueeze(1), strict=False))
 
 

@@ -13,15 +13,18 @@ import pydicom
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
 from llmcxr import images
+from llmcxr.cli.app import app
 from llmcxr.codes import encode as encoding
 from llmcxr.codes.encode import EncodingConfig, encode_dataset
 from llmcxr.codes.store import CodeStore, Ranks
 from llmcxr.common.config import load
 from llmcxr.common.errors import UserError
-from llmcxr.data import open_dataset
+from llmcxr.data import Dataset, open_dataset
 from llmcxr.images import dicom
+from llmcxr.records import Radiograph, Study
 from llmcxr.training.lm_config import LMRun
 from vqgan import VQGAN, VQGANConfig
 from vqgan.layers import CXRConfig
@@ -279,6 +282,53 @@ def test_an_all_black_film_is_coded_and_a_truncated_one_left_out(folder, tmp_pat
     assert "cut.png" in store.rejected[0].reason and "cut short or damaged" in store.rejected[0].reason
 
 
+def test_studies_without_a_frontal_radiograph_are_left_out_and_listed(folder, tokenizer, tmp_path):
+    (tmp_path / "mixed.csv").write_text(
+        "image,text,view_position\nfilm0.png,Clear.,PA\nfilm1.png,Clear.,lateral\n,Clear.,\n"
+    )
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    given = [f"csv:{tmp_path / 'mixed.csv'}", str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
+    result = CliRunner().invoke(app, ["encode", *given, "--cache-dir", str(tmp_path)])
+    assert result.exit_code == 1, result.output
+    store = CodeStore.open(tmp_path / "codes")
+    assert store.image_ids == ["film0.png"]
+    assert [rejected.name for rejected in store.rejected] == ["study 1", "study 2"]
+    assert "frontal radiograph, found only lateral" in store.rejected[0].reason
+    assert "frontal radiograph, found none" in store.rejected[1].reason
+
+
+class Mixed(Dataset):
+    """Study 1 of three has no radiograph; it has pixels all the same where `has_pixels`."""
+
+    name = "mixed"
+
+    def __init__(self, is_synthetic, has_pixels):
+        self.is_synthetic, self.has_pixels = is_synthetic, has_pixels
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        radiograph = Radiograph(f"image {index}", str(index), str(index))
+        return Study(str(index), str(index), () if index == 1 else (radiograph,))
+
+    def read(self, index, size=None):
+        if index == 1 and not self.has_pixels:
+            raise UserError("expected a frontal radiograph, found none")
+        return np.full((size, size), index / 3, np.float32)
+
+
+@pytest.mark.parametrize("is_synthetic", [True, False])
+@pytest.mark.parametrize("has_pixels", [True, False])
+def test_a_study_that_a_plugged_in_source_knows_no_radiograph_of_is_left_out(
+    is_synthetic, has_pixels, tokenizer, tmp_path
+):
+    store = encode_dataset(Mixed(is_synthetic, has_pixels), tokenizer, tmp_path / "codes", tmp_path)
+    assert store.image_ids == ["image 0", "image 2"]
+    assert [rejected.name for rejected in store.rejected] == ["study 1"]
+    assert "expected a frontal radiograph, found none" in store.rejected[0].reason
+
+
 def test_repeated_image_ids_are_said_before_anything_is_encoded(folder, tokenizer, tmp_path):
     (tmp_path / "twice.csv").write_text(
         "image,text,patient_id\nfilm0.png,Clear.,a\nfilm1.png,Clear.,a\nfilm0.png,Clear.,b\n"
@@ -293,6 +343,25 @@ def test_codes_made_under_the_old_name_of_a_kind_are_found(folder, tokenizer, tm
     store = encode_dataset(as_before, tokenizer, tmp_path / "codes", tmp_path)
     assert store.metadata.dataset.startswith("folder:")
     assert is_same(encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path), store)
+
+
+def test_an_encoding_begun_under_the_old_name_of_a_kind_goes_on(
+    long_folder, tokenizer, tmp_path, monkeypatch
+):
+    read_file = encoding._read_file
+
+    def stop_at(dataset, index, size):
+        if index == 70:
+            raise KeyboardInterrupt
+        return read_file(dataset, index, size)
+
+    monkeypatch.setattr(encoding, "_read_file", stop_at)
+    with pytest.raises(KeyboardInterrupt):
+        as_before = open_dataset(long_folder.name.replace("csv:", "folder:"))
+        encode_dataset(as_before, tokenizer, tmp_path / "codes", tmp_path, workers=1)
+    monkeypatch.setattr(encoding, "_read_file", read_file)
+    store = encode_dataset(long_folder, tokenizer, tmp_path / "codes", tmp_path)
+    assert is_same(store, encode_dataset(long_folder, tokenizer, tmp_path / "whole", tmp_path))
 
 
 def test_the_former_name_of_augmentations_is_understood(tmp_path):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.specs import name_as_today
 from llmcxr.data import Dataset, Texts, open_dataset
-from llmcxr.data.opening import KINDS, find_kind, name_as_today
+from llmcxr.data.opening import KINDS, find_kind
 from llmcxr.records import Study
 
 

@@ -87,6 +87,14 @@ def test_a_run_goes_on_and_refuses_other_settings(films: Path) -> None:
     assert VQGAN.from_pretrained(run(config)).fingerprint == whole
 
 
+def test_a_run_begun_under_the_old_name_of_a_kind_goes_on(films: Path) -> None:
+    whole = VQGAN.from_pretrained(run(run_of(films, run_dir=str(films.parent / "whole")))).fingerprint
+    config = run_of(films)
+    cut = replace(config.training, max_minutes=1e-9)
+    run(replace(config, training=cut, dataset=config.dataset.replace("csv:", "folder:")))
+    assert VQGAN.from_pretrained(run(config)).fingerprint == whole
+
+
 def test_training_goes_on_past_films_that_cannot_be_read_and_lists_them(films: Path) -> None:
     for number in (4, 10):  # one to train on, one to validate
         film = films.parent / f"{number}.png"
