@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqgan.errors import UserError
+from vqgan.errors import check_counts
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,7 @@ class DiscriminatorConfig:
     lecam_decay: float = 0.99  # of its running means
 
     def __post_init__(self) -> None:
-        for name in ("num_layers", "scales"):
-            if getattr(self, name) < 1:
-                raise UserError(f"discriminator.{name} must be at least 1, got {getattr(self, name)}")
+        check_counts(self, ("num_layers", "scales"), "discriminator.")
 
 
 class PatchDiscriminator(nn.Module):

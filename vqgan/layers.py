@@ -16,7 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqgan.errors import UserError
+from vqgan.errors import UserError, check_counts
 
 Stride = tuple[int, int]  # rows, columns
 
@@ -34,9 +34,7 @@ class CXRConfig:
     refine_channels: int = 4  # full-resolution channels before the decoder's last convolution
 
     def __post_init__(self) -> None:
-        for name in ("patch", "grid_blocks", "refine_channels", "num_heads"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_counts(self, ("patch", "grid_blocks", "refine_channels", "num_heads"))
         for name in ("stem_channels", "grid_channels"):
             if getattr(self, name) < 8 or getattr(self, name) % 8:
                 raise UserError(f"{name} must be a multiple of 8, got {getattr(self, name)}")

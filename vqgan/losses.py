@@ -30,9 +30,8 @@ class LossConfig:
     texture_window: int = 4  # pixels: side of the squares over which gradient magnitude is pooled
     feature: float = 0.0  # needs a feature network, like `clinical`
     clinical: float = 0.0  # 100 in LLM-CXR
-    l1: float = (
-        0.0  # plain, as in taming-transformers, whose images in [-1, 1] make a weight of 1 there 2 here
-    )
+    # plain, as in taming-transformers, whose images in [-1, 1] make a weight of 1 there 2 here
+    l1: float = 0.0
     l2: float = 0.0
     lpips: float = 0.0  # needs the two files
     lpips_vgg: str = ""  # torchvision's VGG-16 state dict, vgg16-397923af.pth

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,8 @@ class Bundle:
     model: UnifiedModel
     prompt_tokenizer: PromptTokenizer
     image_tokenizer: VQGAN
-    provenance: dict[str, Any] = field(
-        default_factory=dict
-    )  # data, command, seed, figures; shown by `llmcxr info`
+    # data, command, seed, figures; shown by `llmcxr info`
+    provenance: dict[str, Any] = field(default_factory=dict)
     training_images: ImageSummary | None = None  # of the image tokenizer; None where none was kept
     loss_networks: dict[str, str] = field(default_factory=dict)  # of the image tokenizer
 
@@ -246,18 +245,10 @@ def _check_files(directory: Path, card: dict[str, Any]) -> None:
 
 
 def _card(bundle: Bundle, files_sha256: dict[str, str]) -> dict[str, Any]:
-    vocabulary = bundle.model.vocabulary
     return {
         "llmcxr_version": llmcxr.__version__,
         "notice": DISCLAIMER,
-        "vocabulary": {
-            "grid": list(vocabulary.grid),
-            "codebook_size": vocabulary.codebook_size,
-            "image_token_offset": vocabulary.image_token_offset,
-            "boi_id": vocabulary.boi_id,
-            "eoi_id": vocabulary.eoi_id,
-            "has_cell_tokens": vocabulary.has_cell_tokens,
-        },
+        "vocabulary": asdict(bundle.model.vocabulary),
         "template": bundle.prompt_tokenizer.template.name,
         "image_tokenizer_fingerprint": bundle.image_tokenizer.fingerprint,
         "files_sha256": files_sha256,

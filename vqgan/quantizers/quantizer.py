@@ -15,8 +15,6 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from vqgan.errors import UserError
-
 
 @dataclass
 class QuantizerOutput:
@@ -55,12 +53,6 @@ def nearest(latents: Tensor, vectors: Tensor) -> Tensor:
     cells = rearrange(latents, "b d h w -> b h w d")
     # |z - e|^2 = |z|^2 + |e|^2 - 2 z.e, and |z|^2 is the same for every code
     return (vectors.square().sum(1) - 2 * cells @ vectors.T).argmin(-1)
-
-
-def check_codebook(codebook_size: int, codebook_dim: int) -> None:
-    for name, value in (("codebook_size", codebook_size), ("codebook_dim", codebook_dim)):
-        if value < 1:
-            raise UserError(f"{name} must be at least 1, got {value}")
 
 
 def check_channels(latents: Tensor, codebook_dim: int) -> None:

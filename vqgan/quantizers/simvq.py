@@ -13,10 +13,10 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vqgan.errors import check_counts
 from vqgan.quantizers.quantizer import (
     QuantizerOutput,
     check_channels,
-    check_codebook,
     in_float32,
     nearest,
     straight_through,
@@ -30,7 +30,7 @@ class SimVQConfig:
     commitment: float = 0.25  # weight of the latents' pull towards their codes
 
     def __post_init__(self) -> None:
-        check_codebook(self.codebook_size, self.codebook_dim)
+        check_counts(self, ("codebook_size", "codebook_dim"))
 
 
 class SimVQ(nn.Module):

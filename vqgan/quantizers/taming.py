@@ -12,10 +12,10 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from vqgan.errors import check_counts
 from vqgan.quantizers.quantizer import (
     QuantizerOutput,
     check_channels,
-    check_codebook,
     in_float32,
     nearest,
     straight_through,
@@ -30,7 +30,7 @@ class TamingCodebookConfig:
     legacy_beta: bool = True  # beta weighs the codebook loss, not the commitment loss as in the paper
 
     def __post_init__(self) -> None:
-        check_codebook(self.codebook_size, self.codebook_dim)
+        check_counts(self, ("codebook_size", "codebook_dim"))
 
 
 class TamingQuantizer(nn.Module):

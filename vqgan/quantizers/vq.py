@@ -14,11 +14,10 @@ from einops import rearrange
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
-from vqgan.errors import UserError
+from vqgan.errors import UserError, check_counts
 from vqgan.quantizers.quantizer import (
     QuantizerOutput,
     check_channels,
-    check_codebook,
     in_float32,
     straight_through,
 )
@@ -39,7 +38,7 @@ class VQConfig:
     revive_after: int = 200  # training steps without a latent before a code gets a new vector; 0 is never
 
     def __post_init__(self) -> None:
-        check_codebook(self.codebook_size, self.codebook_dim)
+        check_counts(self, ("codebook_size", "codebook_dim"))
         if self.update not in UPDATES:
             raise UserError(f"vq.update must be one of {', '.join(UPDATES)}, got {self.update!r}")
         if not 0 <= self.ema_decay < 1:

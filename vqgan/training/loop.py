@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from vqgan.bar import open_bar
-from vqgan.errors import UserError
+from vqgan.errors import UserError, check_counts
 from vqgan.training.batches import StepBatches
 from vqgan.training.optim import OptimConfig, learning_rate_share
 from vqgan.training.run_directory import RunDirectory
@@ -61,9 +61,7 @@ class LoopConfig(OptimConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         counts = ("steps", "batch_size", "accumulate", "log_every", "validate_every", "checkpoint_every")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_counts(self, counts)
         if self.mixed_precision not in PRECISIONS:
             raise UserError(
                 f"mixed_precision must be one of {', '.join(PRECISIONS)}, got {self.mixed_precision!r}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +18,6 @@ from vqgan.errors import UserError
 WANDB_MODES = ("", "offline", "online")
 
 logger = logging.getLogger(__name__)
-
-
-class Tracker(Protocol):
-    def scalars(self, step: int, kind: str, values: Mapping[str, float]) -> None: ...
-
-    def sheet(self, step: int, sheet: np.ndarray, name: str = "reconstructions") -> None:
-        """sheet (H, W) uint8."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class TensorBoardTracker:
@@ -44,6 +34,7 @@ class TensorBoardTracker:
             self._writer.add_scalar(f"{kind}/{name}", value, step)
 
     def sheet(self, step: int, sheet: np.ndarray, name: str = "reconstructions") -> None:
+        """Show a sheet (H, W) uint8."""
         self._writer.add_image(name, sheet, step, dataformats="HW")
 
     def close(self) -> None:
@@ -72,10 +63,14 @@ class WandbTracker:
         self._run.log({f"{kind}/{name}": value for name, value in values.items()}, step=step)
 
     def sheet(self, step: int, sheet: np.ndarray, name: str = "reconstructions") -> None:
+        """Show a sheet (H, W) uint8."""
         self._run.log({name: self._wandb.Image(sheet)}, step=step)
 
     def close(self) -> None:
         self._run.finish()
+
+
+Tracker = TensorBoardTracker | WandbTracker
 
 
 def check_installed(wandb: str) -> None:

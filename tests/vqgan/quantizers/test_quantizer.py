@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from vqgan.errors import UserError
-from vqgan.quantizers.quantizer import check_channels, check_codebook, in_float32, nearest, straight_through
+from vqgan.quantizers.quantizer import check_channels, in_float32, nearest, straight_through
+from vqgan.quantizers.simvq import SimVQConfig
 
 
 def test_the_nearest_vector_is_taken_in_each_cell():
@@ -32,7 +33,7 @@ def test_distances_are_in_float32_under_autocast():
 
 def test_impossible_codebooks_are_a_users_mistake_and_wrong_shapes_a_callers():
     with pytest.raises(UserError, match="codebook_size must be at least 1, got 0"):
-        check_codebook(0, 4)
+        SimVQConfig(0, 4)
     with pytest.raises(ValueError, match=r"\(B, 4, h, w\), got \(1, 3, 2, 2\)") as caught:
         check_channels(torch.zeros(1, 3, 2, 2), 4)
     assert not isinstance(caught.value, UserError)

@@ -16,7 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vqgan.errors import UserError
+from vqgan.errors import UserError, check_counts
 from vqgan.foreign.taming import winograd
 
 
@@ -25,13 +25,8 @@ class TamingConfig:
     """The defaults are those of the published f16 tokenizers; f8 is multipliers (1, 2, 2, 4)."""
 
     channels: int = 128  # at full resolution
-    multipliers: tuple[int, ...] = (
-        1,
-        1,
-        2,
-        2,
-        4,
-    )  # of the channels, one per resolution; each halves the last
+    # of the channels, one per resolution; each halves the last
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
     blocks: int = 2  # residual blocks per resolution of the encoder; the decoder has one more
     attention_sides: tuple[int, ...] = (16,)  # px: resolutions at which each block is followed by attention
     latent_channels: int = 256
@@ -40,9 +35,7 @@ class TamingConfig:
     def __post_init__(self) -> None:
         for name in ("multipliers", "attention_sides"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in ("blocks", "latent_channels", "image_channels"):
-            if getattr(self, name) < 1:
-                raise UserError(f"taming.{name} must be at least 1, got {getattr(self, name)}")
+        check_counts(self, ("blocks", "latent_channels", "image_channels"), "taming.")
         if not self.multipliers or min(self.multipliers) < 1:
             raise UserError(f"taming.multipliers must be at least 1 each, got {self.multipliers}")
         if self.channels < 1 or self.channels % GROUPS:
