@@ -1,4 +1,4 @@
-"""One autoregressive model that reads and draws chest radiographs.
+"""Read and draw chest radiographs with one autoregressive model.
 
 `from llmcxr import CXR` is the library's front door. Importing the package itself loads nothing heavy: torch
 and transformers come with the first use of `CXR`.

@@ -1,4 +1,4 @@
-"""python -m llmcxr: the same as the program `llmcxr`."""
+"""Run `python -m llmcxr`, which is the same as the program `llmcxr`."""
 
 from llmcxr.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The findings: how our labels, reports and metrics name each, and what every source calls it. One table.
+"""List the findings in one table: their names in our labels, reports and metrics, and in every source.
 
 To add a source's names, add a column here and read it there. How texts word a finding is the labeler's.
 """
@@ -100,6 +100,6 @@ CHEXPERT_5 = ("atelectasis", "cardiomegaly", "consolidation", "edema", "pleural 
 
 
 def with_article(name: str) -> str:
-    """ "nodule" -> "a nodule"; a name that takes none, or is not in the table, stays as it is."""
+    """Turn "nodule" into "a nodule"; a name that takes none, or is not in the table, stays as it is."""
     articles = {finding.name: finding.article for finding in FINDINGS}
     return f"{articles.get(name, '')} {name}".strip()

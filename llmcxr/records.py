@@ -1,4 +1,4 @@
-"""The records that every room shares: radiographs, reports, studies, labels, questions. No pixels, no models.
+"""Define what every room shares: radiographs, reports, studies, labels, questions. No pixels, no models.
 
 A patient has studies; a study has one report and one or more radiographs; labels and questions belong to the
 study. "left" and "right" are always the patient's.
@@ -16,7 +16,7 @@ VIEW_POSITIONS = ("PA", "AP", "lateral", "unknown")
 
 
 class Label(StrEnum):
-    """The four states of a finding in a study (CheXpert, Irvin et al. 2019)."""
+    """Names the four states of a finding in a study (CheXpert, Irvin et al. 2019)."""
 
     PRESENT = "present"
     ABSENT = "absent"
@@ -26,7 +26,7 @@ class Label(StrEnum):
 
 @dataclass(frozen=True)
 class Radiograph:
-    """One image and what is known of how it was taken. `path` is empty where pixels are computed."""
+    """Holds one image and what is known of how it was taken. `path` is empty where pixels are computed."""
 
     image_id: str
     study_id: str
@@ -44,7 +44,7 @@ class Radiograph:
 
 @dataclass(frozen=True)
 class Report:
-    """The sections of a radiology report; a section that is missing is an empty string."""
+    """Holds the sections of a radiology report; a section that is missing is an empty string."""
 
     indication: str = ""
     technique: str = ""
@@ -58,7 +58,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Question:
-    """A question about one study's image, its reference answer, and the kind under which it is scored."""
+    """Holds a question about a study's image, its reference answer, and its kind, by which it is scored."""
 
     question: str
     answer: str
@@ -67,7 +67,7 @@ class Question:
 
 @dataclass(frozen=True)
 class LesionBox:
-    """Where a reader marked a finding: shares of the height and width from its upper left corner."""
+    """Tells where a reader marked a finding: shares of the height and width from its upper left corner."""
 
     finding: str
     top: float

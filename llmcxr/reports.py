@@ -1,4 +1,5 @@
-"""Reports as text: sections in and out, cleaning, and a report worded from labels alone. Knows no models.
+"""Handle reports as text: sections in and out, cleaning, and a report worded from labels alone. Knows no
+models.
 
 Findings go by the names of `llmcxr.findings`; those of ChestX-ray14 are understood too.
 """

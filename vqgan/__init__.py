@@ -1,4 +1,4 @@
-"""An image tokenizer for chest radiographs: pixels <-> a grid of discrete codes. Imports nothing from llmcxr.
+"""Turn chest radiographs into a grid of discrete codes, and back. Imports nothing from llmcxr.
 
 >>> from vqgan import VQGAN, VQGANConfig
 >>> tokenizer = VQGAN(VQGANConfig())

@@ -1,5 +1,5 @@
-"""Which image tokenizer to build: the size of the images and of their cells, an architecture, a quantizer.
-Knows no weights.
+"""Choose which image tokenizer to build: the size of the images and of their cells, an architecture, a
+quantizer. Knows no weights.
 
 Each architecture and each quantizer has its settings in a group of its own. Only the groups that a tokenizer
 uses are written to its config.json.
@@ -44,7 +44,8 @@ def _with_groups(cls: type) -> type:
 @dataclass(frozen=True)
 @_with_groups
 class VQGANConfig:
-    """Images of `image_size` px square in cells of `cell_height` x `cell_width` pixels, one code per cell.
+    """Describes a tokenizer of images of `image_size` px square in cells of `cell_height` x `cell_width`
+    pixels, one code per cell.
 
     Beside the fields below there is one for each architecture (`cxr`, `taming`) and quantizer (`fsq`, `vq`,
     `simvq`, `taming_codebook`) with its settings. Raises UserError naming both sides where two settings
@@ -86,25 +87,23 @@ class VQGANConfig:
 
     @property
     def quantizer_settings(self) -> Any:
-        """The settings of the chosen quantizer; its defaults where it was registered after this class."""
+        """Return the chosen quantizer's settings; its defaults where it was registered after this class."""
         group = _quantizer_group(self.quantizer)
         return getattr(self, group) if hasattr(self, group) else QUANTIZERS[self.quantizer][1]()
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings in use, for JSON."""
+        """Return the settings in use, for JSON."""
         values = asdict(self) | {_quantizer_group(self.quantizer): asdict(self.quantizer_settings)}
         return {name: values[name] for name in self._used()}
 
     def to_fingerprint(self) -> dict[str, Any]:
-        """The settings in use as the first files named them; the first choices go without saying."""
+        """Return the settings in use as the first files named them, which left the first choices out."""
         values = to_old_names(self.to_dict())
         return {name: value for name, value in values.items() if FIRST_CHOICE.get(name) != value}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> VQGANConfig:
-        """The inverse of `to_dict`, also for files of old. Raises UserError where a setting is missing or
-        unknown.
-        """
+        """Invert `to_dict`, also for files of old. Raises UserError where a setting is missing or unknown."""
         built = FIRST_CHOICE | from_old_names(values)
         _check_choices(built)
         _check_keys("config keys", _names_used(built["architecture"], built["quantizer"]), built)
@@ -116,7 +115,7 @@ class VQGANConfig:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of codes."""
+        """Return rows and columns of codes."""
         return self.image_size // self.cell_height, self.image_size // self.cell_width
 
     @property
@@ -125,7 +124,7 @@ class VQGANConfig:
 
 
 def config_class() -> type[VQGANConfig]:
-    """VQGANConfig, or where quantizers were registered since it was made, a subclass with their groups."""
+    """Return VQGANConfig, or a subclass with the groups of quantizers registered since it was made."""
     own = {each.name for each in fields(VQGANConfig)}
     return _extend(tuple((name, settings) for name, settings in _groups().items() if name not in own))
 
@@ -139,7 +138,7 @@ def _extend(groups: tuple[tuple[str, type], ...]) -> type[VQGANConfig]:
 
 
 def differing_settings(first: VQGANConfig, second: VQGANConfig) -> list[tuple[str, Any, Any]]:
-    """(name, value in the first, value in the second) where they differ: ("vq.codebook_size", 1024, 4096)."""
+    """List (name, first value, second value) where they differ: ("vq.codebook_size", 1024, 4096)."""
     ours, theirs = flatten(asdict(first)), flatten(asdict(second))
     names = ours | theirs
     return [(name, ours.get(name), theirs.get(name)) for name in names if ours.get(name) != theirs.get(name)]

@@ -1,4 +1,4 @@
-"""A patch discriminator and its losses: tells patches of real radiographs from reconstructed ones.
+"""Tell patches of real radiographs from reconstructed ones by a discriminator, and compute its losses.
 
 Legend: B batch, H W pixels, p q patches.
 """
@@ -32,7 +32,7 @@ class DiscriminatorConfig:
 
 
 class PatchDiscriminator(nn.Module):
-    """PatchGAN (Isola et al. 2017): images (B, 1, H, W) -> logits (B, 1, p, q), high where a patch looks
+    """Is PatchGAN (Isola et al. 2017): images (B, 1, H, W) -> logits (B, 1, p, q), high where a patch looks
     real.
     """
 
@@ -54,8 +54,8 @@ class PatchDiscriminator(nn.Module):
 
 
 class MultiScaleDiscriminator(nn.ModuleList):
-    """A PatchDiscriminator per scale (Wang et al. 2018, arXiv 1711.11585): images (B, 1, H, W) -> the logits
-    of each.
+    """Runs a PatchDiscriminator per scale (Wang et al. 2018, arXiv 1711.11585): images (B, 1, H, W) -> the
+    logits of each.
 
     The coarse ones see whether anatomy is whole, the fine ones whether its texture is right.
     """
@@ -73,8 +73,8 @@ class MultiScaleDiscriminator(nn.ModuleList):
 
 
 def hinge_loss(real_logits: Sequence[Tensor], reconstructed_logits: Sequence[Tensor]) -> Tensor:
-    """The discriminator's loss (Lim & Ye 2017), meaned over scales: both kinds of patch should lie beyond a
-    margin of 1.
+    """Return the discriminator's loss (Lim & Ye 2017), its mean over scales: both kinds of patch should lie
+    beyond a margin of 1.
     """
     parts = [
         (F.relu(1 - real).mean() + F.relu(1 + reconstructed).mean()) / 2
@@ -84,13 +84,13 @@ def hinge_loss(real_logits: Sequence[Tensor], reconstructed_logits: Sequence[Ten
 
 
 def adversarial_loss(reconstructed_logits: Sequence[Tensor]) -> Tensor:
-    """The tokenizer's loss, meaned over scales: its patches should look real."""
+    """Return the tokenizer's loss, its mean over scales: its patches should look real."""
     return torch.stack([-logits.mean() for logits in reconstructed_logits]).mean()
 
 
 class LeCAM(nn.Module):
-    """A regularizer of the discriminator (Tseng et al. 2021, arXiv 2104.03310): logits of real patches should
-    stay near the running mean of the reconstructed ones' and the other way round.
+    """Regularizes the discriminator (Tseng et al. 2021, arXiv 2104.03310): logits of real patches should stay
+    near the running mean of the reconstructed ones' and the other way round.
 
     It keeps the discriminator from running away where images are few.
     """
@@ -102,7 +102,7 @@ class LeCAM(nn.Module):
         self.register_buffer("reconstructed", torch.zeros(()))
 
     def forward(self, real_logits: Sequence[Tensor], reconstructed_logits: Sequence[Tensor]) -> Tensor:
-        """Update the running means by the batch, then the loss, meaned over scales."""
+        """Update the running means by the batch, then return the loss, its mean over scales."""
         for mean, logits in ((self.real, real_logits), (self.reconstructed, reconstructed_logits)):
             of_batch = torch.stack([each.detach().float().mean() for each in logits]).mean()
             mean.lerp_(of_batch, 1 - self.decay)
@@ -116,8 +116,8 @@ class LeCAM(nn.Module):
 
 
 def adaptive_weight(reconstruction_loss: Tensor, adversarial: Tensor, last_layer: Tensor) -> Tensor:
-    """The ratio of the two losses' gradient norms at the decoder's last layer, at most 1e4 (Esser et al.
-    2021).
+    """Return the ratio of the two losses' gradient norms at the decoder's last layer, at most 1e4 (Esser et
+    al. 2021).
     """
     reconstruction_gradient = torch.autograd.grad(reconstruction_loss, last_layer, retain_graph=True)[0]
     adversarial_gradient = torch.autograd.grad(adversarial, last_layer, retain_graph=True)[0]

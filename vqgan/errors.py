@@ -1,5 +1,5 @@
-"""The one exception for a user's mistake: the doors print its message without a traceback and exit with code
-2. A mistake in the code that calls is a plain ValueError.
+"""Define the one exception for a user's mistake: the doors print its message without a traceback and exit
+with code 2. A mistake in the code that calls is a plain ValueError.
 """
 
 from __future__ import annotations

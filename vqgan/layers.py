@@ -1,9 +1,9 @@
-"""The convolutional encoder and decoder of our own, architecture `cxr`, and their blocks. Knows no codes and
+"""Define our own convolutional encoder and decoder, architecture `cxr`, and their blocks. Knows no codes and
 no losses.
 
-Made for speed on a CPU: pixels are folded into channels at once (pixel unshuffle), nearly all arithmetic
-happens at a quarter of the resolution or less, and one attention layer works on the latent grid only. Legend:
-B batch, C channels, H W pixels, h w latent grid.
+They are made for speed on a CPU: pixels are folded into channels at once (pixel unshuffle), nearly all
+arithmetic happens at a quarter of the resolution or less, and one attention layer works on the latent grid
+only. Legend: B batch, C channels, H W pixels, h w latent grid.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Stride = tuple[int, int]  # rows, columns
 
 @dataclass(frozen=True)
 class CXRConfig:
-    """Raises UserError where a setting is out of range."""
+    """Chooses the sizes of the networks. Raises UserError where a setting is out of range."""
 
     patch: int = 4  # side of the square of pixels that the stem folds into channels
     stem_channels: int = 32  # channels at the stem's resolution; they grow geometrically to grid_channels
@@ -46,12 +46,12 @@ class CXRConfig:
                 raise UserError(f"{name} {cell} must be patch {self.patch} times a power of two")
 
     def strides(self, cell: tuple[int, int]) -> list[Stride]:
-        """The steps from the stem's resolution to the grid's, e.g. (2, 2), (1, 2) for cells of 8 x 16 px."""
+        """Return the steps from the stem's resolution to the grid's, (2, 2), (1, 2) for cells 8 x 16 px."""
         rows, columns = (int(math.log2(side // self.patch)) for side in cell)
         return [(2 if step < rows else 1, 2 if step < columns else 1) for step in range(max(rows, columns))]
 
     def channels(self, num_strides: int) -> list[int]:
-        """Channels of each level from stem to grid, multiples of 8, one more than there are strides."""
+        """Return the channels of each level from stem to grid, multiples of 8, one more than strides."""
         if not num_strides:
             return [self.grid_channels]
         growth = (self.grid_channels / self.stem_channels) ** (1 / num_strides)
@@ -59,7 +59,7 @@ class CXRConfig:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))), starting as the identity."""
+    """Computes x + conv(silu(norm(conv(silu(norm(x)))))), starting as the identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -76,9 +76,7 @@ class ResidualBlock(nn.Module):
 
 
 class GridAttention(nn.Module):
-    """Self-attention over all cells of the latent grid, with a learned vector per cell, starting as the
-    identity.
-    """
+    """Attends over all cells of the latent grid, with a learned vector per cell, starting as the identity."""
 
     def __init__(self, channels: int, grid: tuple[int, int], num_heads: int) -> None:
         super().__init__()
@@ -106,7 +104,7 @@ class GridAttention(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Sub-pixel upsampling (Shi et al. 2016) by a stride that may differ between rows and columns."""
+    """Upsamples by sub-pixels (Shi et al. 2016), by a stride that may differ between rows and columns."""
 
     def __init__(self, channels_in: int, channels_out: int, stride: Stride, kernel_size: int = 1) -> None:
         super().__init__()
@@ -121,7 +119,7 @@ class Upsample(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Images (B, 1, H, W) in [0, 1] -> latents (B, D, h, w)."""
+    """Maps images (B, 1, H, W) in [0, 1] -> latents (B, D, h, w)."""
 
     def __init__(
         self, config: CXRConfig, grid: tuple[int, int], cell: tuple[int, int], codebook_dim: int
@@ -150,7 +148,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Quantized latents (B, D, h, w) -> images (B, 1, H, W), about [0, 1] but not clipped: the encoder
+    """Maps quantized latents (B, D, h, w) -> images (B, 1, H, W), about [0, 1] but not clipped: the encoder
     mirrored.
     """
 
@@ -176,7 +174,7 @@ class Decoder(nn.Module):
 
     @property
     def last_layer(self) -> nn.Parameter:
-        """The weight at which adversarial and reconstruction gradients are compared."""
+        """Return the weight at which adversarial and reconstruction gradients are compared."""
         return self.refine.weight
 
     @property

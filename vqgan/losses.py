@@ -1,4 +1,4 @@
-"""What a reconstruction is punished for, each loss a small function with its source. Knows no optimizer.
+"""Compute the losses of a reconstruction, each a small function with its source. Knows no optimizer.
 
 All take images (B, 1, H, W) in [0, 1] and return a scalar that is zero when reconstruction equals image.
 """
@@ -18,7 +18,7 @@ from vqgan.foreign.lpips import LPIPS
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the parts; 0 switches a part off."""
+    """Holds the weights of the parts; 0 switches a part off."""
 
     contrast_weight: float = 25.0  # how much more a pixel counts per unit of local contrast
     contrast_cap: float = 0.35  # local contrast above this counts no more
@@ -50,19 +50,19 @@ class LossConfig:
 
 
 class FeatureNetwork(Protocol):
-    """Any frozen module that gives features, for example a classifier of chest radiographs."""
+    """Is any frozen module that gives features, for example a classifier of chest radiographs."""
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Maps, for `feature_loss`."""
+        """Return the feature maps, for `feature_loss`."""
         ...
 
     def embed(self, images: Tensor) -> Tensor:
-        """(B, D) pooled, for `clinical_loss`."""
+        """Return (B, D) pooled features, for `clinical_loss`."""
         ...
 
 
 def contrast_map(images: Tensor, config: LossConfig, salience: Tensor | None = None) -> Tensor:
-    """(B, 1, H, W) >= 1: what each pixel counts for.
+    """Return what each pixel counts for, (B, 1, H, W) >= 1.
 
     Thin lines, rib edges and nodules fill few pixels, so a plain mean lets them vanish: in our trial the
     weight 1 + 25 * min(|x - local mean|, 0.35) is what brought ribs and lines back. `salience` (0..1) comes
@@ -77,21 +77,21 @@ def contrast_map(images: Tensor, config: LossConfig, salience: Tensor | None = N
 
 
 def pixel_loss(reconstruction: Tensor, images: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of (|e| + 2 e^2) / 2."""
+    """Return the weighted mean of (|e| + 2 e^2) / 2."""
     error = (reconstruction - images).abs()
     return (weights * (error + 2 * error.square())).mean() / 2
 
 
 def gradient_loss(reconstruction: Tensor, images: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean absolute difference of the first differences along rows and along columns (Mathieu et al.
-    2016).
+    """Return the weighted mean absolute difference of the first differences along rows and along columns
+    (Mathieu et al. 2016).
     """
     down, right = differences(reconstruction - images)
     return ((weights[..., 1:, :] * down.abs()).mean() + (weights[..., 1:] * right.abs()).mean()) / 2
 
 
 def texture_loss(reconstruction: Tensor, images: Tensor, window: int) -> Tensor:
-    """Mean absolute difference of pooled gradient magnitudes: keeps fine contrast whose phase is off."""
+    """Compare pooled gradient magnitudes (mean absolute difference): keeps fine contrast out of phase."""
     parts = zip(differences(reconstruction), differences(images), strict=True)
     return sum(
         (F.avg_pool2d(ours.abs(), window) - F.avg_pool2d(theirs.abs(), window)).abs().mean()
@@ -100,7 +100,8 @@ def texture_loss(reconstruction: Tensor, images: Tensor, window: int) -> Tensor:
 
 
 def feature_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwork) -> Tensor:
-    """Mean over layers of the mean squared feature difference, relative to the features' own mean square.
+    """Return the mean over layers of the mean squared feature difference, relative to the features' own mean
+    square.
 
     After the clinical-feature loss of LLM-CXR (Lee et al. 2023) and Johnson et al. 2016. The network's
     parameters must be frozen; gradients flow through it to the reconstruction only.
@@ -113,7 +114,7 @@ def feature_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwork
 
 
 def clinical_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwork) -> Tensor:
-    """Mean over images of the squared distance ||phi(x) - phi(x_hat)||^2 of their pooled features.
+    """Return the mean over images of the squared distance ||phi(x) - phi(x_hat)||^2 of their pooled features.
 
     The clinical information-preserving loss of LLM-CXR (Lee et al. 2023, arXiv 2305.11490), which weighs it
     100 with phi of a torchxrayvision DenseNet-121 (`foreign.densenet`). Judge with another network than phi.
@@ -124,7 +125,7 @@ def clinical_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwor
 
 
 def differences(images: Tensor) -> tuple[Tensor, Tensor]:
-    """First differences down the rows (B, 1, H-1, W) and along the columns (B, 1, H, W-1)."""
+    """Return first differences down the rows (B, 1, H-1, W) and along the columns (B, 1, H, W-1)."""
     return images[..., 1:, :] - images[..., :-1, :], images[..., 1:] - images[..., :-1]
 
 
@@ -144,7 +145,7 @@ def reconstruction_losses(
     feature_network: FeatureNetwork | None = None,
     perceptual: LPIPS | None = None,
 ) -> dict[str, Tensor]:
-    """Each switched-on part by name, already weighted: their sum is the reconstruction loss."""
+    """Return each switched-on part by name, already weighted: their sum is the reconstruction loss."""
     with torch.no_grad():
         weights = contrast_map(images, config, salience)
     losses = {}

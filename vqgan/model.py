@@ -1,4 +1,4 @@
-"""The image tokenizer: encoder, quantizer, decoder. Knows no losses and no files.
+"""Define the image tokenizer: encoder, quantizer, decoder. Knows no losses and no files.
 
 Legend: B batch, H W pixels, h w latent grid, D codebook_dim, K codebook_size.
 """
@@ -28,7 +28,7 @@ class VQGANOutput:
 
 
 class VQGAN(nn.Module):
-    """Built from a config with random weights; `from_pretrained` loads trained ones."""
+    """Turns images into codes and back. Starts with random weights; `from_pretrained` loads trained ones."""
 
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class VQGAN(nn.Module):
         return VQGANOutput(reconstruction, quantizer_output.codes, quantizer_output.loss)
 
     def inner_weights(self) -> list[nn.Parameter]:
-        """The kernels and matrices between the first and the last layer of the encoder and of the decoder."""
+        """Return the kernels and matrices between the first and last layers of encoder and decoder."""
         networks = (self.encoder, self.decoder)
         outer = {layer for network in networks for layer in network.outer_layers}
         return [
@@ -65,13 +65,13 @@ class VQGAN(nn.Module):
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """images (B, 1, H, W) float32 in [0, 1] -> codes (B, h, w) int64 in 0..K-1."""
+        """Encode images (B, 1, H, W) float32 in [0, 1] as codes (B, h, w) int64 in 0..K-1."""
         self._check_images(images)
         return self.quantizer(self.encoder(images)).codes
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """codes (B, h, w) -> images (B, 1, H, W) float32 clipped to [0, 1]."""
+        """Decode codes (B, h, w) to images (B, 1, H, W) float32 clipped to [0, 1]."""
         self._check_codes(codes)
         return self.decoder(self.quantizer.codes_to_quantized(codes)).float().clamp(0, 1)
 
@@ -92,7 +92,7 @@ class VQGAN(nn.Module):
 
     @property
     def fingerprint(self) -> str:
-        """sha256 over config and weights: what was made with this tokenizer is recognised by it."""
+        """Return a sha256 over config and weights, by which what this tokenizer made is recognised."""
         return storage.fingerprint(self.config, self.state_dict())
 
     def save_pretrained(self, directory: str | Path) -> None:
@@ -101,7 +101,7 @@ class VQGAN(nn.Module):
 
     @classmethod
     def from_pretrained(cls, directory: str | Path) -> VQGAN:
-        """A directory, or the name of a tokenizer that ships with the package (`vqgan.shipped`: "cxr").
+        """Load a directory, or by name a tokenizer that ships with the package (`vqgan.shipped`: "cxr").
 
         Raises UserError, naming the file, where one is missing, altered or of another shape.
         """

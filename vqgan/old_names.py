@@ -1,4 +1,4 @@
-"""Settings of an image tokenizer as they were named before every choice had a group of its own.
+"""Translate the settings of an image tokenizer as they were named before every choice had a group of its own.
 
 Files of then are read by these names, and the fingerprint of a tokenizer is over them, so that it stays.
 """
@@ -21,7 +21,7 @@ OLD_NAMES = {
 
 
 def from_old_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings under old or new names -> under new ones."""
+    """Turn settings under old or new names into those under new ones."""
     renamed: dict[str, Any] = {
         name: dict(value) if isinstance(value, Mapping) else value
         for name, value in values.items()
@@ -34,7 +34,7 @@ def from_old_names(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_old_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse: the groups that have old names are opened."""
+    """Invert `from_old_names`: the groups that have old names are opened."""
     renamed = dict(values)
     for old, new in OLD_NAMES.items():
         group, _, name = new.partition(".")

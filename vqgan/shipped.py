@@ -1,4 +1,4 @@
-"""The image tokenizers that ship with the package, by name. Knows no network."""
+"""Find the image tokenizers that ship with the package, by name. Knows no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHIPPED = {
 
 
 def find_directory(directory_or_name: str | Path) -> Path:
-    """The image tokenizer directory that is meant: a path, or a name of SHIPPED.
+    """Find the image tokenizer directory that is meant: a path, or a name of SHIPPED.
 
     A folder of that name in the working directory comes first. Raises UserError for a bare name that is
     neither, listing the names known.

@@ -1,5 +1,5 @@
-"""The image tokenizer directory: config.json + model.safetensors, recognised by a fingerprint. Knows no
-network.
+"""Read and write the image tokenizer directory: config.json + model.safetensors, recognised by a fingerprint.
+Knows no network.
 
 config.json holds the config, the format's name and the fingerprint that config and weights must have.
 """
@@ -26,7 +26,7 @@ WEIGHTS_FILE = "model.safetensors"
 
 
 def fingerprint(config: VQGANConfig, weights: Mapping[str, Tensor]) -> str:
-    """sha256 in hex over the config's JSON and over each weight's name, dtype, shape and bytes."""
+    """Return the sha256 in hex over the config's JSON and over each weight's name, dtype, shape and bytes."""
     digest = hashlib.sha256(json.dumps(config.to_fingerprint(), sort_keys=True).encode())
     for name in sorted(weights):
         weight = weights[name].detach().cpu().contiguous()
@@ -48,7 +48,7 @@ def write_directory(directory: Path, config: VQGANConfig, weights: Mapping[str, 
 
 
 def read_directory(directory: Path) -> tuple[VQGANConfig, dict[str, Tensor]]:
-    """The config and the weights, checked against the fingerprint."""
+    """Read the config and the weights, checked against the fingerprint."""
     if directory.is_file():
         raise UserError(
             f"{directory}: expected an image tokenizer directory, found a file; make one of a "

@@ -1,4 +1,4 @@
-"""The commands that train: train, encode, curves. Parses, calls, prints."""
+"""Hold the commands that train: train, encode, curves. Parses, calls, prints."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def train_command(
 ) -> None:
     """Train what a configuration describes: an image tokenizer, a language model or a classifier.
 
-    The same command goes on where an interrupted training stopped. The head of each file under configs/ tells
-    its command, hardware, time and expected score.
+    The same command resumes an interrupted training. The head of each file under configs/ tells its command,
+    hardware, time and expected score.
 
     \b
     Examples:
       llmcxr train configs/tokenizer/demo.yaml
-      llmcxr train configs/lm/nih.yaml run_dir=runs/mine dataset=csv:films.csv seed=1
+      llmcxr train configs/lm/nih.yaml run_dir=runs/mine dataset=csv:radiographs.csv seed=1
     """
     from llmcxr.common.config import load, to_dict
 
@@ -50,7 +50,7 @@ def train_command(
     try:
         made = import_module(RUN_KINDS[settings.kind][0]).run(settings)
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on from the last checkpoint")
+        say("interrupted; the same command resumes at the last checkpoint")
         raise typer.Exit(130) from None
     print(made)
 
@@ -91,9 +91,9 @@ def encode_command(
 ) -> None:
     """Turn a dataset's radiographs into codes, once, so that training reads integers.
 
-    The same command goes on where an interrupted one stopped. Radiographs that cannot be read are left out,
-    listed with the reason in OUT/rejected.jsonl, and counted at the end; the exit code is then 1. Under
-    accelerate launch each process encodes its part.
+    The same command resumes an interrupted encoding. Radiographs that cannot be read are left out, listed
+    with the reason in OUT/rejected.jsonl, and counted at the end; the exit code is then 1. Under accelerate
+    launch each process encodes its part.
 
     \b
     Examples:

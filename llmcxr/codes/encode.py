@@ -67,7 +67,7 @@ def encode_dataset(
 ) -> CodeStore:
     """Encode every study's first frontal radiograph; a whole store at `path` is opened.
 
-    Images that cannot be read are left out and listed in the store's rejected.jsonl. Goes on where an
+    Images that cannot be read are left out and listed in the store's rejected.jsonl. Resumes where an
     interrupted call stopped. Each of several `ranks` (by default those of `accelerate launch`) encodes its
     part. `workers` threads read files while the network runs; 0 is one per usable core.
     """

@@ -42,7 +42,7 @@ def cached_images(
     Returns a read-only (N, C, size, size) uint8 memory map, 0..255 for 0..1: channel 0 the image, channel 1
     (only `with_salience`) the weight map of its small findings, zero where the dataset knows none. An image
     that cannot be read is black and one of `read_rejected`, until the files here are deleted. An interrupted
-    call goes on where it stopped; two calls at a time share the work of one. `processes` defaults to the
+    call resumes where it stopped; two calls at a time share the work of one. `processes` defaults to the
     usable cores; 1 computes in this process.
     """
     shape = (len(dataset), 2 if with_salience else 1, size, size)

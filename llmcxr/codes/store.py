@@ -1,4 +1,4 @@
-"""The codes of a whole dataset on disk: made once by an image tokenizer, then read as integers.
+"""Keep the codes of a whole dataset on disk: made once by an image tokenizer, then read as integers.
 
 A CodeStore directory holds
 
@@ -9,10 +9,10 @@ A CodeStore directory holds
     ids.npy         the image ids as sorted bytes;  rows.npy   the row in codes.bin of each
     rejected.jsonl  what the dataset listed but gave no image of, and why; only where there is any
 
-The arrays are memory-mapped, and opening reads the .npy files alone: the checksum in metadata.json stands
-for them, and one of them for the codes, so that codes are checked as they are read and never all at once.
-While it is made, the work of each process is a log of whole batches in PATH.partial, from which an
-interrupted build goes on. Knows no pixels and no datasets.
+The arrays are memory-mapped, and opening reads the .npy files alone: the checksum in metadata.json stands for
+them, and one of them for the codes, so that codes are checked as they are read and never all at once. While
+it is made, the work of each process is a log of whole batches in PATH.partial, from which an interrupted
+build resumes. Knows no pixels and no datasets.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
 FORMAT = "code-store-2"
 LOG_FILE = "items.jsonl"  # of a build: an image id, or what was rejected, a line
-ADVICE = "what is whole is kept: free some space or make the folder writable, and the same command goes on"
+ADVICE = "what is whole is kept: free some space or make the folder writable, and the same command resumes"
 INDEX_FILES = ("checksums.npy", "ids.npy", "rows.npy")
 CHECKSUM_ROWS = 4096  # images whose codes are in memory while their checksums are made
 
 
 class Rejected(NamedTuple):
-    """An item of a dataset that gave no image."""
+    """Names an item of a dataset that gave no image."""
 
     name: str
     reason: str
@@ -85,7 +85,7 @@ class CodeStoreMetadata:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes that build one store together, each from its own part of the dataset."""
+    """Describes the processes that build one store together, each from its own part of the dataset."""
 
     index: int = 0
     count: int = 1
@@ -97,7 +97,7 @@ class Ranks:
 
 
 class CodeStore:
-    """`store[image_id]` -> (augmentations, h, w) int64; `store.read(rows)` -> many at once, by row."""
+    """Gives `store[image_id]`, (augmentations, h, w) int64, and by `store.read(rows)` many rows at once."""
 
     def __init__(self, path: Path, metadata: CodeStoreMetadata) -> None:
         self.path = path
@@ -143,12 +143,12 @@ class CodeStore:
     ) -> CodeStore:
         """Encode images with the tokenizer, on its device, into a new store at `path`.
 
-        A build that was interrupted goes on at `open_batches(items already done)`; the store appears under
+        A build that was interrupted resumes at `open_batches(items already done)`; the store appears under
         its name only when it is whole. `num_images` is for the progress bar. A whole store at `path` is
-        opened instead. Of several processes each gives the batches of `ranks.part(...)`, and all return when
-        the first has put the parts together. `left_out` are the (name, reason) of what was rejected before.
-        Raises UserError where `path` or an interrupted build there is
-        of another tokenizer, dataset or number of augmentations, or where the disk is full.
+        opened instead. Where several processes build, each gives the batches of `ranks.part(...)`, and all
+        return when the first has put the parts together. `left_out` are the (name, reason) of what was
+        rejected before. Raises UserError where `path` or an interrupted build there is of another tokenizer,
+        dataset or number of augmentations, or where the disk is full.
         """
         path, ranks = Path(path), ranks or Ranks()
         metadata = CodeStoreMetadata(
@@ -208,7 +208,7 @@ class CodeStore:
         return [Rejected(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
     def read(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(len(rows), augmentations, h, w) int64, each checked to be the code that was written."""
+        """Read (len(rows), augmentations, h, w) int64, each checked to be the code that was written."""
         rows = np.asarray(rows, dtype=np.int64)
         codes = self._codes[rows]
         if codes.size and codes.max() >= self.metadata.codebook_size:

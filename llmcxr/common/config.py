@@ -73,7 +73,7 @@ OLD_KEYS: dict[str, dict[str, str | tuple[str, Callable[[Any, Mapping[str, Any]]
 def load(
     path: str | Path, overrides: Sequence[str] = (), *, kinds: Mapping[str, type | Callable[[], type]]
 ) -> Any:
-    """The run that a YAML file and `key=value` overrides describe, as an instance of its dataclass.
+    """Load the run that a YAML file and `key=value` overrides describe, as an instance of its dataclass.
 
     The file's `kind` picks the dataclass from `kinds`, whose values are dataclasses or functions giving one
     (so that a heavy module is imported only where it is asked for). Overrides reach into nested settings with
@@ -104,8 +104,8 @@ def save(config: Any, path: str | Path) -> None:
 
 
 def check_resumable(config: Any, may_change: Collection[str] = ()) -> None:
-    """Where `config.run_dir` holds a run that can go on, its config.yaml must have the settings of `config`,
-    but for what does not change the curve, and `may_change`.
+    """Check that a run in `config.run_dir` has the settings of `config`, so that it can be resumed; what does
+    not change the curve, and `may_change`, may differ.
 
     Raises UserError naming the first setting that differs, and for a run that an older version began.
     """
@@ -126,7 +126,7 @@ def _as_today(config: Any) -> dict[str, Any]:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A run's dataclass as plain dictionaries, lists and numbers, for JSON."""
+    """Turn a run's dataclass into plain dictionaries, lists and numbers, for JSON."""
     from omegaconf import OmegaConf
 
     return OmegaConf.to_container(OmegaConf.structured(config), resolve=True, enum_to_str=True)

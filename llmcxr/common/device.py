@@ -10,7 +10,9 @@ GPU_PIXELS = 2**21
 
 
 def choose_device(name: str) -> str:
-    """`auto` -> cuda where there is a usable GPU, else cpu; other names are checked. Raises UserError."""
+    """Return the device: `auto` is cuda where there is a usable GPU, else cpu; other names are checked.
+    Raises UserError.
+    """
     import torch
 
     has_cuda = torch.cuda.is_available()
@@ -21,6 +23,6 @@ def choose_device(name: str) -> str:
 
 
 def images_at_once(side: int, device: str) -> int:
-    """How many images of side x side pixels to give an image tokenizer at once: memory stays small."""
+    """Return how many images of side x side pixels to give an image tokenizer at once: memory stays small."""
     pixels = CPU_PIXELS if device == "cpu" else GPU_PIXELS
     return max(1, pixels // side**2)

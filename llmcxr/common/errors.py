@@ -1,4 +1,4 @@
-"""The one exception for a user's mistake, which the image tokenizer raises too."""
+"""Give the one exception for a user's mistake, which the image tokenizer raises too."""
 
 from vqgan.errors import UserError
 

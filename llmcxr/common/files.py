@@ -1,4 +1,4 @@
-"""Write a file whole or not at all, as the image tokenizer does; where it fails, the user is told why."""
+"""Write a file whole or not at all, as the image tokenizer does; where it fails, say why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_writable", "replacing", "telling_write_failures"]
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
-    """As `vqgan.files.replacing`, but raises UserError also where writing fails later."""
+    """Do as `vqgan.files.replacing`, and raise UserError also where writing fails later."""
     advice = "free some space or choose another place"
     with telling_write_failures(path, advice), files.replacing(path) as beside:
         yield beside

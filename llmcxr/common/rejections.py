@@ -1,4 +1,4 @@
-"""Go on past a bad input, remember why, and say so at the end. Knows nothing of what the work is."""
+"""Continue past a bad input, record why, and say so at the end. Knows nothing of what the work is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Rejections:
-    """The inputs that work over many had to leave out: `entries` of (name, reason).
+    """Collects the inputs that had to be left out: `entries` of (name, reason).
 
     As a context manager it writes them to `path` as JSON lines (`{"name": ..., "reason": ...}`) on leaving,
     also when the work is interrupted, and logs the count; with none, no file is left at `path`.

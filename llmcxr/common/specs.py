@@ -1,5 +1,5 @@
-"""Strings that open something, `KIND:PLACE[,key=value...]`, and tables of openers by KIND. Knows no kinds
-except those that were renamed.
+"""Parse strings that open something, `KIND:PLACE[,key=value...]`, and keep tables of openers by KIND. Knows
+no kinds but those that were renamed.
 
 Datasets, systems, metrics and feature networks each have a table KINDS. An entry is all that a new kind
 needs, also one that a plug-in adds at run time: its opener's signature says whether it takes a place, and
@@ -27,7 +27,7 @@ OLD_KINDS = {"folder": "csv"}
 
 @dataclass(frozen=True)
 class Spec:
-    """`nih:DIR,split=train` taken apart. `place` is "" and `settings` {} where there are none."""
+    """Holds the parts of `nih:DIR,split=train`. `place` is "" and `settings` {} where there are none."""
 
     text: str
     kind: str
@@ -102,7 +102,7 @@ def list_needed(opener: Opener) -> list[str]:
 
 
 def takes_device(opener: Opener) -> bool:
-    """Return whether an opener wants to be told where to compute, as its parameter `device`."""
+    """Return whether an opener takes the device to compute on, as its parameter `device`."""
     return "device" in inspect.signature(opener).parameters
 
 

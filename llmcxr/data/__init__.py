@@ -1,4 +1,4 @@
-"""Datasets as studies: `open_dataset("KIND:PATH[,key=value...]")` opens every source in the same shape."""
+"""Give datasets as studies: `open_dataset("KIND:PATH[,key=value...]")` opens every source in one shape."""
 
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import Dataset, StudyDataset, Texts, find_frontal

@@ -1,4 +1,4 @@
-"""Your own radiographs and texts: a CSV file with a row per image. No count, no terms but yours.
+"""Read your own radiographs and texts from a CSV file with a row per image. No count, no terms but yours.
 
 FILE.csv has the columns `image` (a path, taken from the CSV's folder unless absolute; empty for a text alone)
 and `text` (a report: with headings such as FINDINGS: it is split into sections, else all of it is findings).

@@ -1,4 +1,4 @@
-"""The one shape of every source: studies that give images and texts. Knows no publisher's format."""
+"""Define the one shape of every source: studies that give images and texts. Knows no publisher's format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of one study for one step: its report, a request that would draw it, questions about it."""
+    """Holds the texts of a study for one step: its report, a request that would draw it, questions."""
 
     report: Report
     request: str
@@ -28,7 +28,7 @@ class Texts:
 
 
 class Dataset(ABC):
-    """Studies by index from 0. Every source gives studies and their pixels; the rest has defaults.
+    """Gives studies by index from 0. Every source gives studies and their pixels; the rest has defaults.
 
     What only some sources know (`case`, `finding_map`, `salience`, `boxes`) is None or () of the others, so
     that nobody has to ask what a dataset is before using it.
@@ -104,7 +104,7 @@ def texts_of_report(study: Study, rng: np.random.Generator) -> Texts:
 
 @dataclass(eq=False)
 class StudyDataset(Dataset):
-    """A Dataset of studies whose pixels are files.
+    """Reads studies whose pixels are files.
 
     `extents_mm` holds, by image_id, the height and width of radiographs whose files were resized since: the
     pixel spacing follows from it and the file's size, when a study is asked for. `marked` holds, by image_id,

@@ -1,4 +1,4 @@
-"""A folder of DICOM radiographs, as an archive exports it. No count, no terms but your hospital's.
+"""Read a folder of DICOM radiographs, as an archive exports it. No count, no terms but your hospital's.
 
 DIR is searched through all its folders for DICOM files, whatever their names; their headers are read, their
 pixels only when asked for. Studies, series and patients are known by a hash of the identifiers in the

@@ -1,4 +1,5 @@
-"""NIH ChestX-ray14: 112,120 frontal radiographs of 30,805 patients with 14 findings text-mined from reports.
+"""Read NIH ChestX-ray14: 112,120 frontal radiographs of 30,805 patients with 14 findings text-mined from
+reports.
 
 Access: free download from the NIH Clinical Center (https://nihcc.app.box.com/v/ChestXray-NIHCC), use
 unrestricted with attribution to the NIH Clinical Center and a citation of Wang et al., "ChestX-ray8:

@@ -133,8 +133,8 @@ def generate_text(
 def score_tokens(
     model: UnifiedModel, prompts: Sequence[Prompt], responses: Sequence[TokenIds]
 ) -> list[Tensor]:
-    """log p of each text token of the responses given all before it, (length of the response,) each, in one
-    forward pass.
+    """Return log p of each text token of the responses given all before it, (length of the response,) each,
+    in one forward pass.
     """
     sequences = [[*prompt, response] for prompt, response in zip(prompts, responses, strict=True)]
     hidden, ids, _ = _read(model, sequences)
@@ -147,14 +147,14 @@ def score_tokens(
 
 
 def score_texts(model: UnifiedModel, prompts: Sequence[Prompt], responses: Sequence[TokenIds]) -> Tensor:
-    """log p(response | prompt) summed over the response's text tokens, (B,)."""
+    """Return log p(response | prompt) summed over the response's text tokens, (B,)."""
     return torch.stack([tokens.sum() for tokens in score_tokens(model, prompts, responses)])
 
 
 @torch.inference_mode()
 def score_images(model: UnifiedModel, prompts: Sequence[Prompt], codes: Tensor) -> Tensor:
-    """log p(codes | prompt) summed over the image's cells, (B,), in one forward pass. codes (B, N) raster
-    order.
+    """Return log p(codes | prompt) summed over the image's cells, (B,), in one forward pass. codes (B, N)
+    raster order.
     """
     vocabulary = model.vocabulary
     boi = TokenIds((vocabulary.boi_id,))
@@ -171,7 +171,7 @@ def score_images(model: UnifiedModel, prompts: Sequence[Prompt], codes: Tensor) 
 def _read(
     model: UnifiedModel, prompts: Sequence[Prompt], cache: Cache | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Hidden states (B, L, D), token ids (B, L) and attention mask (B, L) of prompts padded on the left."""
+    """Return hidden states (B, L, D), ids (B, L) and attention mask (B, L) of prompts padded on the left."""
     ids, mask = pad_left([to_token_ids(prompt, model.vocabulary) for prompt in prompts], model.device)
     positions = (mask.cumsum(1) - 1).clamp(min=0)  # (B, L)
     hidden = model.hidden(
@@ -181,7 +181,7 @@ def _read(
 
 
 def pad_left(sequences: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Sequences of different lengths -> ids (B, L) and attention mask (B, L), ends aligned."""
+    """Pad sequences of different lengths to ids (B, L) and attention mask (B, L), ends aligned."""
     length = max(len(sequence) for sequence in sequences)
     ids = torch.zeros(len(sequences), length, dtype=torch.long)
     mask = torch.zeros(len(sequences), length, dtype=torch.long)

@@ -1,5 +1,5 @@
-"""Which tokens may follow: exactly h*w image tokens between boi and eoi, each of its own cell, and none in
-text.
+"""Decide which tokens may follow: exactly h*w image tokens between boi and eoi, each of its own cell, and
+none in text.
 
 The engine obeys this by construction (an image step scores one cell's tokens and nothing else). The same
 grammar as a stock `prefix_allowed_tokens_fn` lets plain `transformers.generate` decode an exported model.
@@ -15,13 +15,13 @@ from llmcxr.prompts.vocabulary import ImageVocabulary
 
 
 class ImageGrammar:
-    """allowed(ids) -> the range(s) of ids that may come next, decided by what follows the last boi."""
+    """Gives the range(s) of ids that may come next, decided by what follows the last boi."""
 
     def __init__(self, vocabulary: ImageVocabulary) -> None:
         self.vocabulary = vocabulary
 
     def allowed(self, token_ids: Sequence[int]) -> range:
-        """The ids that may follow: a cell's tokens, eoi alone, or every text token."""
+        """Return the ids that may follow: a cell's tokens, eoi alone, or every text token."""
         v = self.vocabulary
         num_written = self._written(token_ids)
         if num_written is None:
@@ -31,7 +31,7 @@ class ImageGrammar:
         return range(v.eoi_id, v.eoi_id + 1)
 
     def prefix_allowed_tokens(self, batch_id: int, token_ids: Tensor) -> list[int]:
-        """For `generate(prefix_allowed_tokens_fn=...)`."""
+        """Serve `generate(prefix_allowed_tokens_fn=...)`."""
         return list(self.allowed(token_ids.tolist()))
 
     def _written(self, token_ids: Sequence[int]) -> int | None:

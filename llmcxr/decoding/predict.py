@@ -76,7 +76,7 @@ class CXR(System):
 
     @property
     def is_phantom_trained(self) -> bool:
-        """Tell whether it saw computed phantoms only: its words on a real radiograph then mean nothing."""
+        """Tell whether it was trained on phantoms alone; its text on real radiographs then means nothing."""
         return find_kind(str(self.provenance.get("dataset", ""))) == "phantom"
 
     # -- reading ------------------------------------------------------------

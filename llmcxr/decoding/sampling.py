@@ -13,19 +13,19 @@ from llmcxr.decoding.settings import Sampling, check_seed
 
 
 class RowStreams:
-    """One random generator for each row, seeded by the row alone."""
+    """Keeps one random generator for each row, seeded by the row alone."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self._generators = [torch.Generator().manual_seed(check_seed(seed)) for seed in seeds]
 
     def uniform(self, width: int) -> Tensor:
-        """Uniform draws in (0, 1), (B, width)."""
+        """Draw uniformly in (0, 1), (B, width)."""
         draws = torch.stack([torch.rand(width, generator=g) for g in self._generators])
         return draws.clamp_(min=torch.finfo(torch.float32).tiny)
 
 
 def sample(logits: Tensor, sampling: Sampling, streams: RowStreams) -> Tensor:
-    """logits (B, V) -> token indices (B,), by the Gumbel-max trick (Gumbel 1954; Maddison et al. 2014)."""
+    """Sample token indices (B,) from logits (B, V) by the Gumbel-max trick (Gumbel 1954; Maddison 2014)."""
     logits = logits.float()
     if sampling.temperature == 0:
         return logits.argmax(-1)

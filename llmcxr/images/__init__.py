@@ -1,8 +1,8 @@
-"""Radiographs as pixels, (H, W) float32 in [0, 1], bright = dense: read, fitted, written. Knows no models.
+"""Read, fit and write radiographs as pixels, (H, W) float32 in [0, 1], bright = dense. Knows no models.
 
 from llmcxr import images
 
-pixels, header = images.read_with_header("film.dcm")
+pixels, header = images.read_with_header("radiograph.dcm")
 fitted, padding = images.fit(pixels, 256)
 """
 

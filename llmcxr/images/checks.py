@@ -1,4 +1,4 @@
-"""Does one picture, or a set of them, look like what a model was trained on? Cheap numbers, no model.
+"""Check whether a picture, or a set, looks like what a model was trained on. Cheap numbers, no model.
 
 One picture: sentences where it hardly is an upright frontal chest radiograph; mostly there are none. A set: a
 tokenizer keeps best what it was trained on, so the spread of six plain statistics over its training images is
@@ -79,7 +79,7 @@ def _draw_lungs() -> np.ndarray:
 
 @dataclass(frozen=True)
 class ImageSummary:
-    """The QUANTILES of each statistic over `num_images` images fitted to `size` x `size` pixels."""
+    """Holds the QUANTILES of each statistic over `num_images` images fitted to `size` x `size` pixels."""
 
     size: int
     num_images: int
@@ -89,7 +89,7 @@ class ImageSummary:
 
 @dataclass(frozen=True)
 class Shift:
-    """One statistic of other images beside that of the training images."""
+    """Compares one statistic of other images with that of the training images."""
 
     statistic: str
     median: float

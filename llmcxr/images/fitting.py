@@ -13,7 +13,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Padding:
-    """How `fit` placed a picture: enough to take a point on it back to its own size."""
+    """Records how `fit` placed a picture: enough to map a point on it back to its own size."""
 
     own_size: tuple[int, int]  # rows, columns of the picture before fitting
     size: tuple[int, int]  # rows, columns after fitting

@@ -1,4 +1,4 @@
-"""What a picture that was read is: its pixels' conventions and its header. Knows no file format."""
+"""Describe a picture that was read: its pixels' conventions and its header. Knows no file format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, a
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What a file says of how its radiograph was taken. `warnings` are sentences to show to the user."""
+    """Holds what a file says of how its radiograph was taken. `warnings` are sentences for the user."""
 
     view_position: str = "unknown"  # one of records.VIEW_POSITIONS
     pixel_spacing_mm: tuple[float, float] | None = None  # row, column
@@ -21,7 +21,7 @@ class ImageHeader:
 
 
 def to_luminance(colours: np.ndarray) -> np.ndarray:
-    """(H, W, 3) colours -> (H, W) float32 luminance on the same scale."""
+    """Turn (H, W, 3) colours into (H, W) float32 luminance on the same scale."""
     return colours[..., :3].astype(np.float32) @ LUMINANCE
 
 

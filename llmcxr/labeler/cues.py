@@ -31,7 +31,7 @@ class Cue:
 
 
 class Spotted(Protocol):
-    """A term in a sentence, with the side, zone and grade written around it, "" where there is none."""
+    """Holds a term in a sentence, with the side, zone and grade written around it, "" where there is none."""
 
     text: str
     start: int

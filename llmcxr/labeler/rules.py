@@ -25,7 +25,7 @@ LABELED_FINDINGS = (*(term.finding for term in tables.TERMS), "mass")
 
 @dataclass(frozen=True)
 class Mention:
-    """What one place in a text says of one finding; side, zone and grade as in `DrawnFinding`, or ""."""
+    """Holds what a text says of a finding in one place; side, zone, grade as in `DrawnFinding`, or ""."""
 
     name: str
     state: Label  # PRESENT, ABSENT or UNCERTAIN

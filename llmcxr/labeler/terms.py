@@ -25,7 +25,7 @@ _STATE = r"(?:(?:\w+ly|borderline|mild|moderate|size|not|again|is|are|remains?|a
 
 @dataclass(frozen=True)
 class Term:
-    """A finding and its wordings. `zoned`: has an upper, mid or lower zone; `sided`: has a side."""
+    """Holds a finding and its wordings. `zoned`: has an upper, mid or lower zone; `sided`: has a side."""
 
     finding: str
     patterns: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Bootstrap confidence intervals over patients: how far a score would move with other patients.
+"""Compute bootstrap confidence intervals over patients: how far a score would move with other patients.
 
 It says nothing of other training seeds or other hospitals.
 """

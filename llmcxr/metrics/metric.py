@@ -46,7 +46,7 @@ class Inputs:
 
 
 class Metric(Protocol):
-    """A metric; its `value` is None where the rows leave it undefined (one class absent, too few studies)."""
+    """Scores studies; `value` is None where the rows leave it undefined (a class absent, too few studies)."""
 
     name: str  # as it stands in tables and JSON
     inputs: tuple[str, ...]  # the fields of Inputs that it needs

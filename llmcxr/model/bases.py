@@ -1,5 +1,5 @@
-"""What a training must know of a family of language models beyond its Hugging Face configuration: one entry a
-family.
+"""List what a training must know of a family of language models beyond its Hugging Face configuration: one
+entry a family.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ FAMILIES = {"llama": Family(embeddings=("embed",), block_outputs=("self_attn.o_p
 
 
 def find_family(model_type: str) -> Family:
-    """The entry of a model type; one without is treated as Llama, whose names most families share."""
+    """Find the entry of a model type; one without is treated as Llama, whose names most families share."""
     return FAMILIES.get(model_type, FAMILIES["llama"])
 
 
 def split_decayed(model: nn.Module, family: Family) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The matrices inside the layers, which weight decay (or Muon) is for, and all other parameters.
+    """Split off the matrices inside the layers, which weight decay (or Muon) is for, from all others.
 
     Embeddings, norms, biases and probes are among the others.
     """

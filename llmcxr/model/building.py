@@ -23,7 +23,7 @@ from vqgan import VQGAN
 def build_model(
     config: LMConfig, template: PromptTemplate, image_tokenizer: VQGAN, texts: Iterable[str], seed: int
 ) -> tuple[UnifiedModel, PromptTokenizer]:
-    """The model of `config` in training mode, and the tokenizer of its prompts.
+    """Build the model of `config` in training mode, and the tokenizer of its prompts.
 
     template and texts are for a model without `start`: what its prompts look like, and what a model without
     `base` trains its text tokenizer on. Raises UserError where `start` or `base` is not a model that fits.

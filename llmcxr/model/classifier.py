@@ -75,7 +75,7 @@ def to_probabilities(readings: Sequence[ClassifierReading], findings: Sequence[s
 class ClassifierOutput:
     """Holds logits; `sides` and `zones` map a finding to (B, choices), `ratio` is the ratio itself.
 
-    A classifier that does not know places gives presence alone.
+    A classifier that predicts no location gives presence alone.
     """
 
     presence: Tensor  # (B, F)
@@ -100,18 +100,18 @@ class _Block(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Tells `findings`; one that `knows_places` also tells side, zone and the cardiothoracic ratio."""
+    """Predicts `findings`, and where `predicts_location` also side, zone and the cardiothoracic ratio."""
 
     def __init__(
         self,
         config: ClassifierConfig | None = None,
         findings: Sequence[str] = FINDINGS,
-        knows_places: bool = True,
+        predicts_location: bool = True,
     ):
         super().__init__()
         self.config = config = config or ClassifierConfig()
-        self.findings, self.knows_places = tuple(findings), knows_places
-        placed = self.findings if knows_places else ()
+        self.findings, self.predicts_location = tuple(findings), predicts_location
+        placed = self.findings if predicts_location else ()
         self.side_choices = {name: words for name, words in SIDE_CHOICES.items() if name in placed}
         self.zone_choices = {name: words for name, words in ZONE_CHOICES.items() if name in placed}
         width = config.width
@@ -149,7 +149,7 @@ class Classifier(nn.Module):
     def _output_lengths(self) -> list[int]:
         """Count the head's outputs in their order: presence, sides, zones, ratio."""
         choices = [*self.side_choices.values(), *self.zone_choices.values()]
-        return [len(self.findings), *map(len, choices), *([1] if self.knows_places else [])]
+        return [len(self.findings), *map(len, choices), *([1] if self.predicts_location else [])]
 
     def _split(self, logits: Tensor) -> ClassifierOutput:
         """Name the parts of (B, outputs)."""
@@ -160,7 +160,7 @@ class Classifier(nn.Module):
             presence,
             sides,
             zones,
-            RATIO_CENTRE + RATIO_SCALE * next(parts)[:, 0] if self.knows_places else None,
+            RATIO_CENTRE + RATIO_SCALE * next(parts)[:, 0] if self.predicts_location else None,
         )
 
     @torch.no_grad()
@@ -200,7 +200,7 @@ class Classifier(nn.Module):
         return {
             "architecture": ARCHITECTURE,
             "findings": list(self.findings),
-            "knows_places": self.knows_places,
+            "knows_places": self.predicts_location,
             **asdict(self.config),
         }
 
@@ -236,8 +236,8 @@ class Classifier(nn.Module):
             if not isinstance(config, dict) or config.pop("architecture", None) != ARCHITECTURE:
                 raise ValueError(f"architecture {ARCHITECTURE!r} is not named there")
             findings = config.pop("findings")
-            knows_places = config.pop("knows_places", True)  # of the first, which knew phantoms alone
-            classifier = cls(ClassifierConfig(**config), findings, knows_places)
+            predicts_location = config.pop("knows_places", True)  # of the first, which knew phantoms alone
+            classifier = cls(ClassifierConfig(**config), findings, predicts_location)
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{directory / 'config.json'}: expected the description of a classifier, found another's "

@@ -1,4 +1,5 @@
-"""The model directory: a plain Hugging Face causal-LM directory plus `image_tokenizer/` and `llmcxr.json`.
+"""Read and write model directories: a plain Hugging Face causal-LM directory plus `image_tokenizer/` and
+`llmcxr.json`.
 
 `AutoModelForCausalLM` and `AutoTokenizer` load it without this package. A compact directory holds the same
 model with the image embeddings still factored (`compact.safetensors`), some megabytes in place of tens: what
@@ -54,7 +55,7 @@ OLD_NAMES = {"has_cell_words": "has_cell_tokens"}  # of the card's vocabulary, a
 
 @dataclass
 class Bundle:
-    """Everything one model directory holds."""
+    """Holds everything of one model directory."""
 
     model: UnifiedModel
     prompt_tokenizer: PromptTokenizer
@@ -71,7 +72,7 @@ class Bundle:
 
 
 def has_compact_form(model: UnifiedModel) -> bool:
-    """Whether the embeddings of its image tokens are factored and shared by its input and its output.
+    """Tell whether the embeddings of its image tokens are factored and shared by its input and its output.
 
     A model that was loaded from a plain directory has no longer, nor has one of a pretrained base.
     """
@@ -135,12 +136,13 @@ def load(directory: str | Path) -> Bundle:
 
 
 def load_image_tokenizer(directory_or_name: str | Path) -> VQGAN:
-    """The image tokenizer that `find_image_tokenizer` finds, for use. Raises UserError where it is none."""
+    """Load the image tokenizer that `find_image_tokenizer` finds. Raises UserError where it is none."""
     return VQGAN.from_pretrained(find_image_tokenizer(directory_or_name))
 
 
 def find_image_tokenizer(directory_or_name: str | Path) -> Path:
-    """The directory of an image tokenizer: itself, that inside a model directory, or by name one that ships.
+    """Find the directory of an image tokenizer: itself, that inside a model directory, or by name one that
+    ships.
 
     The names are "phantom" and those of `vqgan.shipped`. Raises UserError for a bare name that is neither.
     """

@@ -1,6 +1,6 @@
-"""Training-only auxiliary loss. Two linear probes predict how much of each cell each finding covers: one
-before the cell's code is generated, one after it is read. Without it the side of a nodule (less than 1 of
-about 200 nats) is not learnt. Not saved.
+"""Compute an auxiliary loss that only training has. Two linear probes predict how much of each cell each
+finding covers: one before the cell's code is generated, one after it is read. Without it the side of a nodule
+(less than 1 of about 200 nats) is not learnt. Not saved.
 
 Legend: B batch, L sequence, D width of the language model, F findings, n selected tokens.
 """
@@ -15,7 +15,7 @@ READ_FROM = -2  # the hidden states that the probes see: one layer is left to us
 
 
 class FindingMapHeads(nn.Module):
-    """Two linear probes from hidden states of `width` to the findings of a cell, (..., D) -> (..., F).
+    """Predicts the findings of a cell from hidden states by two linear probes, (..., D) -> (..., F).
 
     base_rates (F,): the mean share of a cell that each finding covers.
     """
@@ -46,7 +46,7 @@ class FindingMapHeads(nn.Module):
         }
 
     def _loss(self, head: nn.Linear, hidden: Tensor, covered: Tensor) -> Tensor:
-        """hidden (n, D), covered (n, F) -> (), summed over cells, mean over findings."""
+        """Compute the loss of hidden (n, D), covered (n, F) -> (), summed over cells, mean over findings."""
         scores = head(F.rms_norm(hidden, hidden.shape[-1:])).float()  # (n, F)
         nll = F.binary_cross_entropy_with_logits(scores, covered, reduction="none")
         return (nll.sum(0) / self.entropies).mean()

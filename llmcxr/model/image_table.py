@@ -1,4 +1,4 @@
-"""The embeddings of image tokens, kept factored while training and written out in full for export.
+"""Embed image tokens by tables that stay factored while training and are written out in full for export.
 
 Legend: K codes, N = h*w cells, D width of the language model, n selected tokens.
 
@@ -16,7 +16,7 @@ from llmcxr.prompts.vocabulary import ImageVocabulary
 
 
 class FactoredImageTable(nn.Module):
-    """Embeddings are sums of a code, a row and a column vector (position known), or code vectors alone."""
+    """Sums a code, a row and a column vector (position known), or gives code vectors alone."""
 
     def __init__(self, vocabulary: ImageVocabulary, width: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class FactoredImageTable(nn.Module):
         self.column = nn.Parameter(torch.randn(columns, width) * 0.02)
 
     def forward(self, tokens: Tensor, is_masked: Tensor | None = None) -> Tensor:
-        """Image tokens (...), as token id - image_token_offset -> embeddings (..., D).
+        """Embed image tokens (...), given as token id - image_token_offset, as (..., D).
 
         Where `is_masked` (...), the code's vector is left out, so that only the position is left, if any.
         """
@@ -39,14 +39,14 @@ class FactoredImageTable(nn.Module):
         return codes + self._position(tokens // self.vocabulary.codebook_size)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
-        """hidden (n, D), of which each predicts one of cells (n,) -> scores of that cell's codes (n, K)."""
+        """Score codes: hidden (n, D), each predicting one of cells (n,) -> that cell's codes (n, K)."""
         scores = hidden @ self.code.T  # (n, K)
         if not self.vocabulary.has_cell_tokens:
             return scores
         return scores + (hidden * self._position(cells)).sum(-1, keepdim=True)
 
     def all_embeddings(self) -> Tensor:
-        """The embedding of every image token: (N*K, D) with position, (K, D) without."""
+        """Return the embedding of every image token: (N*K, D) with position, (K, D) without."""
         if not self.vocabulary.has_cell_tokens:
             return self.code
         cells = torch.arange(self.vocabulary.num_cells, device=self.code.device)
@@ -67,7 +67,7 @@ class FactoredImageTable(nn.Module):
 
 
 class FreeImageTable(nn.Module):
-    """Every embedding is a parameter of its own, as in a plain Hugging Face directory."""
+    """Holds every embedding as a parameter of its own, as in a plain Hugging Face directory."""
 
     def __init__(self, vocabulary: ImageVocabulary, embeddings: Tensor) -> None:
         super().__init__()
@@ -75,12 +75,12 @@ class FreeImageTable(nn.Module):
         self.embeddings = nn.Parameter(embeddings)  # (N*K, D) with position, (K, D) without
 
     def forward(self, tokens: Tensor, is_masked: Tensor | None = None) -> Tensor:
-        """As FactoredImageTable.forward; a masked embedding is zero, since its position is not apart."""
+        """Embed as FactoredImageTable does; a masked embedding is zero: its position is not apart."""
         embeddings = nn.functional.embedding(tokens, self.embeddings)  # (..., D)
         return embeddings if is_masked is None else embeddings.masked_fill(is_masked[..., None], 0)
 
     def logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
-        """As FactoredImageTable.logits; one matrix product per cell."""
+        """Score as FactoredImageTable.logits does, by one matrix product per cell."""
         if not self.vocabulary.has_cell_tokens:
             return hidden @ self.embeddings.T
         scores = hidden.new_empty(len(hidden), self.vocabulary.codebook_size)
@@ -92,7 +92,7 @@ class FreeImageTable(nn.Module):
         return scores
 
     def all_embeddings(self) -> Tensor:
-        """The embedding of every image token, as it is."""
+        """Return the embedding of every image token, as it is."""
         return self.embeddings
 
 

@@ -1,5 +1,5 @@
-"""One causal language model over text tokens and image tokens. Knows token ids and features only: no text,
-pixels or prompts.
+"""Define one causal language model over text tokens and image tokens. Knows token ids and features only: no
+text, pixels or prompts.
 
 Legend: B batch, L sequence, D width, V text tokens, K codes, n selected tokens.
 """
@@ -23,8 +23,8 @@ IGNORE_INDEX = -100
 
 @dataclass
 class LMConfig:
-    """A small Llama trained from scratch, or `base`: the directory of a pretrained Hugging Face causal LM to
-    start from.
+    """Chooses a small Llama trained from scratch, or `base`: the directory of a pretrained Hugging Face
+    causal LM to start from.
     """
 
     base: str = ""
@@ -48,7 +48,8 @@ class LMConfig:
 
 
 class UnifiedModel(nn.Module):
-    """`decoder` embeds text tokens and runs the layers; image tokens have embeddings of their own.
+    """Reads and scores tokens: `decoder` embeds text tokens and runs the layers; image tokens have embeddings
+    of their own.
 
     text_head and image_head are None where input and output embeddings are tied.
     """
@@ -78,7 +79,7 @@ class UnifiedModel(nn.Module):
 
     @classmethod
     def from_config(cls, config: LMConfig, vocabulary: ImageVocabulary, end_id: int) -> UnifiedModel:
-        """Random weights."""
+        """Build a model with random weights."""
         llama = LlamaConfig(
             vocab_size=vocabulary.image_token_offset,
             hidden_size=config.hidden_size,
@@ -106,7 +107,7 @@ class UnifiedModel(nn.Module):
     def embed(
         self, input_ids: Tensor, is_masked: Tensor | None = None, features: Tensor | None = None
     ) -> Tensor:
-        """Token ids (B, L) of text or images -> embeddings (B, L, D).
+        """Embed token ids (B, L) of text or images as (B, L, D).
 
         Masked codes (B, L) are embedded by their position alone. `features` (n, D) stand, in order, where an
         id is FEATURE_ID.
@@ -127,8 +128,8 @@ class UnifiedModel(nn.Module):
         cache: Cache | None = None,
         **kwargs,
     ) -> Tensor:
-        """Last hidden states (B, L, D). `cache` holds what stands before and is extended; kwargs go to the
-        decoder (attention_mask, position_ids).
+        """Return the last hidden states (B, L, D). `cache` holds what stands before and is extended; kwargs
+        go to the decoder (attention_mask, position_ids).
         """
         if cache is not None:
             kwargs |= {_cache_argument(type(self.decoder)): cache, "use_cache": True}
@@ -142,22 +143,24 @@ class UnifiedModel(nn.Module):
         features: Tensor | None = None,
         **kwargs,
     ) -> tuple[Tensor, ...]:
-        """Hidden states (B, L, D) before the first layer and behind each; the last are those of `hidden`."""
+        """Return hidden states (B, L, D) before the first layer and behind each; the last are those of
+        `hidden`.
+        """
         embeddings = self.embed(input_ids, is_masked, features)
         return self.decoder(inputs_embeds=embeddings, output_hidden_states=True, **kwargs).hidden_states
 
     def text_logits(self, hidden: Tensor) -> Tensor:
-        """hidden (..., D) -> scores of the text tokens (..., V). Image tokens are not scored."""
+        """Score the text tokens: hidden (..., D) -> (..., V). Image tokens are not scored."""
         if self.text_head is not None:
             return self.text_head(hidden)
         return hidden @ self.decoder.get_input_embeddings().weight.T
 
     def image_logits(self, hidden: Tensor, cells: Tensor) -> Tensor:
-        """hidden (n, D), of which each predicts one of cells (n,) -> scores of that cell's codes (n, K)."""
+        """Score codes: hidden (n, D), each predicting one of cells (n,) -> that cell's codes (n, K)."""
         return (self.image_head or self.image_table).logits(hidden, cells)
 
     def losses(self, hidden: Tensor, labels: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Cross-entropy of responses (nats), summed over image tokens and over text tokens apart.
+        """Compute the cross-entropy of responses (nats), summed over image tokens and over text tokens apart.
 
         hidden (B, L, D) as `hidden` gives them. labels (B, L) are aligned with the tokens, IGNORE_INDEX where
         no loss is taken (as in Hugging Face). The first token of a sequence has nothing before it and takes
@@ -180,7 +183,7 @@ class UnifiedModel(nn.Module):
         return nn.functional.cross_entropy(self.image_logits(hidden, cells).float(), codes, reduction="sum")
 
     def all_embeddings(self) -> tuple[Tensor, Tensor | None]:
-        """Input and output embeddings (None where tied) of all tokens, text then image: (size, D)."""
+        """Return input and output embeddings (None where tied) of all tokens, text then image: (size, D)."""
         inputs = torch.cat([self.decoder.get_input_embeddings().weight, self.image_table.all_embeddings()])
         if self.text_head is None:
             return inputs, None

@@ -60,14 +60,14 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """`**bold**` is the only markup."""
+    """Shows text, in which `**bold**` is the only markup."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are text. A `folded` table is behind a click on the page, under `title`."""
+    """Shows rows of cells, which are text. A `folded` table is behind a click on the page, under `title`."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]

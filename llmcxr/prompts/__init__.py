@@ -1,4 +1,4 @@
-"""What stands around the data: templates, tasks and their wording. Knows no model and no dataset."""
+"""Word what stands around the data: templates, tasks and instructions. Knows no model and no dataset."""
 
 from llmcxr.prompts.prompt_tokenizer import PromptTokenizer
 from llmcxr.prompts.tasks import DRAW, REPORT, SUMMARY, Task

@@ -1,5 +1,5 @@
-"""The parts of a prompt, which stay apart until the model embeds them: text, images as codes, images as
-features. A new kind of part is added here and in `UnifiedModel.embed`.
+"""Keep the parts of a prompt apart until the model embeds them: text, images as codes, images as features. A
+new kind of part is added here and in `UnifiedModel.embed`.
 
 Legend: L prompt in tokens, h w latent grid, n features of an image, D width of the language model.
 """
@@ -20,7 +20,7 @@ FEATURE_ID = -1  # stands in the token ids where the model reads a feature
 
 @dataclass(frozen=True)
 class TokenIds:
-    """Text or control tokens."""
+    """Holds text or control tokens."""
 
     ids: tuple[int, ...]
 
@@ -30,7 +30,7 @@ class TokenIds:
 
 @dataclass(frozen=True, eq=False)
 class ImageCodes:
-    """The codes (h, w) of one image. Where `is_masked` (h, w) the model reads the position alone."""
+    """Holds the codes (h, w) of one image. Where `is_masked` (h, w) the model reads the position alone."""
 
     codes: np.ndarray
     is_masked: np.ndarray | None = None
@@ -41,7 +41,7 @@ class ImageCodes:
 
 @dataclass(frozen=True, eq=False)
 class ImageFeatures:
-    """Continuous features (n, D) of one image, each read in the place of one token."""
+    """Holds continuous features (n, D) of one image, each read in the place of one token."""
 
     features: Tensor
 
@@ -54,12 +54,12 @@ Prompt = Sequence[TokenIds | Image]
 
 
 def num_tokens(prompt: Prompt) -> int:
-    """How many tokens the model reads, L."""
+    """Return how many tokens the model reads, L."""
     return sum(len(part) for part in prompt)
 
 
 def to_token_ids(prompt: Prompt, vocabulary: ImageVocabulary) -> list[int]:
-    """The id of every token (L,), FEATURE_ID where a feature stands."""
+    """Return the id of every token (L,), FEATURE_ID where a feature stands."""
     ids: list[int] = []
     for part in prompt:
         if isinstance(part, TokenIds):
@@ -72,7 +72,7 @@ def to_token_ids(prompt: Prompt, vocabulary: ImageVocabulary) -> list[int]:
 
 
 def find_masked(prompt: Prompt) -> np.ndarray:
-    """Which tokens are masked codes, (L,) bool."""
+    """Tell which tokens are masked codes, (L,) bool."""
     masks = [
         part.is_masked.reshape(-1)
         if isinstance(part, ImageCodes) and part.is_masked is not None
@@ -83,6 +83,6 @@ def find_masked(prompt: Prompt) -> np.ndarray:
 
 
 def gather_features(prompts: Iterable[Prompt]) -> Tensor | None:
-    """The features of all prompts in the order of their tokens, (sum of n, D); None where there are none."""
+    """Gather all prompts' features in the order of their tokens, (sum of n, D); None where there are none."""
     found = [part.features for prompt in prompts for part in prompt if isinstance(part, ImageFeatures)]
     return torch.cat(found) if found else None

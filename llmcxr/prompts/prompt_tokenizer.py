@@ -10,7 +10,7 @@ from llmcxr.prompts.vocabulary import ImageVocabulary
 
 
 class PromptTokenizer:
-    """Prompts and responses in the words of one text tokenizer, one image vocabulary and one template."""
+    """Turns prompts and responses into token ids, by a text tokenizer, an image vocabulary, a template."""
 
     def __init__(self, tokenizer, vocabulary: ImageVocabulary, template: PromptTemplate) -> None:
         self.tokenizer = tokenizer
@@ -21,7 +21,7 @@ class PromptTokenizer:
         self.end_ids = list(self._encode_control(template.end))  # close a response; the last also pads
 
     def text(self, text: str) -> TokenIds:
-        """Plain text only: control and image tokens typed in it stay text."""
+        """Tokenize plain text only: control and image tokens typed in it stay text."""
         encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
         return TokenIds(tuple(encoded.input_ids))
 
@@ -29,15 +29,15 @@ class PromptTokenizer:
         return self.tokenizer.decode(token_ids, skip_special_tokens=True).strip()
 
     def image(self, image: Image) -> Prompt:
-        """An image between its fences, boi and eoi."""
+        """Put an image between its fences, boi and eoi."""
         return [TokenIds((self.vocabulary.boi_id,)), image, TokenIds((self.vocabulary.eoi_id,))]
 
     def image_prefix(self, *images: Image) -> Prompt:
-        """What stands before every instruction about the same images (templates with `image_first`)."""
+        """Return what stands before all instructions about the same images (templates with `image_first`)."""
         return [*self._control[self.template.start], *(part for one in images for part in self.image(one))]
 
     def turn(self, instruction: str, *inputs: str | Image) -> Prompt:
-        """An instruction with its inputs, up to where the response begins."""
+        """Return an instruction with its inputs, up to where the response begins."""
         control, template = self._control, self.template
         parts = [*control[template.before_instruction], self.text(instruction)]
         for one in inputs:
@@ -46,7 +46,8 @@ class PromptTokenizer:
         return [*parts, *control[template.before_response]]
 
     def prompt(self, instruction: str, *inputs: str | Image) -> Prompt:
-        """The whole prompt for an instruction with any number of texts and images, in the template's order.
+        """Return the whole prompt for an instruction with any number of texts and images, in the template's
+        order.
 
         Templates with `image_first` move the images before the instruction.
         """

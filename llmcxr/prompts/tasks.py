@@ -1,4 +1,4 @@
-"""The tasks one model does, and the instructions that ask for them. A question is its own instruction."""
+"""List the tasks of a model and the instructions that ask for them. A question is its own instruction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Task:
-    """`instructions` are paraphrases: training draws one by chance, prediction uses the first."""
+    """Names a task. Its `instructions` are paraphrases: training draws one, prediction uses the first."""
 
     name: str
     instructions: tuple[str, ...]

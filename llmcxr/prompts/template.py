@@ -1,8 +1,8 @@
-"""The control text around the parts of a prompt.
+"""Give the control text around the parts of a prompt.
 
-Two templates: `compact`, a few control words, image before instruction, for small models trained from scratch
-(several questions then share one image); and `alpaca`, the Dolly/Alpaca form of LLM-CXR (sec. 2.2), for
-instruction-tuned models.
+There are two templates: `compact`, a few control tokens, image before instruction, for small models trained
+from scratch (several questions then share one image); and `alpaca`, the Dolly/Alpaca form of LLM-CXR (sec.
+2.2), for instruction-tuned models.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """Control text around the parts of a prompt; `end` closes a response, "" is none."""
+    """Holds the control text around the parts of a prompt; `end` closes a response, "" is none."""
 
     name: str
     start: str
@@ -24,7 +24,7 @@ class PromptTemplate:
 
     @property
     def control_words(self) -> tuple[str, ...]:
-        """The control texts that there are, each once."""
+        """Return the control texts that there are, each once."""
         words = (self.start, self.before_instruction, self.before_input, self.before_response, self.end)
         return tuple(dict.fromkeys(word for word in words if word))
 

@@ -1,4 +1,4 @@
-"""Image codes as tokens of a language model, and the text tokenizer they are added to. Knows no model and no
+"""Map image codes to tokens of a language model, and add these to its text tokenizer. Knows no model and no
 prompt.
 
 An image token is an ordinary entry of the vocabulary, `<|image:0017|>` for code 17 or, where a token says its
@@ -25,7 +25,7 @@ BOI, EOI = "<|boi|>", "<|eoi|>"
 
 @dataclass(frozen=True)
 class ImageVocabulary:
-    """Codes (h, w) of one image <-> h*w token ids, in raster order."""
+    """Maps codes (h, w) of one image <-> h*w token ids, in raster order."""
 
     grid: tuple[int, int]  # rows, columns of the latent grid
     codebook_size: int
@@ -44,19 +44,19 @@ class ImageVocabulary:
 
     @property
     def size(self) -> int:
-        """Tokens of the whole vocabulary, text and image."""
+        """Count the tokens of the whole vocabulary, text and image."""
         return self.image_token_offset + self.num_image_tokens
 
     def token_range(self, cell: int) -> tuple[int, int]:
-        """First and one-past-last id that may stand in a cell."""
+        """Return the first and one-past-last id that may stand in a cell."""
         if not 0 <= cell < self.num_cells:
             raise ValueError(f"cell must be in 0..{self.num_cells - 1}, got {cell}")
         start = self.image_token_offset + (cell * self.codebook_size if self.has_cell_tokens else 0)
         return start, start + self.codebook_size
 
     def to_token_ids(self, codes: np.ndarray) -> np.ndarray:
-        """Codes (..., h, w) -> token ids (..., h*w). Raises ValueError on another grid or a code outside the
-        codebook.
+        """Turn codes (..., h, w) into token ids (..., h*w). Raises ValueError on another grid or a code
+        outside the codebook.
         """
         codes = np.asarray(codes)
         if codes.shape[-2:] != self.grid:
@@ -69,7 +69,7 @@ class ImageVocabulary:
         return flat + self.image_token_offset + self._cell_offsets()
 
     def to_codes(self, token_ids: np.ndarray) -> np.ndarray:
-        """Token ids (..., h*w) -> codes (..., h, w). Raises ValueError for a token of another cell."""
+        """Turn token ids (..., h*w) into codes (..., h, w). Raises ValueError for a token of another cell."""
         token_ids = np.asarray(token_ids)
         if token_ids.shape[-1] != self.num_cells:
             raise ValueError(
@@ -81,7 +81,7 @@ class ImageVocabulary:
         return codes.reshape(*token_ids.shape[:-1], *self.grid)
 
     def tokens(self) -> Iterator[str]:
-        """How each image token is spelled, in the order of the ids."""
+        """List how each image token is spelled, in the order of the ids."""
         if not self.has_cell_tokens:
             yield from (f"<|image:{code:04d}|>" for code in range(self.codebook_size))
             return
@@ -96,10 +96,11 @@ class ImageVocabulary:
 def train_text_tokenizer(
     texts: Iterable[str], vocabulary_size: int, control_words: Iterable[str], end_word: str
 ) -> PreTrainedTokenizerFast:
-    """A byte-level BPE on `texts`, digits one by one so that a ratio is spelled; any text can be encoded.
+    """Train a byte-level BPE on `texts`, digits one by one so that a ratio is spelled; any text can be
+    encoded.
 
-    control_words: words of the prompt template, single tokens; `end_word` is one of them and becomes eos and
-    padding.
+    control_words: control texts of the prompt template, single tokens; `end_word` is one of them and becomes
+    eos and padding.
     """
     control_words = list(control_words)
     bpe = Tokenizer(models.BPE())
@@ -120,10 +121,10 @@ def train_text_tokenizer(
 def add_image_tokens(
     tokenizer: PreTrainedTokenizerFast, grid: tuple[int, int], codebook_size: int, has_cell_tokens: bool
 ) -> tuple[PreTrainedTokenizerFast, ImageVocabulary]:
-    """A copy of any fast Hugging Face tokenizer with boi, eoi and the image tokens, and the vocabulary that
-    maps to them.
+    """Return a copy of any fast Hugging Face tokenizer with boi, eoi and the image tokens, and the vocabulary
+    that maps to them.
 
-    Raises UserError where the tokenizer's model has no word table to extend (Unigram).
+    Raises UserError where the tokenizer's model has no token table to extend (Unigram).
     """
     description = json.loads(tokenizer.backend_tokenizer.to_str())
     table = description["model"].get("vocab")

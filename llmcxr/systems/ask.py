@@ -77,7 +77,7 @@ def gather(
     system_seed: int | None = None,
     pixels: Sequence[np.ndarray] | None = None,
 ) -> Gathered:
-    """Have `system` report, answer or draw (`parts`, of PARTS) for the first `n` studies.
+    """Let `system` report, answer or draw (`parts`, of PARTS) for the first `n` studies.
 
     size: the side in pixels at which images are given; None gives them at their own. 128 is the phantom
     model's; other people's models want the size that they were made for. `seed` words the studies, and the

@@ -155,18 +155,18 @@ class OpenAIEndpoint(System):
 
     def _explain(self, error: urllib.error.HTTPError, attempt: int) -> str:
         if error.code in (401, 403):  # these servers' words may repeat the key
-            said = (
+            detail = (
                 f"; check the key in {self.key_env}" if self.key_env else "; name its key by key_env=VARIABLE"
             )
         elif 300 <= error.code < 400:
-            said = "; it points to another place: name that one"
+            detail = "; it points to another place: name that one"
         else:
             key = os.environ.get(self.key_env) if self.key_env else None
             words = error.read(10_000).decode("utf-8", "replace")
             words = " ".join((words.replace(key, "***") if key else words).split())
-            said = f": {words[:MESSAGE_LENGTH]}"
+            detail = f": {words[:MESSAGE_LENGTH]}"
         times = f" {attempt} times" if attempt > 1 else ""
-        return f"{self.url}: expected an answer, found HTTP {error.code}{times}{said}"
+        return f"{self.url}: expected an answer, found HTTP {error.code}{times}{detail}"
 
     def _read_answer(self, body: bytes) -> TextResult:
         try:

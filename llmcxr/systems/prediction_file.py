@@ -133,12 +133,12 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 def _drop_blank(row: dict[str, str]) -> dict[str, str]:
     """Return a CSV row without the cells that say nothing, see this file's head."""
-    said = {"id"}
+    required = {"id"}
     if row.get("question"):
-        said |= {"question", "answer"}
+        required |= {"question", "answer"}
     elif not row.get("image"):
-        said |= {"report"}
-    return {key: text for key, text in row.items() if text or key in said}
+        required |= {"report"}
+    return {key: text for key, text in row.items() if text or key in required}
 
 
 def _read_jsonl(path: Path) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ VALIDATION_BATCH = 100  # images
 
 @dataclass(frozen=True)
 class ClassifierTrainingConfig(LoopConfig):
-    """The loop's settings, with defaults of their own."""
+    """Gives the loop's settings defaults of their own."""
 
     steps: int = 2000
     batch_size: int = 48
@@ -80,11 +80,11 @@ class ClassifierRun:
 
 
 def run(config: ClassifierRun) -> Path:
-    """Train, or go on training; returns the classifier directory (run_dir/classifier) when all steps are
+    """Train, or resume a training; returns the classifier directory (run_dir/classifier) when all steps are
     done.
 
-    A piece that `training.max_minutes` ended returns the run directory: call again to go on. The best by the
-    validation is left in run_dir/best. Images that cannot be read are left out and listed in the run
+    Where `training.max_minutes` ended it early, returns the run directory: call again to resume. The best by
+    the validation is left in run_dir/best. Images that cannot be read are left out and listed in the run
     directory's rejected.jsonl. Raises UserError for a dataset without labels or with too few, or of which
     nothing can be read, and for a run directory that holds a run of other settings.
     """
@@ -102,7 +102,7 @@ def run(config: ClassifierRun) -> Path:
     run_config.save(config, run_dir / run_config.CONFIG_FILE)
     rejections.write()
     loop = Loop(config.training, run_dir, config.seed, "cpu" if config.device == "cpu" else "auto")
-    with telling_write_failures(run_dir, "free some space, and the same command goes on"):
+    with telling_write_failures(run_dir, "free some space, and the same command resumes"):
         result = loop.run(_ClassifierTask(config, *examples), run_config.to_dict(config))
         if not result.is_finished:
             return run_dir
@@ -165,7 +165,7 @@ class _ClassifierTask(Task):
         self.config, self.dataset, self.held_out = config, examples, held_out
         torch.manual_seed(config.seed)
         targets = examples.targets
-        classifier = Classifier(config.model, targets.findings, knows_places=targets.ratio is not None)
+        classifier = Classifier(config.model, targets.findings, predicts_location=targets.ratio is not None)
         classifier = classifier.to(memory_format=torch.channels_last)
         inner = {id(parameter) for parameter in classifier.blocks.parameters() if parameter.ndim > 1}
         matrices = [parameter for parameter in classifier.parameters() if id(parameter) in inner]

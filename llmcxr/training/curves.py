@@ -17,7 +17,7 @@ Curves = dict[str, dict[str, list[tuple[float, float]]]]  # metric -> kind ("tra
 
 
 def read_curves(run_dir: Path) -> Curves:
-    """The numbers of a run's metrics.jsonl of two steps or more. Raises UserError where there are none."""
+    """Read from a run's metrics.jsonl what has two steps or more. Raises UserError where nothing has."""
     path = run_dir / "metrics.jsonl"
     if not path.is_file():
         raise UserError(f"{path}: missing; name a run directory, such as the run_dir of a configuration")
@@ -41,7 +41,7 @@ def read_curves(run_dir: Path) -> Curves:
 
 
 def draw_curves(run_dirs: Sequence[Path], out: Path) -> Path:
-    """One small plot per metric, run after run, into a PNG.
+    """Draw one small plot per metric, with a line for each run, into a PNG.
 
     Raises UserError where metrics or matplotlib are missing.
     """

@@ -66,7 +66,7 @@ class ExampleConfig:
 
 @dataclass(frozen=True)
 class Example:
-    """A prefix that all turns see, and the turns. A prefix may be empty.
+    """Holds a prefix that all turns see, and the turns. A prefix may be empty.
 
     finding_map (N, F) says how much of each cell of the example's image each finding covers, in 0..1.
     """
@@ -77,7 +77,7 @@ class Example:
 
     @property
     def parts(self) -> Prompt:
-        """Prefix, prompts and responses in the order in which they are read."""
+        """Return prefix, prompts and responses in the order in which they are read."""
         return [*self.prefix, *(part for turn in self.turns for side in turn for part in side)]
 
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ def drawing_example(
     rng: np.random.Generator,
     config: ExampleConfig,
 ) -> Example:
-    """Request -> image with codes (h, w); in some drawings a random share of the codes is masked."""
+    """Make the example request -> image with codes (h, w), in some of which a random share is masked."""
     is_whole = rng.random() < config.report_as_request and texts.report
     request = to_text(texts.report) if is_whole else texts.request
     instruction = _pick(DRAW.instructions, rng)
@@ -111,7 +111,7 @@ def reading_example(
     rng: np.random.Generator,
     config: ExampleConfig,
 ) -> Example:
-    """Image with codes (h, w) -> report, sometimes its summary, and answers."""
+    """Make the example image with codes (h, w) -> report, sometimes its summary, and answers."""
     asked: list[tuple[str, str]] = []
     if texts.report:
         asked.append((_pick(REPORT.instructions, rng), to_text(texts.report)))
@@ -131,8 +131,8 @@ def reading_example(
 
 
 def shorten(example: Example, longest: int) -> Example:
-    """The example without its last turns, so that at most `longest` tokens are left; without any turn where
-    one is too many.
+    """Return the example without its last turns, so that at most `longest` tokens are left; without any turn
+    where one is too many.
     """
     turns = list(example.turns)
     while turns and len(replace(example, turns=turns)) > longest:
@@ -141,12 +141,13 @@ def shorten(example: Example, longest: int) -> Example:
 
 
 def collate(examples: Sequence[Example], vocabulary: ImageVocabulary, pad_id: int) -> dict[str, Tensor]:
-    """Examples -> input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L); where any
-    code is masked is_masked (B, L) bool; where the first has one finding_map (B, L, F), at image tokens.
+    """Collate examples into input_ids, labels (B, L), attention_mask (B, 1, L, L) bool, position_ids (B, L);
+    where any code is masked is_masked (B, L) bool; where the first has one finding_map (B, L, F), at image
+    tokens.
 
-    A turn's positions go on from the prefix, and it may look at the prefix and at itself only, so a turn is
-    computed as if it stood alone. In an image response only the codes take a loss; the grammar decides its
-    fences.
+    A turn's positions continue those of the prefix, and it may look at the prefix and at itself only, so a
+    turn is computed as if it stood alone. In an image response only the codes take a loss; the grammar
+    decides its fences.
     """
     rows = [_lay_out(example, vocabulary) for example in examples]
     padding = {"input_ids": pad_id, "labels": IGNORE_INDEX, "position_ids": 0, "segments": -1, "is_masked": 0}

@@ -2,7 +2,7 @@
 directory.
 
 The loop is vqgan's; this file says what a batch and its loss are. The studies and wordings of a step follow
-from (seed, step), so a resumed run goes on with the same data.
+from (seed, step), so a resumed run reads the same data.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ logger = logging.getLogger(__name__)
 
 
 def run(config: LMRun) -> Path:
-    """Train, or go on where `run_dir` stands; returns the model directory, run_dir/model.
+    """Train, or resume where `run_dir` stands; returns the model directory, run_dir/model.
 
     The best model by the validation is left in run_dir/best, and the last one also in run_dir/compact, the
-    same in some megabytes, where it has that form. A run that goes on may have other settings of training.
+    same in some megabytes, where it has that form. A resumed run may have other settings of training.
     """
     ranks, run_dir = find_ranks(), Path(config.run_dir)
     check_writable(run_dir / run_config.CONFIG_FILE)
@@ -67,7 +67,7 @@ def run(config: LMRun) -> Path:
     set_seed(config.seed)
     bundle, task = _prepare(config)
     loop = Loop(config.training, run_dir, config.seed, uses_all_parameters=False)
-    with telling_write_failures(run_dir, "free some space, and the same command goes on"):
+    with telling_write_failures(run_dir, "free some space, and the same command resumes"):
         result = loop.run(task, run_config.to_dict(config))
     bundle.model = loop.network.model
     bundle.provenance = {"dataset": config.dataset, "seed": config.seed, "steps": result.step}
@@ -194,7 +194,9 @@ class _LMTask(Task):
 
 @torch.no_grad()
 def validate(network: ResponseLoss, held_out: StepExamples) -> dict[str, float]:
-    """Mean negative log-likelihood (nats) per image token and per response text token on held-out studies."""
+    """Return the mean negative log-likelihood (nats) per image token and per response text token on held-out
+    studies.
+    """
     sums = {name: np.zeros(2) for name in network.terms}
     for start in range(0, len(held_out), VALIDATION_BATCH):
         items = [held_out[i] for i in range(start, min(start + VALIDATION_BATCH, len(held_out)))]

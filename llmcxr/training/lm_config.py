@@ -1,4 +1,4 @@
-"""The settings of a language model's training."""
+"""Hold the settings of a language model's training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vqgan.training.loop import LoopConfig
 
 @dataclass(frozen=True)
 class LMTrainingConfig(LoopConfig):
-    """The loop's settings, with defaults of their own. A study of `batch_size` is used in both directions."""
+    """Gives the loop's settings defaults of their own. A study of `batch_size` is used in both directions."""
 
     steps: int = 10_000
     batch_size: int = 8
@@ -31,7 +31,7 @@ class LMTrainingConfig(LoopConfig):
 
 @dataclass
 class FindingMapConfig:
-    """Weights of predicting which findings each cell of an image holds (model.finding_maps), 0 = off.
+    """Weighs the prediction of which findings each cell of an image holds (model.finding_maps), 0 = off.
 
     Only datasets that know where findings are, such as phantom:, can have other weights than 0.
     """
@@ -50,7 +50,7 @@ class FindingMapConfig:
 
 @dataclass
 class LMRun:
-    """One run. `tokenizer` is an image tokenizer directory; the images are encoded with it once."""
+    """Describes one run. `tokenizer` is an image tokenizer directory; the images are encoded with it once."""
 
     kind: str = "lm"
     dataset: str = "phantom:n=20000,seed=0"

@@ -1,5 +1,5 @@
-"""The loss that training a language model makes smaller: weighted means over tokens and over cells. Knows no
-datasets and no settings of a run.
+"""Compute the training loss of a language model: weighted means over tokens and over cells. Knows no datasets
+and no settings of a run.
 
 Legend: B batch, L sequence, D width of the language model, F findings.
 """
@@ -18,7 +18,7 @@ Sums = dict[str, tuple[Tensor, Tensor]]  # term -> (sum of its losses, number of
 
 
 class ResponseLoss(nn.Module):
-    """`terms` is the weight of each term's mean; `heads`, where given, add those of where findings are.
+    """Computes the loss. `terms` has the weight of each term's mean; `heads` add those of finding maps.
 
     Calling it gives sums and counts, so that means can be taken over batches that are accumulated.
     """
@@ -30,7 +30,7 @@ class ResponseLoss(nn.Module):
         self.model, self.terms, self.heads = model, dict(terms), heads
 
     def forward(self, **directions: dict[str, Tensor]) -> Sums:
-        """The sum and the count of every term over the batches of all directions, as `collate` makes them."""
+        """Return every term's sum and count over the batches of all directions, as `collate` makes them."""
         nothing = torch.zeros((), device=self.model.device)
         sums = dict.fromkeys(self.terms, (nothing, nothing))
         for batch in directions.values():
@@ -39,7 +39,7 @@ class ResponseLoss(nn.Module):
         return sums
 
     def count(self, directions: Mapping[str, Mapping[str, Tensor]]) -> dict[str, int]:
-        """The counts that a forward pass would give, from the batches of all directions alone."""
+        """Return the counts that a forward pass would give, from the batches of all directions alone."""
         counts = dict.fromkeys(self.terms, 0)
         for batch in directions.values():
             is_image = batch["input_ids"] >= self.model.vocabulary.image_token_offset  # (B, L)

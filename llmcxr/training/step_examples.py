@@ -1,4 +1,4 @@
-"""Which study, in what words, is the k-th item of a training of the language model. Knows no model."""
+"""Choose and word the k-th item of a training of the language model. Knows no model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class StepExamples(TorchDataset):
-    """Item k of `num_items` is the k-th study of the run in both directions, worded by (seed, k)."""
+    """Gives as item k of `num_items` the k-th study of the run in both directions, worded by (seed, k)."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class StepExamples(TorchDataset):
         return examples
 
     def collate(self, items: list[dict[str, Example]]) -> dict[str, dict[str, Tensor]]:
-        """One batch for each direction, under the keys drawing and reading, where there are examples of it.
+        """Make a batch for each direction that has examples, under the keys drawing and reading.
 
         Raises UserError where every example was too long.
         """
@@ -95,7 +95,7 @@ class StepExamples(TorchDataset):
         return batch
 
     def base_rates(self) -> Tensor:
-        """How much of a cell each finding covers on average over the first studies, (findings,)."""
+        """Return how much of a cell each finding covers on average over the first studies, (findings,)."""
         grid = self.prompt_tokenizer.vocabulary.grid
         first = [_flat_finding_map(self.dataset, index, grid) for index, _ in self.studies[:RATED_STUDIES]]
         return torch.from_numpy(np.mean(first, axis=(0, 1)))

@@ -1,4 +1,4 @@
-"""A picture of what a language model does with some studies, to be looked at while it learns."""
+"""Draw what a language model does with some studies, to be looked at while it learns."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LINES = 16  # of text below a study
 
 
 def draw_studies(cxr: CXR, dataset: Dataset, indices: Sequence[int]) -> np.ndarray:
-    """(H, W) uint8, a column a study: the radiograph, what the model draws of its request, and below both
-    the request and the report that the model writes of the radiograph.
+    """Draw (H, W) uint8, a column a study: the radiograph, what the model draws of its request, and below
+    both the request and the report that the model writes of the radiograph.
     """
     size = cxr.image_tokenizer.config.image_size
     radiographs = [dataset.read(index, size) for index in indices]
@@ -35,13 +35,13 @@ def draw_studies(cxr: CXR, dataset: Dataset, indices: Sequence[int]) -> np.ndarr
 
 
 def _enlarged(pixels: np.ndarray) -> np.ndarray:
-    """(h, w) in [0, 1] -> (SIDE, SIDE) uint8."""
+    """Enlarge (h, w) in [0, 1] to (SIDE, SIDE) uint8."""
     image = Image.fromarray((255 * np.clip(pixels, 0, 1)).round().astype(np.uint8))
     return np.asarray(image.resize((SIDE, SIDE)))
 
 
 def _written(request: str, report: str) -> np.ndarray:
-    """(LINES * LINE, SIDE) uint8, cut where it is too long."""
+    """Write (LINES * LINE, SIDE) uint8, cut where it is too long."""
     canvas = Image.new("L", (SIDE, LINES * LINE), 255)
     lines = [
         line

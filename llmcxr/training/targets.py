@@ -1,4 +1,4 @@
-"""What a classifier learns, the truth of many studies as tensors, and what its errors cost. Trains nothing.
+"""Turn the truth of many studies into tensors that a classifier learns, and compute its loss. Trains nothing.
 
 N studies, B of a batch, F findings.
 """
@@ -26,7 +26,7 @@ FINDING_WEIGHTS = {name: 3.0 if name == "nodule" else 1.0 for name in FINDINGS}
 
 @dataclass(frozen=True)
 class Targets:
-    """The truth of N studies. A choice of -1 does not apply, a presence of NaN is not known: no loss."""
+    """Holds the truth of N studies. A choice of -1 does not apply, a presence of NaN is unknown: no loss."""
 
     findings: tuple[str, ...]
     presence: Tensor  # (N, F) float 0, 1, or NaN where it is not known
@@ -41,8 +41,8 @@ class Targets:
 
         def choice(name: str, attribute: str, choices: Sequence[str]) -> Tensor:
             found = (case.find(name) for case in cases)
-            said = [getattr(finding, attribute) if finding else "" for finding in found]
-            return torch.tensor([choices.index(word) if word in choices else -1 for word in said])
+            names = [getattr(finding, attribute) if finding else "" for finding in found]
+            return torch.tensor([choices.index(word) if word in choices else -1 for word in names])
 
         presence = [[float(case.find(name) is not None) for name in FINDINGS] for case in cases]
         return cls(
@@ -89,8 +89,8 @@ class Targets:
 
 
 def classifier_loss(output: ClassifierOutput, targets: Targets) -> dict[str, Tensor]:
-    """Named parts, each a mean over studies; their sum is trained. Sides and zones count only where they
-    apply.
+    """Return named parts, each a mean over studies; their sum is trained. Sides and zones count only where
+    they apply.
     """
     batch_size = len(targets.presence)
     truth, known = targets.presence.nan_to_num(), ~targets.presence.isnan()
@@ -112,7 +112,7 @@ def classifier_loss(output: ClassifierOutput, targets: Targets) -> dict[str, Ten
 
 
 def aurocs(logits: Tensor, targets: Targets) -> dict[str, float]:
-    """(N, F) -> the AUROC of each finding that some studies are known to have and some not to have."""
+    """Return from (N, F) the AUROC of each finding that studies are known to have and not to have."""
     values = {
         name: auroc(targets.presence[:, column].numpy(), logits[:, column].numpy())
         for column, name in enumerate(targets.findings)
@@ -123,7 +123,7 @@ def aurocs(logits: Tensor, targets: Targets) -> dict[str, float]:
 def choose_findings(
     labels: Sequence[Mapping[str, Label]], wanted: Sequence[str], min_positives: int, source: str
 ) -> tuple[str, ...]:
-    """`wanted`, or all findings that enough studies have and have not, the most frequent first.
+    """Return `wanted`, or all findings that enough studies have and have not, the most frequent first.
 
     Raises UserError where nothing can be learnt. `source` is how the user named the dataset.
     """

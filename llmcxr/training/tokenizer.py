@@ -35,7 +35,7 @@ SUMMARY_IMAGES = 2000  # at most, evenly spread: enough for the 1% and 99% quant
 
 @dataclass(frozen=True)
 class TokenizerRun:
-    """`dataset` and `validation` are opening strings; no patient of one should be in the other."""
+    """Describes a run. `dataset` and `validation` are opening strings that should share no patient."""
 
     kind: str = "tokenizer"
     run_dir: str = "runs/tokenizer"
@@ -62,7 +62,7 @@ class TokenizerRun:
 
 
 class CachedImages(Dataset):
-    """{"image", and where there is salience "weight"}: (1, size, size) float32 in [0, 1], from bytes."""
+    """Gives {"image", where there is salience "weight"}: (1, size, size) float32 in [0, 1], from bytes."""
 
     def __init__(self, images: np.ndarray, rejected: Collection[int] = ()) -> None:
         """images: (N, 1 or 2, size, size) uint8, of which the indices `rejected` are left out."""
@@ -78,10 +78,10 @@ class CachedImages(Dataset):
 
 
 def run(config: TokenizerRun) -> Path:
-    """Train, or go on where `config.run_dir` stands; returns the image tokenizer directory.
+    """Train, or resume where `config.run_dir` stands; returns the image tokenizer directory.
 
-    A piece that `training.max_minutes` ended has saved its state: call again to go on. Images that cannot be
-    read are left out and listed in the run directory's rejected.jsonl. Raises UserError for a dataset that
+    Where `training.max_minutes` ended it early, its state is saved: call again to resume. Images that cannot
+    be read are left out and listed in the run directory's rejected.jsonl. Raises UserError for a dataset that
     cannot be opened or of which nothing can be read, files or packages that are missing, or a run directory
     that holds a run of other settings.
     """
@@ -102,7 +102,7 @@ def run(config: TokenizerRun) -> Path:
         write_summary(directory, summary)
         write_loss_networks(directory, loss_networks)
 
-    advice = "free some space, and the same command goes on from the last checkpoint"
+    advice = "free some space, and the same command resumes at the last checkpoint"
     with telling_write_failures(config.run_dir, advice):
         result = train(
             config.training,

@@ -54,7 +54,7 @@ def test_lecam_by_hand() -> None:
     assert (lecam.real.item(), lecam.reconstructed.item()) == (1, -2)
     assert loss.item() == pytest.approx((9 + 25) / 2 + (16 + 36) / 2)
     lecam([torch.tensor([1.0])], [torch.tensor([-2.0])])
-    assert set(lecam.state_dict()) == {"real", "reconstructed"}  # kept, so that a resumed run goes on
+    assert set(lecam.state_dict()) == {"real", "reconstructed"}  # kept, so that a run can be resumed
 
 
 def test_lecam_pulls_the_logits_together() -> None:

@@ -35,8 +35,8 @@ UNREADABLE = (
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
-    """The state dict in a file of torch.save: a state dict itself, a Lightning checkpoint that has one under
-    `state_dict`, or a whole pickled module. In float32 where it holds floats.
+    """Read the state dict in a file of torch.save: a state dict itself, a Lightning checkpoint that has one
+    under `state_dict`, or a whole pickled module. In float32 where it holds floats.
 
     Raises UserError naming the file where there is none, and where torch blocks what it names.
     """

@@ -32,7 +32,7 @@ ADVICE = "free some space or choose another place"
 
 
 def from_taming(checkpoint: str | Path, settings: str | Path, image_size: int | None = None) -> VQGAN:
-    """The tokenizer in a Lightning checkpoint and its YAML, for images of the YAML's resolution or of
+    """Load the tokenizer in a Lightning checkpoint and its YAML, for images of the YAML's resolution or of
     `image_size` px.
 
     Raises UserError naming the file, and the first weights or settings that do not fit.

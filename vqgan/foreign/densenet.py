@@ -1,4 +1,5 @@
-"""The features of a torchxrayvision DenseNet-121 (Cohen et al. 2022), whose weights the user has as a file.
+"""Compute the features of a torchxrayvision DenseNet-121 (Cohen et al. 2022), whose weights the user has as a
+file.
 
 The network alone, under torchxrayvision's names, without that package and the torchvision it needs; with the
 scale of grey levels that its weights were trained on. Legend: B batch, C channels, H W pixels.
@@ -25,7 +26,7 @@ DIMENSION = 1024
 
 
 class DenseNetFeatures(nn.Module):
-    """Built with random weights; `from_weights` loads trained ones."""
+    """Starts with random weights; `from_weights` loads trained ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +53,7 @@ class DenseNetFeatures(nn.Module):
 
     @classmethod
     def from_weights(cls, file: str | Path) -> DenseNetFeatures:
-        """A state dict or the whole pickled model as torchxrayvision publishes it; nothing in it is run.
+        """Load a state dict or the whole pickled model as torchxrayvision publishes it; nothing in it is run.
 
         Raises UserError naming the file and the first weight that is missing or of another shape.
         """
@@ -75,13 +76,13 @@ class DenseNetFeatures(nn.Module):
         return model.eval().requires_grad_(False)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Images (B, 1, H, W) in [0, 1], bright = dense -> one map (B, 1024, 7, 7)."""
+        """Turn images (B, 1, H, W) in [0, 1], bright = dense, into one map (B, 1024, 7, 7)."""
         if images.shape[-2:] != (SIZE, SIZE):
             images = F.interpolate(images, (SIZE, SIZE), mode="bilinear", antialias=True, align_corners=False)
         return [F.relu(self.layers(RANGE * (2 * images - 1)))]
 
     def embed(self, images: Tensor) -> Tensor:
-        """Images (B, 1, H, W) in [0, 1] -> (B, 1024): torchxrayvision's `features2`."""
+        """Embed images (B, 1, H, W) in [0, 1] as (B, 1024), torchxrayvision's `features2`."""
         return self.features(images)[0].mean((2, 3))
 
 

@@ -80,7 +80,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read(path: Path) -> Any:
-    """The object in the file, tensors in place of parameters. Raises pickle.UnpicklingError for another
+    """Read the object in the file, tensors in place of parameters. Raises pickle.UnpicklingError for another
     format.
     """
     storages: dict[str, Tensor] = {}

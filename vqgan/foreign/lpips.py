@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al. 2018, arXiv 1801.03924): how different two images look to VGG-16.
+"""Compute LPIPS (Zhang et al. 2018, arXiv 1801.03924): how different two images look to VGG-16.
 
 Gives the numbers of the `lpips` package (version 0.1, net vgg) on the same weights, which come from files
 that the user has: no torchvision, no download. Legend: B batch, C channels, H W pixels.
@@ -29,7 +29,7 @@ TINY = 1e-10
 
 
 class LPIPS(nn.Module):
-    """Built with random weights, with which it measures nothing; `from_weights` loads the published ones."""
+    """Starts with random weights, with which it measures nothing; `from_weights` loads the published ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,8 +46,9 @@ class LPIPS(nn.Module):
 
     @classmethod
     def from_weights(cls, vgg: str | Path, heads: str | Path) -> LPIPS:
-        """`vgg` is torchvision's VGG-16 state dict (vgg16-397923af.pth), `heads` the linear layers that the
-        lpips package carries (lpips/weights/v0.1/vgg.pth). Raises UserError naming the file and the weight.
+        """Load the weights: `vgg` is torchvision's VGG-16 state dict (vgg16-397923af.pth), `heads` the linear
+        layers that the lpips package carries (lpips/weights/v0.1/vgg.pth). Raises UserError naming the file
+        and the weight.
         """
         model, trunk, linear = cls(), read_tensors(vgg), read_tensors(heads)
         with torch.no_grad():
@@ -59,7 +60,7 @@ class LPIPS(nn.Module):
         return model.eval().requires_grad_(False)
 
     def forward(self, reconstruction: Tensor, images: Tensor) -> Tensor:
-        """Two batches (B, 1 or 3, H, W) in [0, 1] -> distances (B,), 0 where they are equal."""
+        """Compare two batches (B, 1 or 3, H, W) in [0, 1]: distances (B,), 0 where they are equal."""
         distances = []
         both = zip(self._features(reconstruction), self._features(images), self.heads, strict=True)
         for ours, theirs, head in both:

@@ -1,4 +1,4 @@
-"""The quantizers, by the name that a configuration gives them. A new one is a file here and a line below."""
+"""List the quantizers by their names in a configuration. A new one is a file here and a line below."""
 
 from vqgan.quantizers.fsq import FSQ, FSQConfig
 from vqgan.quantizers.simvq import SimVQ, SimVQConfig

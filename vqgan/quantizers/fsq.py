@@ -1,4 +1,4 @@
-"""Finite scalar quantization (Mentzer et al. 2023, arXiv 2309.15505): each latent channel is rounded to a few
+"""Quantize by finite scalars (Mentzer et al. 2023, arXiv 2309.15505): each latent channel is rounded to a few
 levels.
 
 The codebook is the product of the levels and is never learned, so no code can die and no loss is needed.
@@ -41,7 +41,7 @@ class FSQConfig:
 
 
 class FSQ(nn.Module):
-    """Channel d takes `levels[d]` evenly spaced values in [-1, 1].
+    """Rounds: channel d takes `levels[d]` evenly spaced values in [-1, 1].
 
     code = sum over d of digit[d] * product(levels[:d]), so the first channel varies fastest.
     """

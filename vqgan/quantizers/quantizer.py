@@ -1,5 +1,4 @@
-"""What every quantizer is: latents in, quantized latents, codes and a loss out. Knows no network and no
-pixels.
+"""Define a quantizer: latents in, quantized latents, codes and a loss out. Knows no network and no pixels.
 
 Legend: B batch, D codebook_dim, h w latent grid, K codebook_size.
 """
@@ -24,32 +23,32 @@ class QuantizerOutput:
 
 
 class Quantizer(Protocol):
-    """One file per quantizer; each is a torch module with these members."""
+    """Is a torch module with these members; each quantizer has a file of its own."""
 
     codebook_size: int
     codebook_dim: int
-    statistics: tuple[str, ...]  # buffers that a training run needs to go on and a trained tokenizer does not
+    statistics: tuple[str, ...]  # buffers that only a training needs, to be resumed
 
     def __call__(self, latents: Tensor) -> QuantizerOutput:
         """latents (B, D, h, w) -> their nearest codes."""
         ...
 
     def codes_to_quantized(self, codes: Tensor) -> Tensor:
-        """codes (B, h, w) -> (B, D, h, w); the inverse of the codes that calling gives."""
+        """Turn codes (B, h, w) into (B, D, h, w); the inverse of the codes that calling gives."""
         ...
 
     def codebook(self) -> Tensor:
-        """(K, D) float32: the vector of each code, so that neighbours in it are similar in the image."""
+        """Return the vector of each code, (K, D) float32; neighbours in it are similar in the image."""
         ...
 
 
 def straight_through(latents: Tensor, quantized: Tensor) -> Tensor:
-    """The quantized latents, with the gradient of the identity (Bengio et al. 2013)."""
+    """Return the quantized latents, with the gradient of the identity (Bengio et al. 2013)."""
     return latents + (quantized - latents).detach()
 
 
 def nearest(latents: Tensor, vectors: Tensor) -> Tensor:
-    """latents (B, D, h, w), vectors (K, D) -> the codes (B, h, w) of least Euclidean distance."""
+    """Return the codes (B, h, w) of the vectors (K, D) that are nearest to the latents (B, D, h, w)."""
     cells = rearrange(latents, "b d h w -> b h w d")
     # |z - e|^2 = |z|^2 + |e|^2 - 2 z.e, and |z|^2 is the same for every code
     return (vectors.square().sum(1) - 2 * cells @ vectors.T).argmin(-1)

@@ -1,4 +1,5 @@
-"""SimVQ (Zhu et al. 2024, arXiv 2411.02038): a frozen random codebook behind one learned linear map.
+"""Quantize by SimVQ (Zhu et al. 2024, arXiv 2411.02038): a frozen random codebook behind one learned linear
+map.
 
 Every step moves the map and with it all codes together, so none is left behind and dies. Legend: B batch, D
 codebook_dim, h w latent grid, K codebook_size.
@@ -34,7 +35,7 @@ class SimVQConfig:
 
 
 class SimVQ(nn.Module):
-    """The code of the nearest vector of `projection(frozen)`.
+    """Gives the code of the nearest vector of `projection(frozen)`.
 
     Our own in some twenty lines: the SimVQ of vector-quantize-pytorch computes the same (see the test) and
     brings five packages.

@@ -1,4 +1,4 @@
-"""The quantizer of taming-transformers: the nearest vector of a plain codebook, learned by gradients.
+"""Quantize as taming-transformers: by the nearest vector of a plain codebook, learned by gradients.
 
 For imported weights; for a training of one's own `vqgan.quantizers.vq` uses its codebook better. Legend: B
 batch, D codebook_dim, h w latent grid, K codebook_size.
@@ -34,7 +34,7 @@ class TamingCodebookConfig:
 
 
 class TamingQuantizer(nn.Module):
-    """VQ-VAE's quantizer (van den Oord et al. 2017) as Esser et al. 2021 released it.
+    """Is VQ-VAE's quantizer (van den Oord et al. 2017) as Esser et al. 2021 released it.
 
     Their code put beta before the codebook loss by mistake and kept it so for the weights trained that way.
     """

@@ -1,4 +1,4 @@
-"""Vector quantization with few-dimensional codes on the unit sphere (Yu et al. 2022, arXiv 2110.04627).
+"""Quantize by vectors of few dimensions on the unit sphere (Yu et al. 2022, arXiv 2110.04627).
 
 Three things keep the codebook in use: few dimensions and unit length, a penalty on the codes' entropy, and
 new vectors for codes that no latent takes any more. Legend: B batch, D codebook_dim, h w latent grid, K
@@ -48,7 +48,7 @@ class VQConfig:
 
 
 class VQ(nn.Module):
-    """The code of the vector with the largest cosine to the latent; both have unit length.
+    """Gives the code of the vector with the largest cosine to the latent; both have unit length.
 
     Our own: VectorQuantize of vector-quantize-pytorch gives the same codes (see the test), but draws new
     vectors for dead codes from torch's global generator, so that they hang on whatever else used it, and
@@ -127,8 +127,8 @@ class VQ(nn.Module):
 
 
 def entropy_penalty(logits: Tensor) -> Tensor:
-    """Mean entropy of the latents' soft assignments less the entropy of their mean (Yu et al. 2023,
-    arXiv 2310.05737), in nats.
+    """Return the mean entropy of the latents' soft assignments less the entropy of their mean (Yu et al.
+    2023, arXiv 2310.05737), in nats.
 
     logits (..., K). Least where each latent is sure of its code and all codes are used alike.
     """

@@ -1,5 +1,5 @@
-"""Small random changes of exposure, processing and position that keep laterality: never a flip. Knows no
-datasets.
+"""Change exposure, processing and position of images a little, by chance; laterality stays: never a flip.
+Knows no datasets.
 
 The radiographs of one hospital come from few machines; contrast, local contrast, sharpness, noise and border
 make them look like other hospitals'.
@@ -26,8 +26,8 @@ BORDER_LEVEL = 0.08  # the brightest border, in grey levels of 0..1
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """Each is the largest change; 0 is none. All zero leaves the images untouched, and a change that is zero
-    leaves the chance of the others as it would be without it.
+    """Holds for each change the largest; 0 is none. All zero leaves the images untouched, and a change that
+    is zero leaves the chance of the others as it would be without it.
     """
 
     shift: float = 0.0  # of the image's side
@@ -101,7 +101,7 @@ def _expose(images: Tensor, config: AugmentationConfig, generator: torch.Generat
 
 
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """(B, 1, H, W) by a Gaussian of `sigma` (B,) pixels each; what is beyond an edge has no weight.
+    """Blur (B, 1, H, W) by a Gaussian of `sigma` (B,) pixels each; what is beyond an edge has no weight.
 
     A product with a matrix a side: any sigma costs the same, and at 256 px less than a convolution.
     """

@@ -1,6 +1,4 @@
-"""Which images make up the batch of a step, from (seed, step) alone, so that a resumed run goes on with the
-same data.
-"""
+"""Choose the images of a step's batch from (seed, step) alone, so that a resumed run reads the same data."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from vqgan.errors import UserError
 
 @dataclass(frozen=True)
 class StepBatches(Sampler[list[int]]):
-    """The indices of the batches of steps first_step..last_step-1, for `DataLoader(batch_sampler=...)`.
+    """Gives the indices of the batches of steps first_step..last_step-1, for `DataLoader(batch_sampler=...)`.
 
     The dataset is shuffled anew on every pass, or, without a seed, taken in its order; batches run on across
     the border of two passes. With several processes each takes its own slice of every batch, cut into

@@ -1,8 +1,8 @@
-"""The one loop of every training: steps, checkpoints, curves. Knows no images, no text and no losses.
+"""Run the one loop of every training: steps, checkpoints, curves. Knows no images, no text and no losses.
 
 What a kind of training is, its networks, data, losses and validation, is a `Task`. Data, chance and learning
 rate of a step follow from (seed, step), and everything else is in the checkpoint: a run that was stopped or
-killed goes on exactly as if it had not been.
+killed is resumed exactly as if it had not been.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True)
 class LoopConfig(OptimConfig):
-    """The settings of a loop and of its optimizer, the same keys in every kind of training.
+    """Holds the settings of a loop and of its optimizer, the same keys in every kind of training.
 
-    A run's length is `steps`; `max_minutes` only cuts it into pieces (0 = no cut).
+    A run's length is `steps`; `max_minutes` ends it early, to be resumed (0 = does not).
     """
 
     steps: int = 5000
@@ -51,7 +51,7 @@ class LoopConfig(OptimConfig):
     accumulate: int = 1  # micro-batches, one after the other, that a step's batch is cut into
     mixed_precision: str = "no"  # or "bf16" or "fp16", on a GPU
     num_workers: int = 0  # processes that read the data; 0 reads in the training process
-    max_minutes: float = 0.0  # of this piece, which then can go on; 0 = to the end
+    max_minutes: float = 0.0  # after which it stops, to be resumed; 0 = to the end
     log_every: int = 50  # steps, like the following
     validate_every: int = 500
     checkpoint_every: int = 500
@@ -70,14 +70,14 @@ class LoopConfig(OptimConfig):
             raise UserError(f"wandb must be '', 'offline' or 'online', got {self.wandb!r}")
 
 
-# What a later piece of the same run may set differently: none of these changes the curve.
+# What a resumed run may set differently: none of these changes the curve.
 MAY_CHANGE = (
     "max_minutes", "num_workers", "log_every", "validate_every", "checkpoint_every", "tensorboard", "wandb",
 )  # fmt: skip
 
 
 class Task:
-    """A kind of training: its networks, data, losses and validation.
+    """Describes a kind of training: its networks, data, losses and validation.
 
     The first of `networks` is the one that is averaged, validated and saved.
     """
@@ -139,7 +139,7 @@ class Task:
 @dataclass(frozen=True)
 class LoopResult:
     step: int
-    is_finished: bool  # False when max_minutes ended this piece
+    is_finished: bool  # False where max_minutes ended it
     validation: dict[str, float]  # the last
 
 
@@ -171,7 +171,7 @@ class _Progress:
 
 
 class Loop:
-    """Trains a Task in a run directory, and goes on there."""
+    """Trains a Task in a run directory, and resumes it there."""
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class Loop:
         self._signal = ""  # that asked the run to stop
 
     def run(self, task: Task, settings: Mapping[str, Any]) -> LoopResult:
-        """Train, or go on where the run directory stands; `settings` are shown beside the curves.
+        """Train, or resume where the run directory stands; `settings` are shown beside the curves.
 
         Raises UserError for a checkpoint of another run and where a loss or gradient is not finite, and
         KeyboardInterrupt after a SIGTERM or Ctrl-C, when the step under way has been saved.
@@ -218,7 +218,7 @@ class Loop:
 
     @property
     def network(self) -> nn.Module:
-        """The weights that are validated and saved."""
+        """Return the weights that are validated and saved."""
         return self._bare_network if self.averaged is None else self.averaged.module
 
     @property
@@ -276,10 +276,10 @@ class Loop:
         for tracker in self.trackers:
             tracker.close()
         if self.accelerator.is_main_process:
-            said = (
+            outcome = (
                 "finished" if progress.step >= steps else f"stopped{self._signal and ' by ' + self._signal}"
             )
-            self.directory.log(f"{said} at step {progress.step} of {steps}")
+            self.directory.log(f"{outcome} at step {progress.step} of {steps}")
         self.accelerator.wait_for_everyone()  # none returns before the weights are there
         if self._signal and progress.step < steps:
             raise KeyboardInterrupt
@@ -333,7 +333,7 @@ class Loop:
             batch_sampler=order,
             collate_fn=self.task.collate,
             num_workers=self.config.num_workers,
-            generator=torch.Generator(),  # else a piece that begins draws from the chance of its first step
+            generator=torch.Generator(),  # else starting would draw from the chance of the first step
         )
         return zip(*[iter(micro)] * self.config.accumulate, strict=True)
 

@@ -1,4 +1,4 @@
-"""Muon for kernels and matrices, AdamW for the rest, in one optimizer. Knows no network.
+"""Optimize kernels and matrices by Muon and the rest by AdamW, in one optimizer. Knows no network.
 
 Muon (Jordan et al. 2024) makes the momentum of a matrix orthogonal before taking a step, so that all
 directions of a layer learn at one pace. Kept in float32: torch.optim.Muon works in bfloat16, which is several
@@ -19,7 +19,7 @@ NEWTON_SCHULZ_STEPS = 5
 
 
 def orthogonalize(matrix: Tensor) -> Tensor:
-    """(m, n) -> about the nearest matrix of the same shape whose singular values are all 1 (0.7-1.2)."""
+    """Return about the nearest matrix to one (m, n) whose singular values are all 1 (0.7-1.2)."""
     a, b, c = NEWTON_SCHULZ
     is_tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.mT if is_tall else matrix
@@ -31,7 +31,7 @@ def orthogonalize(matrix: Tensor) -> Tensor:
 
 
 class MuonAdamW(torch.optim.Optimizer):
-    """AdamW, but that `matrices`, of two axes or more, take Muon steps as (first axis, all others).
+    """Is AdamW, but that `matrices`, of two axes or more, take Muon steps as (first axis, all others).
 
     Weights of `matrices` and `decayed` decay, those of `plain` do not. Each group keeps its learning rate as
     `initial_lr`; set its `lr` to a schedule's share of it.

@@ -1,4 +1,4 @@
-"""How the weights move: the settings of the optimizer, and the learning rate of a step. Knows no network."""
+"""Decide how weights move: the optimizer, its settings, the learning rate of a step. Knows no network."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DECAYS = ("cosine", "full_cosine", "linear")
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """The learning rate rises linearly over the warm-up, stays, and falls over the last `decay_share` of the
-    steps to `final_learning_rate` of its peak.
+    """Holds the settings. The learning rate rises linearly over the warm-up, stays, and falls over the last
+    `decay_share` of the steps to `final_learning_rate` of its peak.
     """
 
     learning_rate: float = 2.5e-3  # of AdamW
@@ -40,7 +40,7 @@ class OptimConfig:
 
 
 def learning_rate_share(step: int, steps: int, config: OptimConfig) -> float:
-    """The share of the peak learning rate at `step` of `steps`, counted from 0."""
+    """Return the share of the peak learning rate at `step` of `steps`, counted from 0."""
     warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
     begin = steps - max(1, round(steps * config.decay_share))
     if config.decay != "full_cosine":
@@ -58,7 +58,7 @@ def build_optimizer(
     decayed: Iterable[nn.Parameter],
     plain: Iterable[nn.Parameter],
 ) -> MuonAdamW:
-    """Muon takes `matrices` where it has a learning rate, AdamW `decayed`, and `plain` without decay."""
+    """Let Muon take `matrices`, where it has a learning rate, and AdamW `decayed`, and `plain` undecayed."""
     if not config.muon_learning_rate:
         matrices, decayed = [], [*matrices, *decayed]
     return MuonAdamW(

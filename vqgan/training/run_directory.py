@@ -1,11 +1,11 @@
-"""What a training run leaves on disk: config, environment, log, metrics, checkpoints. Knows nothing of
+"""Keep what a training run leaves on disk: config, environment, log, metrics, checkpoints. Knows nothing of
 images.
 
 config.yaml         the settings, of a run of llmcxr; training.json of one of vqgan alone
 environment.json    python, packages, machine, git revision
 log.txt             one line per event
 metrics.jsonl       one JSON object per line, each with its step
-checkpoints/step_*  everything needed to go on; the last one is kept
+checkpoints/step_*  everything needed to resume; the last one is kept
 sheets/             what the network did with held-out data, at each validation
 model/, best/       the latest and the best on validation
 """
@@ -41,7 +41,7 @@ def check_resumable(
     may_change: Collection[str],
     defaults: Mapping[str, Any],
 ) -> None:
-    """A run that goes on must have the settings it began with, those of `file`, or `defaults` where there was
+    """Check that a resumed run has the settings it began with: those of `file`, or `defaults` where there was
     no such setting yet.
 
     Settings are named by their path ("training.steps"); one of `may_change`, and what is inside it, may
@@ -53,7 +53,7 @@ def check_resumable(
         is_free = any(".".join(parts[: i + 1]) in may_change for i in range(len(parts)))
         if not is_free and old.get(name) != new.get(name):
             raise UserError(
-                f"{file}: the run that is to go on has {name} = {old.get(name)}, now {name} = "
+                f"{file}: the run to be resumed has {name} = {old.get(name)}, now {name} = "
                 f"{new.get(name)} is asked for; give that or another run_dir"
             )
 
@@ -95,7 +95,7 @@ class RunDirectory:
             file.write(json.dumps({"step": step, **values}) + "\n")
 
     def forget_after(self, step: int) -> None:
-        """Drop metrics later than the checkpoint from which a killed run goes on: they will be measured
+        """Drop metrics later than the checkpoint from which a killed run resumes: they will be measured
         again.
         """
         file = self.path / "metrics.jsonl"
@@ -105,13 +105,13 @@ class RunDirectory:
             write_text(file, "".join(line + "\n" for line in kept))
 
     def last_step(self) -> int | None:
-        """The step of the newest whole checkpoint. Raises UserError for one of an older version."""
+        """Return the step of the newest whole checkpoint. Raises UserError for one of an older version."""
         steps = [int(path.name.removeprefix("step_")) for path in self.checkpoints.glob("step_*[0-9]")]
         older = sorted(path for pattern in OLD_CHECKPOINTS for path in self.path.glob(pattern))
         if older and not steps:
             raise UserError(
                 f"{older[-1]}: expected a checkpoint of this version, found one of an older, with which no "
-                "run can go on; finish it with that version, or choose another run_dir"
+                "run can be resumed; finish it with that version, or choose another run_dir"
             )
         return max(steps, default=None)
 

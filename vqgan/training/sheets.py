@@ -1,4 +1,4 @@
-"""A picture of images above their reconstructions and their difference, to be looked at during training."""
+"""Draw images above their reconstructions and their difference, to be looked at during training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vqgan.files import replacing
 
 
 def draw_sheet(images: np.ndarray, reconstructions: np.ndarray, scale: int = 2) -> np.ndarray:
-    """images and reconstructions (N, H, W) in [0, 1] -> a grey picture of N columns and three rows, uint8.
+    """Draw images and reconstructions (N, H, W) in [0, 1] as a picture of N columns and three rows, uint8.
 
     The rows are image, reconstruction, and 0.5 + 2 * (reconstruction - image), enlarged `scale` times.
     """
@@ -22,6 +22,6 @@ def draw_sheet(images: np.ndarray, reconstructions: np.ndarray, scale: int = 2) 
 
 
 def write_sheet(path: Path, sheet: np.ndarray) -> None:
-    """sheet (H, W) uint8 -> a grey PNG."""
+    """Write a sheet (H, W) uint8 as a grey PNG."""
     with replacing(path) as beside:
         Image.fromarray(sheet).save(beside, format="PNG")

@@ -57,7 +57,7 @@ class TrainingConfig(LoopConfig):
 @dataclass(frozen=True)
 class TrainingResult:
     step: int
-    is_finished: bool  # False when max_minutes ended this piece; call `train` again to go on
+    is_finished: bool  # False where max_minutes ended it; call `train` again to resume
     model_dir: Path
     metrics: dict[str, float]  # of the last validation
 
@@ -105,7 +105,7 @@ def train(
     after_saving: Callable[[Path], object] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
-    """Train, or go on where `run_dir` stands; raises UserError where it holds a run of other settings, and
+    """Train, or resume where `run_dir` stands; raises UserError where it holds a run of other settings, and
     for settings, files and packages that a run cannot begin with: then nothing has been trained or written.
 
     The datasets yield {"image": (1, H, W) float32 in [0, 1]} and optionally "weight": (1, H, W) in 0..1,
@@ -154,7 +154,7 @@ class _CodeCounts:
 
 
 class _Statistics:
-    """What a quantizer must remember to go on training, and a trained tokenizer need not hold."""
+    """Return what a quantizer must remember to resume its training, and a trained tokenizer need not hold."""
 
     def __init__(self, quantizer: nn.Module) -> None:
         self._quantizer = quantizer

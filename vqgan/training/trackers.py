@@ -26,7 +26,7 @@ class TensorBoardTracker:
     def __init__(self, run_dir: Path, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        # steps after the checkpoint from which a killed run goes on are measured again
+        # steps after the checkpoint from which a killed run resumes are measured again
         self._writer = SummaryWriter(str(run_dir / "tensorboard"), purge_step=first_step + 1)
 
     def scalars(self, step: int, kind: str, values: Mapping[str, float]) -> None:
@@ -52,7 +52,7 @@ class WandbTracker:
         self._run = wandb.init(
             project=project,
             name=place.name,
-            id=sha256(str(place).encode()).hexdigest()[:12],  # the same for every piece of a run
+            id=sha256(str(place).encode()).hexdigest()[:12],  # the same when a run is resumed
             resume="allow",
             dir=str(run_dir),
             mode=mode,

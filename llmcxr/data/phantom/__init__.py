@@ -1,4 +1,4 @@
-"""A procedural chest radiograph with its truth: masks, points, measurements, labels and texts. No patient."""
+"""Compute chest radiographs with their truth: masks, points, measurements, labels, texts. No patient."""
 
 from llmcxr.data.phantom.dataset import PhantomDataset
 from llmcxr.data.phantom.projection import render

@@ -1,4 +1,4 @@
-"""The shape of one phantom's chest: its posture and its contours as functions of height. Knows no pixels.
+"""Shape one phantom's chest: its posture, and its contours as functions of height. Knows no pixels.
 
 Lengths are in thorax widths (tw, about 28 cm): u runs from the midline to the patient's left, which is image
 right, v runs down from the lungs' tops. t = v / lung height is 0 at the apex and about 1 at the costophrenic
@@ -33,7 +33,7 @@ def bump(x: np.ndarray, centre: float, width: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """All that varies from one chest to the next; everything else follows. Build it by `build_anatomy`."""
+    """Holds what varies from one chest to the next; everything else follows. Build it by `build_anatomy`."""
 
     case: PhantomCase
     # posture, in shares of the picture's side
@@ -132,7 +132,7 @@ class Anatomy:
 
     @cached_property
     def thorax_edges(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """(u, v) of the inner thorax's outermost point in the picture, right and left."""
+        """Return (u, v) of the inner thorax's outermost point in the picture, right and left."""
         v = LEVELS * self.height
         found = []
         for sign in (-1, 1):

@@ -1,4 +1,4 @@
-"""What one phantom is: its findings, its measurements and its circumstances. Knows no pixels and no wording.
+"""Describe one phantom: its findings, its measurements and its circumstances. Knows no pixels and no wording.
 
 Both halves of the phantom start here: `projection` draws a case, `wording` describes it.
 """
@@ -18,7 +18,7 @@ VARIATION = 0.2  # by default, so that two CPU cores can learn to draw what was 
 
 @dataclass(frozen=True)
 class DrawnFinding:
-    """One abnormality that is in the picture. Fields that do not apply to its kind are empty strings."""
+    """Describes one abnormality in the picture. Fields that do not apply to its kind are empty strings."""
 
     name: str  # one of FINDINGS
     side: str = ""  # one of SIDES; the patient's. Effusion may be bilateral, edema always is
@@ -29,7 +29,7 @@ class DrawnFinding:
 
 @dataclass(frozen=True)
 class PhantomCase:
-    """All that decides one phantom's picture and text. `cardiothoracic_ratio` > 0.5 is cardiomegaly."""
+    """Holds all that decides one phantom's picture and text. `cardiothoracic_ratio` > 0.5 is cardiomegaly."""
 
     seed: int
     index: int

@@ -1,4 +1,4 @@
-"""The phantom as a dataset of studies: pixels, texts and labels computed when asked for. Knows no files."""
+"""Give phantoms as a dataset of studies, computed when asked for: pixels, texts, labels. Knows no files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OWN_SIZE = 512  # px: the side of a phantom read without a size
 
 @dataclass(eq=False)
 class PhantomDataset(Dataset):
-    """`n` phantoms of one seed, `phantom:n=4000,seed=0`. Phantoms of other seeds share no patient with them.
+    """Gives `n` phantoms of a seed, `phantom:n=4000,seed=0`. Phantoms of other seeds share no patient.
 
     `split` names the split that these studies say they belong to; it chooses nothing. `variation` is how much
     of their full spread posture, habitus, exposure and noise have, 0..1.

@@ -1,4 +1,4 @@
-"""What each finding does to the picture, and where: its coverage 0..1 and its attenuation. Knows no wording.
+"""Draw each finding: where it is (coverage 0..1) and what it does to the attenuation. Knows no wording.
 
 A finding is a function (chest, finding) -> Layer. Opacities of the lung add attenuation where there was air,
 enough to stay visible; lines and boxes add metal.
@@ -22,7 +22,7 @@ LINE_WIDTH = 0.0125  # tw: about 1.2 px of 128
 
 @dataclass(frozen=True)
 class Layer:
-    """A finding on a grid. `salient`: coverage of the small parts that a picture must not lose."""
+    """Holds a finding on a grid. `salient`: coverage of the small parts that a picture must not lose."""
 
     cover: np.ndarray  # 0..1, where it is: the finding's mask at 0.5
     added: np.ndarray  # attenuation added

@@ -1,4 +1,4 @@
-"""Pixels as places in the chest, and the soft shapes drawn on them. Knows no anatomy.
+"""Map pixels to places in the chest, and draw soft shapes on them. Knows no anatomy.
 
 Edges are softened over one pixel analytically, so the same chest at another size looks the
 same, only sharper.
@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Grid:
-    """The pixel centres of a square picture in a chest's coordinates (thorax widths; see anatomy)."""
+    """Holds the pixel centres of a square picture in a chest's coordinates (thorax widths; see anatomy)."""
 
     size: int
     pixel: float  # side of a pixel

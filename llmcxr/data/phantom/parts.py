@@ -1,4 +1,4 @@
-"""The parts of a chest as path lengths: how much of what the beam crosses. Knows no findings' look.
+"""Compute the path lengths through the parts of a chest: how much of each the beam crosses. Draws no finding.
 
 Every part is a map (size, size) float32: centimetres of its material along the beam, for bone in excess of
 what it lies in, or a coverage 0..1 where it says so. `Chest` computes each once, when first asked for.
@@ -28,7 +28,7 @@ def build_grid(anatomy: Anatomy, size: int) -> Grid:
 
 @dataclass(frozen=True)
 class Chest:
-    """One chest on one grid; parts are computed when first asked for."""
+    """Holds one chest on one grid; parts are computed when first asked for."""
 
     anatomy: Anatomy
     grid: Grid

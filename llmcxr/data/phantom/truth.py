@@ -1,4 +1,4 @@
-"""What is true of a phantom's picture: masks, landmark points, measurements, and where small findings are."""
+"""Compute the truth of a phantom's picture: masks, landmarks, measurements, places of small findings."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _mediastinal_width(a: Anatomy) -> float:
 
 
 def salience(case: PhantomCase, size: int) -> np.ndarray:
-    """(size, size) float32 in 0..1: 1 on nodules, lines, tubes, plates and the edge of a pneumothorax."""
+    """Return (size, size) in 0..1: 1 on nodules, lines, tubes, plates and the edge of a pneumothorax."""
     found = finding_salience(case, size).values()
     return np.max([np.zeros((size, size), np.float32), *found], axis=0)
 

@@ -1,4 +1,4 @@
-"""Say what a phantom shows, in a radiologist's words: reports and draw requests. Knows no pixels.
+"""Write what a phantom shows, as a radiologist would: reports and draw requests. Knows no pixels.
 
 Every text is true of its case and complete: each finding is named with whatever side, zone and grade it has
 (edema, which is always bilateral here, sometimes without saying so), and nothing absent is asserted. The

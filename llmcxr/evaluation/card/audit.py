@@ -1,4 +1,4 @@
-"""Does the system look at the image? Ask again with the image blanked, swapped or half covered.
+"""Test whether a system looks at the image: ask again with it blanked, swapped or half covered.
 
 A system whose scores survive another patient's image wrote from habit: a text-only prior comes close to the
 best models on chest radiograph questions, so accuracy alone cannot tell. Knows no model and no metric.

@@ -1,5 +1,4 @@
-"""Which sentences of a report does the image support? The model's own evidence, and what trusting it is
-worth.
+"""Measure how well the image supports each sentence of a report, and what trusting that evidence is worth.
 
 Evidence of a sentence, in nats, each term given the sentences before it:
 
@@ -23,7 +22,7 @@ from llmcxr.records import Label
 
 
 class SentenceScorer(Protocol):
-    """As much of CXR as is needed here."""
+    """Names the part of CXR that is needed here."""
 
     def score_sentences(self, image: Sequence[np.ndarray], report: str) -> list[tuple[str, list[float]]]: ...
 
@@ -38,7 +37,9 @@ class SentenceEvidence:
 def sentence_evidence(
     scorer: SentenceScorer, image: np.ndarray, others: Sequence[np.ndarray], report: str
 ) -> list[SentenceEvidence]:
-    """`others` are images of other patients; a handful is enough. Raises ValueError where there is none."""
+    """Return the evidence of each sentence, in nats. `others` are images of other patients; a handful is
+    enough. Raises ValueError where there is none.
+    """
     if not len(others):
         raise ValueError("evidence needs at least one image of another patient")
     result = []
@@ -49,7 +50,7 @@ def sentence_evidence(
 
 
 def is_wrong(sentence: str, truth: Mapping[str, Label]) -> bool | None:
-    """Whether a definite claim of the sentence contradicts the labels. None where it claims nothing."""
+    """Tell whether a definite claim of the sentence contradicts the labels; None where it claims nothing."""
     claims = {
         name: state for name, state in label(sentence).items() if state in (Label.PRESENT, Label.ABSENT)
     }
@@ -88,7 +89,7 @@ def evaluate_evidence(
     num_others: int = 8,
     seed: int = 0,
 ) -> dict:
-    """Risk and coverage of the sentences of `reports`, ranked by evidence and by plain probability.
+    """Compute risk and coverage of the sentences of `reports`, ranked by evidence and by plain probability.
 
     Keys: "evidence" and "probability", each as `risk_coverage` gives it with "area_interval" over patients,
     "sentences" that claim something, and the "best" and "worst" supported of them with their verdict.

@@ -219,7 +219,7 @@ def _support(inputs: Inputs) -> dict[str, int]:
 
 
 def _by_finding(inputs: Inputs, seed: int) -> dict[str, dict]:
-    """{finding: {support, kernel_distance framed or None, and what the judge sees of it}}.
+    """Return {finding: {support, kernel_distance framed or None, and what the judge sees of it}}.
 
     The kernel distance and not Fréchet's: few studies have a finding, and only it is unbiased for few.
     """
@@ -247,7 +247,7 @@ def _warn_few(n: int, dimension: int) -> str:
 
 
 def _log_likelihoods(inputs: Inputs) -> np.ndarray:
-    """(N,): mean over the findings that a request is definite on of log p(as asked)."""
+    """Return (N,), the mean of log p(as asked) over the findings that a request is definite about."""
     wanted, seen = np.moveaxis(wanted_and_seen(inputs.reference_labels, inputs.drawn_probabilities), -1, 0)
     seen = np.clip(seen, LEAST, 1 - LEAST)
     return np.nanmean(np.where(np.isnan(wanted), np.nan, np.log(np.where(wanted == 1, seen, 1 - seen))), 1)

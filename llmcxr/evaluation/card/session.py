@@ -83,7 +83,7 @@ class Interview:
         return [self.ask(part, seed) for seed in self.settings.seeds]
 
     def score(self, metrics: Sequence[Metric], runs: Sequence[Inputs]) -> dict:
-        """{"scores": of the first seed}; with several also {"seeds": mean, interval and spread of each}."""
+        """Return {"scores": of the first seed}, of several also {"seeds": mean, interval, spread of each}."""
         result = {"scores": [asdict(one) for one in score_all(metrics, runs[0], self.settings.seed)]}
         return {**result, **self.summarise(metrics, runs)}
 

@@ -53,8 +53,8 @@ def run_demo(
 ) -> Result:
     """Write demo.png, index.html and summary.json into `out_dir`.
 
-    `system` defaults to the embedded model. `announce` is told each stage as it begins. Raises UserError
-    where the evaluator is a loss network of the system's image tokenizer.
+    `system` defaults to the embedded model. `announce` gets the name of each stage as it begins. Raises
+    UserError where the evaluator is a loss network of the system's image tokenizer.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)

@@ -26,8 +26,8 @@ def score_readings(cases: Sequence[PhantomCase], readings: Sequence[ClassifierRe
     findings = {}
     for name in FINDINGS:
         truth = [case.find(name) for case in cases]
-        said = [name in reading.present for reading in readings]
-        findings[name] = detection([finding is not None for finding in truth], said)
+        seen = [name in reading.present for reading in readings]
+        findings[name] = detection([finding is not None for finding in truth], seen)
         pairs = [(f, r.findings[name]) for f, r in zip(truth, readings, strict=True) if f is not None]
         if name in SIDE_CHOICES:
             findings[name]["side_accuracy"] = share([true.side == read.side for true, read in pairs])

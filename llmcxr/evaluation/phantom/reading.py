@@ -84,9 +84,9 @@ def _places(cases: Sequence[PhantomCase], reports: Sequence[ReadReport]) -> tupl
                 continue
             side = "" if finding.name == "edema" else finding.side  # always both, and reports need not say so
             named = report.places.get(finding.name, ("", ""))
-            for hit, true, said in zip(hits, (side, finding.zone), named, strict=True):
+            for hit, true, reported in zip(hits, (side, finding.zone), named, strict=True):
                 if true:
-                    hit[row, FINDINGS.index(finding.name)] = true == said
+                    hit[row, FINDINGS.index(finding.name)] = true == reported
     return hits[0], hits[1]
 
 

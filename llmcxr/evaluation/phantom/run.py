@@ -39,8 +39,8 @@ def evaluate_phantom(
     """Give all scores of a model on the first `n` held-out phantoms.
 
     Keys: "reading", "drawing" (one result per entry of `best_of`), "answers", "evaluator" (the judge on the
-    same phantoms' true images), "tokenizer" (where the system has an `image_tokenizer`), "seconds" per
-    stage. `announce` is told each stage as it begins. Raises UserError where the evaluator that ships would
+    same phantoms' true images), "tokenizer" (where the system has an `image_tokenizer`), "seconds" per stage.
+    `announce` gets the name of each stage as it begins. Raises UserError where the evaluator that ships would
     judge a model of whose image tokenizer it was a loss network.
     """
     dataset, evaluator = open_held_out(n), evaluator or load_evaluator(system.loss_networks)

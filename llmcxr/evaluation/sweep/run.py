@@ -115,7 +115,7 @@ def _score_grid(
 def _reading(
     system: System, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
 ) -> tuple[Callable[[dict], Inputs], list[Metric]]:
-    said = gather(system, dataset, settings.n, settings.seed, parts=())
+    studies = gather(system, dataset, settings.n, settings.seed, parts=())
     pixels = [dataset.read(index, settings.size) for index in range(settings.n)]
 
     def ask(point: dict) -> Inputs:
@@ -126,7 +126,7 @@ def _reading(
             top_p=point["top_p"],
             instruction=point["prompt"],
         )
-        return label_inputs(said.patients, said.references, [one.text for one in results])
+        return label_inputs(studies.patients, studies.references, [one.text for one in results])
 
     return ask, _named(report_metrics(CHEXPERT_FINDINGS), READING_SCORES)
 
@@ -134,13 +134,13 @@ def _reading(
 def _drawing(
     system: System, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
 ) -> tuple[Callable[[dict], Inputs], list[Metric]]:
-    said = gather(system, dataset, settings.n, settings.seed, parts=())
+    studies = gather(system, dataset, settings.n, settings.seed, parts=())
     network = open_extractor(settings.extractor)
     real = extract(network, [dataset.read(index, settings.size) for index in range(settings.n)])
 
     def ask(point: dict) -> Inputs:
-        images = [one.image for one in system.draw(list(said.requests), seed=settings.seed, **point)]
-        return drawing_inputs(said.patients, said.requests, images, real, network, settings.size, judge)
+        images = [one.image for one in system.draw(list(studies.requests), seed=settings.seed, **point)]
+        return drawing_inputs(studies.patients, studies.requests, images, real, network, settings.size, judge)
 
     return ask, _named(image_metrics(), DRAWING_SCORES)
 

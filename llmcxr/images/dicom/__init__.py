@@ -1,4 +1,4 @@
-"""DICOM radiographs in, and drawn ones out, marked as synthetic. pydicom is imported when a file is read."""
+"""Read DICOM radiographs; write drawn ones, marked as synthetic. pydicom is imported when a file is read."""
 
 from llmcxr.images.dicom.display import apply_window
 from llmcxr.images.dicom.reading import is_dataset, is_dicom, quiet, read, read_header

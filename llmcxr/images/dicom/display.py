@@ -1,4 +1,4 @@
-"""Stored DICOM values -> brightness in [0, 1], in the order of PS3.4 N.2. Reads no file.
+"""Turn stored DICOM values into brightness in [0, 1], in the order of PS3.4 N.2. Reads no file.
 
 Modality LUT or rescale first, then VOI LUT or window, then the inversion that MONOCHROME1 asks for.
 """
@@ -42,7 +42,9 @@ def to_brightness(stored: np.ndarray, dataset: DicomDataset) -> tuple[np.ndarray
 
 
 def apply_window(values: np.ndarray, centre: float, width: float, function: str = "LINEAR") -> np.ndarray:
-    """Window values of any shape to [0, 1] by PS3.3 C.11.2.1; function LINEAR, LINEAR_EXACT or SIGMOID."""
+    """Apply a window to values of any shape, giving [0, 1] by PS3.3 C.11.2.1; function LINEAR, LINEAR_EXACT
+    or SIGMOID.
+    """
     values = np.asarray(values, dtype=np.float32)  # stored values are often unsigned
     if function == "SIGMOID":
         return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -80, 80)))

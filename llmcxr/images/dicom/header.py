@@ -1,4 +1,4 @@
-"""What a DICOM header says of how a radiograph was taken. Knows no pixels.
+"""Read from a DICOM header how a radiograph was taken. Knows no pixels.
 
 Malformed values, common in real archives, are left unknown; no warning quotes what could be a patient's.
 """

@@ -52,7 +52,7 @@ def _balanced_accuracy(truth: np.ndarray, yes: np.ndarray, no: np.ndarray) -> fl
     return float((yes[truth].mean() + no[~truth].mean()) / 2)
 
 
-YES_SAID = YesNoMetric("yes said", lambda truth, yes, no: float(yes.mean()))
+YES_SHARE = YesNoMetric("yes said", lambda truth, yes, no: float(yes.mean()))
 YES_TRUE = YesNoMetric("yes true", lambda truth, yes, no: float(truth.mean()))
 ACCURACY = YesNoMetric("yes/no accuracy", lambda truth, yes, no: float(np.where(truth, yes, no).mean()))
 BALANCED = YesNoMetric("balanced accuracy", _balanced_accuracy)
@@ -60,7 +60,7 @@ MAJORITY = YesNoMetric(
     "always the more frequent", lambda truth, yes, no: float(max(truth.mean(), 1 - truth.mean()))
 )
 NEITHER = YesNoMetric("neither yes nor no", lambda truth, yes, no: float((~yes & ~no).mean()))
-BALANCE = (YES_SAID, YES_TRUE, ACCURACY, BALANCED, MAJORITY, NEITHER)
+BALANCE = (YES_SHARE, YES_TRUE, ACCURACY, BALANCED, MAJORITY, NEITHER)
 
 
 def score_balance(inputs: QuestionInputs, seed: int = 0) -> list[Score]:

@@ -16,7 +16,7 @@ CHUNK = 1024  # images whose features are held in double precision at a time
 
 
 class FewImagesWarning(UserWarning):
-    """There are fewer images than feature dimensions."""
+    """Warns that there are fewer images than feature dimensions."""
 
 
 def frechet_distance(real: np.ndarray, drawn: np.ndarray) -> float | None:

@@ -1,4 +1,4 @@
-"""Judge written reports against true ones: shared words, and shared findings under two named conventions."""
+"""Judge written reports against true ones: shared words and shared findings under two named conventions."""
 
 from __future__ import annotations
 

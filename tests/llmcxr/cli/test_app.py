@@ -95,10 +95,10 @@ def house(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def film(house) -> Path:
+def radiograph(house) -> Path:
     rows = np.linspace(40, 200, 64).astype(np.uint8)
-    Image.fromarray(np.tile(rows, (64, 1))).save(house / "film.png")
-    return Path("film.png")
+    Image.fromarray(np.tile(rows, (64, 1))).save(house / "radiograph.png")
+    return Path("radiograph.png")
 
 
 @pytest.fixture
@@ -165,8 +165,8 @@ def test_many_images_are_drawn_in_pieces_with_consecutive_seeds(run):
     assert [call[1:4] for call in FakeCXR.calls] == [(8, 5, 2), (8, 13, 2), (4, 21, 2)]
 
 
-@pytest.mark.parametrize("out", [".", "a.tiff", "noending", "film.png/a.png"])
-def test_an_output_that_cannot_be_written_is_refused_before_the_model_is_loaded(run, film, out):
+@pytest.mark.parametrize("out", [".", "a.tiff", "noending", "radiograph.png/a.png"])
+def test_an_output_that_cannot_be_written_is_refused_before_the_model_is_loaded(run, radiograph, out):
     code, printed, err = run("draw", "Normal.", "--out", out)
     assert (code, printed) == (2, "")
     assert err.startswith("error: ") and "expected" in err and "Traceback" not in err
@@ -197,13 +197,16 @@ def test_an_empty_prompt_leaves_no_file(run, house):
     assert list(house.iterdir()) == []
 
 
-def test_an_unknown_model_or_device_is_a_users_mistake(run, film):
-    assert run("report", film, "--model", "nowhere")[::2] == (2, "error: nowhere: no such model directory\n")
-    code, _, err = run("report", film, "--device", "gpu7")
+def test_an_unknown_model_or_device_is_a_users_mistake(run, radiograph):
+    assert run("report", radiograph, "--model", "nowhere")[::2] == (
+        2,
+        "error: nowhere: no such model directory\n",
+    )
+    code, _, err = run("report", radiograph, "--device", "gpu7")
     assert code == 2 and "device must be auto" in err
 
 
-def test_debug_shows_the_traceback(film):
+def test_debug_shows_the_traceback(radiograph):
     with pytest.raises(UserError, match="prompt is empty"):
         cli.main(["draw", " ", "--debug"])
 
@@ -212,8 +215,8 @@ def test_debug_shows_the_traceback(film):
 
 
 @pytest.mark.parametrize("program", [cli.main, cli.generate])
-def test_a_report_goes_to_stdout_and_the_warning_to_stderr(run, film, program):
-    code, out, err = run("report", film, program=program)
+def test_a_report_goes_to_stdout_and_the_warning_to_stderr(run, radiograph, program):
+    code, out, err = run("report", radiograph, program=program)
     assert code == 0
     assert out == "FINDINGS\nMean 0.47.\n\nIMPRESSION\nNothing else.\n"
     assert err.startswith(
@@ -222,18 +225,18 @@ def test_a_report_goes_to_stdout_and_the_warning_to_stderr(run, film, program):
     assert err.count("\n") == 1
 
 
-def test_a_model_of_real_radiographs_says_nothing_of_phantoms(run, film, monkeypatch):
+def test_a_model_of_real_radiographs_says_nothing_of_phantoms(run, radiograph, monkeypatch):
     monkeypatch.setattr(FakeCXR, "is_phantom_trained", False)
-    assert run("report", film)[2] == "Research software, not a medical device.\n"
-    assert json.loads(run("report", film, "--json")[1])["warnings"] == []
+    assert run("report", radiograph)[2] == "Research software, not a medical device.\n"
+    assert json.loads(run("report", radiograph, "--json")[1])["warnings"] == []
 
 
-def test_json_is_one_object_an_image(run, film):
+def test_json_is_one_object_an_image(run, radiograph):
     run("draw", "Normal.", "--out", "drawn.png")
-    code, out, _ = run("report", film, "drawn.png", "--json", "--seed", "3")
+    code, out, _ = run("report", radiograph, "drawn.png", "--json", "--seed", "3")
     first, second = map(json.loads, out.splitlines())
     assert code == 0
-    assert first["image"] == "film.png" and first["text"] == "Mean 0.47. Nothing else."
+    assert first["image"] == "radiograph.png" and first["text"] == "Mean 0.47. Nothing else."
     assert first["sections"] == {"findings": "Mean 0.47.", "impression": "Nothing else."}
     assert (first["seed"], first["log_probability"], first["model"]) == (3, -2.0, "phantom")
     assert first["disclaimer"] == "Research software, not a medical device."
@@ -241,27 +244,32 @@ def test_json_is_one_object_an_image(run, film):
     assert "synthetic" in second["warnings"][0] and "means nothing" not in str(second["warnings"])
 
 
-def test_json_goes_to_a_file_beside_the_text_or_alone_to_stdout(run, film):
-    pixels = film.read_bytes()
-    texts = run("report", film)[1]
-    for given in (["--json", "out.jsonl", film], [film, "--json=out.jsonl"]):
+def test_json_goes_to_a_file_beside_the_text_or_alone_to_stdout(run, radiograph):
+    pixels = radiograph.read_bytes()
+    texts = run("report", radiograph)[1]
+    for given in (["--json", "out.jsonl", radiograph], [radiograph, "--json=out.jsonl"]):
         assert run("report", *given)[:2] == (0, texts)
-        assert json.loads(Path("out.jsonl").read_text())["image"] == "film.png"
-    for given in (["--json", film], [film, "--json"], [film, "--json", "-"], [film, "--json", "--seed", "0"]):
-        assert json.loads(run("report", *given)[1])["image"] == "film.png"  # and the picture is whole
-    assert film.read_bytes() == pixels
-    assert run("report", film, film, "--json", "out.jsonl")[1].count("== film.png\n") == 2
+        assert json.loads(Path("out.jsonl").read_text())["image"] == "radiograph.png"
+    for given in (
+        ["--json", radiograph],
+        [radiograph, "--json"],
+        [radiograph, "--json", "-"],
+        [radiograph, "--json", "--seed", "0"],
+    ):
+        assert json.loads(run("report", *given)[1])["image"] == "radiograph.png"  # and the picture is whole
+    assert radiograph.read_bytes() == pixels
+    assert run("report", radiograph, radiograph, "--json", "out.jsonl")[1].count("== radiograph.png\n") == 2
     assert len(Path("out.jsonl").read_text().splitlines()) == 2
     assert "grid: [2, 4]" in run("info", "phantom", "--json", "info.json")[1]
     assert json.loads(Path("info.json").read_text())["codebook_size"] == 10
-    assert run("report", film, "--json", "film.png/a.json")[0] == 2
+    assert run("report", radiograph, "--json", "radiograph.png/a.json")[0] == 2
 
 
-def test_work_goes_on_past_bad_files(run, film, house):
+def test_work_continues_past_bad_files(run, radiograph, house):
     Path("text.png").write_text("not a picture")
-    code, out, err = run("report", film, "missing.png", "text.png", film)
+    code, out, err = run("report", radiograph, "missing.png", "text.png", radiograph)
     assert code == 1
-    assert out.count("== film.png\n") == 2
+    assert out.count("== radiograph.png\n") == 2
     assert "left out: missing.png" in err and "left out: text.png" in err and "2 of 4 images were read" in err
     listed = [json.loads(line) for line in Path("rejected.jsonl").read_text().splitlines()]
     assert [entry["name"] for entry in listed] == ["missing.png", "text.png"]
@@ -273,15 +281,15 @@ def test_nothing_readable_exits_with_2(run):
     assert (code, out) == (2, "") and err.startswith("error: a.png: ")
 
 
-def test_many_reports_are_written_in_pieces(run, film):
-    run("report", *[film] * 20, "--temperature", "0.5")
+def test_many_reports_are_written_in_batches(run, radiograph):
+    run("report", *[radiograph] * 20, "--temperature", "0.5")
     assert [call[1:] for call in FakeCXR.calls] == [(16, 0, 0.5), (4, 0, 0.5)]
 
 
-def test_a_question_is_answered(run, film):
-    code, out, err = run("answer", film, "Is there a nodule?")
+def test_a_question_is_answered(run, radiograph):
+    code, out, err = run("answer", radiograph, "Is there a nodule?")
     assert (code, out) == (0, "No.\n") and "not a medical device" in err
-    answer = json.loads(run("answer", film, "Is there a nodule?", "--json")[1])
+    answer = json.loads(run("answer", radiograph, "Is there a nodule?", "--json")[1])
     assert (answer["question"], answer["text"]) == ("Is there a nodule?", "No.")
     assert "sections" not in answer
 
@@ -329,7 +337,7 @@ def test_train_names_a_wrong_key(run, toy_config):
 
 def test_an_interrupted_training_says_how_to_go_on(run, toy_config):
     code, _, err = run("train", toy_config, "fails=interrupted")
-    assert code == 130 and "goes on from the last checkpoint" in err
+    assert code == 130 and "resumes at the last checkpoint" in err
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").rglob("*.yaml")), ids=lambda path: path.stem)
@@ -342,7 +350,7 @@ def test_every_configuration_loads(run, path):
     assert json.loads(out)
 
 
-def test_export_prints_where_it_wrote(run, film, house):
+def test_export_prints_where_it_wrote(run, radiograph, house):
     assert run("export", "phantom", "plain")[:2] == (0, "plain\n")
 
 

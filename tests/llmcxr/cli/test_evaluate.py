@@ -113,12 +113,12 @@ def test_a_tokenizer_is_judged_on_phantoms(tmp_path):
     assert sheet.is_file() and "| tokenizer |" in done.output and not (tmp_path / "rejected.jsonl").exists()
 
 
-def test_films_are_judged_by_the_classifier_of_films_that_ships(tmp_path, monkeypatch):
+def test_radiographs_are_judged_by_the_classifier_of_radiographs_that_ships(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number in range(2):
         images.write_png(tmp_path / f"{number}.png", np.random.default_rng(number).random((64, 64)))
-    (tmp_path / "films.csv").write_text("image,text\n0.png,Clear.\n1.png,Clear.\n")
-    given = ["evaluate", "tokenizer", "phantom", "csv:films.csv", "--json", "out.json"]
+    (tmp_path / "radiographs.csv").write_text("image,text\n0.png,Clear.\n1.png,Clear.\n")
+    given = ["evaluate", "tokenizer", "phantom", "csv:radiographs.csv", "--json", "out.json"]
     assert CliRunner().invoke(app, given).exit_code == 0
     scores = json.loads((tmp_path / "out.json").read_text())
     assert scores["per_finding"]["pneumonia"]["auroc_original"] is None  # the folder tells no labels
@@ -127,14 +127,14 @@ def test_films_are_judged_by_the_classifier_of_films_that_ships(tmp_path, monkey
     assert json.loads((tmp_path / "out.json").read_text()) == scores  # not features learnt on phantoms
 
 
-def test_a_classifier_of_films_judges_and_a_loss_network_does_not(tmp_path, monkeypatch):
+def test_a_classifier_of_radiographs_judges_and_a_loss_network_does_not(tmp_path, monkeypatch):
     from llmcxr.model.classifier import Classifier, ClassifierConfig
     from llmcxr.model.judges import fingerprint, write_loss_networks
     from vqgan import VQGAN, VQGANConfig
 
     monkeypatch.chdir(tmp_path)
     tiny = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
-    Classifier(tiny, ("edema", "nodule"), knows_places=False).save_pretrained("judge")
+    Classifier(tiny, ("edema", "nodule"), predicts_location=False).save_pretrained("judge")
     VQGAN(VQGANConfig(image_size=64)).save_pretrained("tokenizer")
     given = ["evaluate", "tokenizer", "tokenizer", PHANTOMS, "--classifier", "judge", "--json", "out.json"]
     done = CliRunner().invoke(app, given)
@@ -156,7 +156,10 @@ def taught(tmp_path, embedded_model):
     from llmcxr.model.judges import fingerprint, write_loss_networks
 
     shutil.copytree(embedded_model, tmp_path / "taught")
-    networks = {fingerprint(EVALUATOR): "runs/loss_network", fingerprint(RADIOGRAPH_EVALUATOR): "runs/films"}
+    networks = {
+        fingerprint(EVALUATOR): "runs/loss_network",
+        fingerprint(RADIOGRAPH_EVALUATOR): "runs/radiographs",
+    }
     write_loss_networks(tmp_path / "taught" / "image_tokenizer", networks)
     return str(tmp_path / "taught")
 
@@ -165,8 +168,8 @@ def taught(tmp_path, embedded_model):
     ("command", "dataset", "extractor"),
     [
         ("card", PHANTOMS, "classifier"),
-        ("image", "csv:films.csv", "classifier"),
-        ("image", "csv:films.csv", f"classifier:{RADIOGRAPH_EVALUATOR}"),
+        ("image", "csv:radiographs.csv", "classifier"),
+        ("image", "csv:radiographs.csv", f"classifier:{RADIOGRAPH_EVALUATOR}"),
         ("image", PHANTOMS, "xrv:other.pt"),  # the judge
         ("privacy", PHANTOMS, "classifier"),
         ("sweep", PHANTOMS, "classifier"),
@@ -177,7 +180,7 @@ def test_a_model_is_not_judged_by_its_loss_network(
 ):
     monkeypatch.chdir(tmp_path)
     images.write_png(tmp_path / "a.png", np.zeros((32, 32)))
-    (tmp_path / "films.csv").write_text("image,text\na.png,Clear.\n")
+    (tmp_path / "radiographs.csv").write_text("image,text\na.png,Clear.\n")
     done = CliRunner().invoke(app, ["evaluate", command, taught, dataset, "--extractor", extractor])
     assert isinstance(done.exception, UserError) and "found one of its loss networks" in str(done.exception)
 

@@ -46,27 +46,27 @@ def tokenizer():
 
 def write_table(folder, names):
     rows = "".join(f"{name},Clear lungs.\n" for name in names)
-    (folder / "films.csv").write_text("image,text\n" + rows)
-    return open_dataset(f"csv:{folder / 'films.csv'}")
+    (folder / "radiographs.csv").write_text("image,text\n" + rows)
+    return open_dataset(f"csv:{folder / 'radiographs.csv'}")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Four films, of which the third is no picture."""
+    """Four radiographs, of which the third is no picture."""
     rng = np.random.default_rng(0)
     for i in range(4):
-        images.write_png(tmp_path / f"film{i}.png", rng.random((40, 50)))
-    (tmp_path / "film2.png").write_bytes(b"not a picture")
-    return write_table(tmp_path, [f"film{i}.png" for i in range(4)])
+        images.write_png(tmp_path / f"radiograph{i}.png", rng.random((40, 50)))
+    (tmp_path / "radiograph2.png").write_bytes(b"not a picture")
+    return write_table(tmp_path, [f"radiograph{i}.png" for i in range(4)])
 
 
 @pytest.fixture
 def long_folder(tmp_path):
     rng = np.random.default_rng(1)
     for i in range(90):
-        images.write_png(tmp_path / f"film{i:02}.png", rng.random((32, 32)))
-    (tmp_path / "film40.png").write_bytes(b"not a picture")
-    return write_table(tmp_path, [f"film{i:02}.png" for i in range(90)])
+        images.write_png(tmp_path / f"radiograph{i:02}.png", rng.random((32, 32)))
+    (tmp_path / "radiograph40.png").write_bytes(b"not a picture")
+    return write_table(tmp_path, [f"radiograph{i:02}.png" for i in range(90)])
 
 
 def is_same(store, other):
@@ -75,12 +75,12 @@ def is_same(store, other):
     return store.image_ids == other.image_ids and same_codes and store.rejected == other.rejected
 
 
-def test_a_folder_of_films_becomes_codes(folder, tokenizer, tmp_path):
+def test_a_folder_of_radiographs_becomes_codes(folder, tokenizer, tmp_path):
     store = encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path, EncodingConfig(augmentations=3))
     assert len(store) == 3 and store.metadata.augmentations == 3
     lines = (tmp_path / "codes" / "rejected.jsonl").read_text().splitlines()
-    assert len(lines) == 1 and "film2.png" in json.loads(lines[0])["reason"]
-    pixels = images.fit(images.read(tmp_path / "film0.png"), 32)[0]
+    assert len(lines) == 1 and "radiograph2.png" in json.loads(lines[0])["reason"]
+    pixels = images.fit(images.read(tmp_path / "radiograph0.png"), 32)[0]
     codes = tokenizer.encode(torch.from_numpy(pixels)[None, None])[0].numpy()
     assert (store[store.image_ids[0]][0] == codes).all()
     again = encode_dataset(folder, tokenizer, tmp_path / "codes2", tmp_path, EncodingConfig(augmentations=3))
@@ -200,9 +200,9 @@ def test_another_tokenizer_is_an_error_that_names_both(folder, tokenizer, tmp_pa
     assert tokenizer.fingerprint[:12] in str(caught.value) and other.fingerprint[:12] in str(caught.value)
 
 
-def test_where_no_film_can_be_read_the_reason_is_said_and_nothing_is_left(folder, tokenizer, tmp_path):
-    folder = write_table(tmp_path, ["film2.png"])
-    with pytest.raises(UserError, match=r"none that can be read among 1; .*film2\.png"):
+def test_where_no_radiograph_can_be_read_the_reason_is_said_and_nothing_is_left(folder, tokenizer, tmp_path):
+    folder = write_table(tmp_path, ["radiograph2.png"])
+    with pytest.raises(UserError, match=r"none that can be read among 1; .*radiograph2\.png"):
         encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
     assert not list(tmp_path.glob("codes*"))
 
@@ -255,7 +255,7 @@ def test_odd_files_give_the_codes_of_their_picture(kind, tmp_path):
 
 def test_bright_is_dense_whatever_the_photometric_interpretation(tmp_path):
     for name, pixels in (("MONOCHROME1", 1 - RAMP), ("MONOCHROME2", RAMP)):
-        file = tmp_path / "films" / f"{name}.dcm"
+        file = tmp_path / "radiographs" / f"{name}.dcm"
         file.parent.mkdir(exist_ok=True)
         dicom.write_synthetic(file, pixels, {"seed": 0})
         header = pydicom.dcmread(file)
@@ -263,19 +263,21 @@ def test_bright_is_dense_whatever_the_photometric_interpretation(tmp_path):
         header.StudyInstanceUID = f"1.2.{len(name)}{name[-1]}"
         header.save_as(file)
     header.StudyInstanceUID = "1.2.3"
-    header.save_as(tmp_path / "films" / "cut.dcm")
-    (tmp_path / "films" / "cut.dcm").write_bytes((tmp_path / "films" / "cut.dcm").read_bytes()[:2000])
-    films = open_dataset(f"dicom:{tmp_path / 'films'}")
-    store = encode_dataset(films, Pixels(), tmp_path / "codes", tmp_path)
+    header.save_as(tmp_path / "radiographs" / "cut.dcm")
+    (tmp_path / "radiographs" / "cut.dcm").write_bytes(
+        (tmp_path / "radiographs" / "cut.dcm").read_bytes()[:2000]
+    )
+    radiographs = open_dataset(f"dicom:{tmp_path / 'radiographs'}")
+    store = encode_dataset(radiographs, Pixels(), tmp_path / "codes", tmp_path)
     first, second = store.read([0, 1])[:, 0]
     assert np.abs(first - second).max() <= 1
     assert (first[0, 1:] > first[0, :-1]).all()  # the ramp rises to the right
     assert len(store.rejected) == 1 and "cut.dcm" in store.rejected[0].reason
 
 
-def test_an_all_black_film_is_coded_and_a_truncated_one_left_out(folder, tmp_path):
+def test_an_all_black_radiograph_is_coded_and_a_truncated_one_left_out(folder, tmp_path):
     images.write_png(tmp_path / "black.png", np.zeros((40, 40)))
-    (tmp_path / "cut.png").write_bytes((tmp_path / "film0.png").read_bytes()[:900])
+    (tmp_path / "cut.png").write_bytes((tmp_path / "radiograph0.png").read_bytes()[:900])
     table = write_table(tmp_path, ["black.png", "cut.png"])
     store = encode_dataset(table, Pixels(), tmp_path / "codes", tmp_path)
     assert store.image_ids == ["black.png"] and not store.read([0]).any()
@@ -331,7 +333,7 @@ def test_a_study_that_a_plugged_in_source_knows_no_radiograph_of_is_left_out(
 
 def test_repeated_image_ids_are_said_before_anything_is_encoded(folder, tokenizer, tmp_path):
     (tmp_path / "twice.csv").write_text(
-        "image,text,patient_id\nfilm0.png,Clear.,a\nfilm1.png,Clear.,a\nfilm0.png,Clear.,b\n"
+        "image,text,patient_id\nradiograph0.png,Clear.,a\nradiograph1.png,Clear.,a\nradiograph0.png,Clear.,b\n"
     )
     with pytest.raises(UserError, match="found 1 repeated among 3; leave each image in the dataset once"):
         encode_dataset(open_dataset(f"csv:{tmp_path / 'twice.csv'}"), tokenizer, tmp_path / "codes", tmp_path)

@@ -113,7 +113,7 @@ def test_images_that_cannot_be_read_are_black_and_listed(tmp_path, is_interrupte
 
     def broken(index, size):
         if index in (0, 70):  # the first is among those that are probed
-            raise UserError(f"film {index}: cut short")
+            raise UserError(f"radiograph {index}: cut short")
         if index == 140 and not is_over:
             raise KeyboardInterrupt
         return whole(index, size)
@@ -124,7 +124,7 @@ def test_images_that_cannot_be_read_are_black_and_listed(tmp_path, is_interrupte
             cached_images(dataset, 4, tmp_path, processes=1)
         is_over = True
     images = cached_images(dataset, 4, tmp_path, processes=1)
-    assert read_rejected(images) == {0: "film 0: cut short", 70: "film 70: cut short"}
+    assert read_rejected(images) == {0: "radiograph 0: cut short", 70: "radiograph 70: cut short"}
     assert (images[[0, 70]] == 0).all() and (images[[1, 149], 0, 0, 0] == [1, 149]).all()
 
 

@@ -286,7 +286,7 @@ def test_a_full_disk_is_said_and_the_build_goes_on_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(code_store, "_append", fill_up)
-        with pytest.raises(UserError, match=r"No space left on device.*the same command goes on"):
+        with pytest.raises(UserError, match=r"No space left on device.*the same command resumes"):
             CodeStore.build(path, tokenizer, batches_of())
     assert not path.exists()
     store = CodeStore.build(path, tokenizer, batches_of())

@@ -1,4 +1,4 @@
-"""Work goes on past a bad input, and lists it."""
+"""Work continues past a bad input, and lists it."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_the_real_sample(shared_data):
     assert all(study.radiographs[0].is_frontal for study in parts["validate"])
 
 
-def test_boxes_are_shares_of_the_film(tmp_path):
+def test_boxes_are_shares_of_the_radiograph(tmp_path):
     table = tmp_path / "BBox_List.csv"
     header = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"  # the publisher's, with its empty columns
     table.write_text(header + "a.png,Infiltrate,256,512,128,64,,,\na.png,Effusion,0,0,1024,1024,,,\n")

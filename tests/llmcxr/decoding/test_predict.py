@@ -39,8 +39,10 @@ def test_one_gives_one_and_a_list_gives_a_list(cxr, pictures):
 
 def test_a_path_a_pil_image_and_an_array_read_alike(cxr, pictures, tmp_path):
     grey = Image.fromarray((pictures[0] * 255).astype(np.uint8))
-    grey.save(tmp_path / "film.png")
-    texts = {cxr.report(x).text for x in (tmp_path / "film.png", str(tmp_path / "film.png"), grey)}
+    grey.save(tmp_path / "radiograph.png")
+    texts = {
+        cxr.report(x).text for x in (tmp_path / "radiograph.png", str(tmp_path / "radiograph.png"), grey)
+    }
     assert texts == {cxr.report(np.asarray(grey, dtype=np.float32) / 255).text}
 
 

@@ -90,7 +90,7 @@ def test_a_directory_of_another_kind_is_refused():
 
 
 def test_findings_of_radiographs_have_presence_alone(tmp_path):
-    Classifier(TINY, ("edema", "pleural effusion"), knows_places=False).save_pretrained(tmp_path)
+    Classifier(TINY, ("edema", "pleural effusion"), predicts_location=False).save_pretrained(tmp_path)
     classifier = Classifier.from_pretrained(tmp_path)
     output = classifier(torch.rand(3, 1, 32, 32))
     assert output.presence.shape == (3, 2) and output.ratio is None and not output.sides and not output.zones

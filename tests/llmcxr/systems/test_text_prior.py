@@ -17,10 +17,10 @@ def write(path, reports):
 
 def test_the_commonest_report_of_the_commonest_findings(tmp_path):
     reports = ["Left effusion.", "Left effusion.", "Clear.", "No effusion.", "Clear.", "No pneumothorax."]
-    prior = TextPrior.learn(write(tmp_path / "films.csv", reports))
+    prior = TextPrior.learn(write(tmp_path / "radiographs.csv", reports))
     # nothing is found in four of six, and half of these say "Clear."
     assert [one.text for one in prior.report(IMAGES)] == ["Clear.", "Clear."]
-    assert prior.provenance["dataset"].endswith("films.csv")
+    assert prior.provenance["dataset"].endswith("radiographs.csv")
     with pytest.raises(UserError, match="reads and answers only"):
         prior.draw(["Effusion."])
 
@@ -37,4 +37,4 @@ def test_phantoms_give_answers_too():
 
 def test_a_dataset_without_words(tmp_path):
     with pytest.raises(UserError, match="expected studies with reports"):
-        TextPrior.learn(write(tmp_path / "films.csv", ["", ""]))
+        TextPrior.learn(write(tmp_path / "radiographs.csv", ["", ""]))

@@ -66,7 +66,7 @@ def test_a_run_goes_on_and_refuses_other_settings(tmp_path):
 
     def refuse(message, **changes):
         kept = (tmp_path / "run" / "config.yaml").read_text()
-        with pytest.raises(UserError, match=f"the run that is to go on has {message}.*another run_dir"):
+        with pytest.raises(UserError, match=f"the run to be resumed has {message}.*another run_dir"):
             run(tiny_run(tmp_path, "run", **changes))
         assert (tmp_path / "run" / "config.yaml").read_text() == kept
 
@@ -79,35 +79,39 @@ def test_a_run_goes_on_and_refuses_other_settings(tmp_path):
 
 
 @pytest.fixture
-def films(tmp_path):
-    """Twelve films in NIH's layout, eight to train on; every other one has an effusion and is brighter."""
-    (tmp_path / "films" / "images").mkdir(parents=True)
+def radiographs(tmp_path):
+    """Twelve radiographs in NIH's folders, eight to train on; every other one is brighter, with effusion."""
+    (tmp_path / "radiographs" / "images").mkdir(parents=True)
     rows = ["Image Index,Finding Labels,Patient ID,Patient Age,Patient Gender,View Position,split"]
     for number in range(12):
         labels = "Effusion" if number % 2 else "No Finding"
         rows.append(f"{number:08}_000.png,{labels},{number},50,F,PA,{'val' if number > 7 else 'train'}")
         pixels = np.random.default_rng(number).random((40, 32)) * 0.3 + 0.5 * (number % 2)
-        images.write_png(tmp_path / "films" / "images" / f"{number:08}_000.png", pixels)
-    (tmp_path / "films" / "Data_Entry.csv").write_text("\n".join(rows) + "\n")
-    return f"nih:{tmp_path / 'films'}"
+        images.write_png(tmp_path / "radiographs" / "images" / f"{number:08}_000.png", pixels)
+    (tmp_path / "radiographs" / "Data_Entry.csv").write_text("\n".join(rows) + "\n")
+    return f"nih:{tmp_path / 'radiographs'}"
 
 
-def film_run(films, tmp_path, name="run", training=None, **changes):
-    data = {"dataset": f"{films},split=train", "validation": f"{films},split=validate", "min_positives": 4}
+def radiograph_run(radiographs, tmp_path, name="run", training=None, **changes):
+    data = {
+        "dataset": f"{radiographs},split=train",
+        "validation": f"{radiographs},split=validate",
+        "min_positives": 4,
+    }
     return tiny_run(tmp_path, name, training, **data | changes)
 
 
-def test_findings_of_films_are_learnt_and_their_auroc_logged(films, tmp_path, capsys):
+def test_findings_of_radiographs_are_learnt_and_their_auroc_logged(radiographs, tmp_path, capsys):
     training = {"steps": 30, "validate_every": 30, "learning_rate": 0.01}
-    whole = run(film_run(films, tmp_path, training=training))
+    whole = run(radiograph_run(radiographs, tmp_path, training=training))
     assert "findings: pleural effusion (4 of 8)" in capsys.readouterr().err
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     assert line["auroc"] == line["auroc: pleural effusion"] == 1.0  # bright against dark
     assert Classifier.from_pretrained(whole).findings == ("pleural effusion",)
 
 
-def test_other_findings_in_the_run_directory_are_refused(films, tmp_path):
-    run(film_run(films, tmp_path))
+def test_other_findings_in_the_run_directory_are_refused(radiographs, tmp_path):
+    run(radiograph_run(radiographs, tmp_path))
     with pytest.raises(UserError, match=r"has dataset = nih:.*another run_dir"):
         run(tiny_run(tmp_path, "run"))  # phantoms
     (tmp_path / "run" / "config.yaml").unlink()
@@ -115,10 +119,12 @@ def test_other_findings_in_the_run_directory_are_refused(films, tmp_path):
         run(tiny_run(tmp_path, "run"))
 
 
-def test_films_that_cannot_be_read_are_left_out_with_their_labels_and_listed(films, tmp_path, monkeypatch):
+def test_radiographs_that_cannot_be_read_are_left_out_with_their_labels_and_listed(
+    radiographs, tmp_path, monkeypatch
+):
     for number in (5, 10):  # one to train on, one to validate
-        film = tmp_path / "films" / "images" / f"{number:08}_000.png"
-        film.write_bytes(film.read_bytes()[:100])
+        radiograph = tmp_path / "radiographs" / "images" / f"{number:08}_000.png"
+        radiograph.write_bytes(radiograph.read_bytes()[:100])
     opened = []
 
     def keep(loop: Loop, task: _ClassifierTask, settings: dict) -> LoopResult:
@@ -126,7 +132,7 @@ def test_films_that_cannot_be_read_are_left_out_with_their_labels_and_listed(fil
         return LoopResult(0, False, {})
 
     monkeypatch.setattr(Loop, "run", keep)
-    config = film_run(films, tmp_path)
+    config = radiograph_run(radiographs, tmp_path)
     run(config)
     trained, held_out = opened
     assert trained.targets.presence.flatten().tolist() == [0, 1, 0, 1, 0, 0, 1]
@@ -141,11 +147,11 @@ def test_films_that_cannot_be_read_are_left_out_with_their_labels_and_listed(fil
     ]
 
 
-def test_a_dataset_of_no_readable_film_is_an_error_before_the_run(films, tmp_path):
-    for film in (tmp_path / "films" / "images").iterdir():
-        film.write_bytes(b"")
+def test_a_dataset_of_no_readable_radiograph_is_an_error_before_the_run(radiographs, tmp_path):
+    for radiograph in (tmp_path / "radiographs" / "images").iterdir():
+        radiograph.write_bytes(b"")
     with pytest.raises(UserError, match=r"found none of 8 that can be read; the first: .*00000000_000.png"):
-        run(film_run(films, tmp_path))
+        run(radiograph_run(radiographs, tmp_path))
     assert not (tmp_path / "run").exists()
 
 
@@ -156,16 +162,16 @@ def test_a_dataset_of_no_readable_film_is_an_error_before_the_run(films, tmp_pat
         ({"min_positives": 5}, "'pleural effusion': 4 of 8"),
     ],
 )
-def test_findings_that_cannot_be_learnt_are_named(films, tmp_path, changes, message):
+def test_findings_that_cannot_be_learnt_are_named(radiographs, tmp_path, changes, message):
     with pytest.raises(UserError, match=message):
-        run(film_run(films, tmp_path, **changes))
+        run(radiograph_run(radiographs, tmp_path, **changes))
 
 
 def test_a_dataset_without_labels_is_refused(tmp_path):
     images.write_png(tmp_path / "a.png", np.zeros((32, 32)))
-    (tmp_path / "films.csv").write_text("image,text\na.png,Clear lungs.\n")
-    unlabelled = f"csv:{tmp_path / 'films.csv'}"
-    with pytest.raises(UserError, match=r"films\.csv: expected studies with labels"):
+    (tmp_path / "radiographs.csv").write_text("image,text\na.png,Clear lungs.\n")
+    unlabelled = f"csv:{tmp_path / 'radiographs.csv'}"
+    with pytest.raises(UserError, match=r"radiographs\.csv: expected studies with labels"):
         run(tiny_run(tmp_path, "run", dataset=unlabelled, validation=unlabelled))
     with pytest.raises(UserError, match="does not know its cases"):
         run(tiny_run(tmp_path, "run", validation=unlabelled))

@@ -1,4 +1,4 @@
-"""Training goes down, goes on where it stopped, and ends in a model that the library loads."""
+"""Training lowers the loss, resumes where it stopped, and ends in a model that the library loads."""
 
 import json
 
@@ -206,10 +206,10 @@ def test_finding_maps_need_a_dataset_that_knows_them_and_images_as_they_are(toke
         LMRun(finding_map=FindingMapConfig(drawn=1.0), encoding=EncodingConfig(augmentations=2))
     with pytest.raises(ValueError, match="finding_map weights must be 0 or more"):
         FindingMapConfig(read=-1.0)
-    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "film.png")
-    (tmp_path / "films.csv").write_text("image,text\nfilm.png,Normal chest.\n")
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "radiograph.png")
+    (tmp_path / "radiographs.csv").write_text("image,text\nradiograph.png,Normal chest.\n")
     config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path)
-    config.dataset, config.finding_map = f"csv:{tmp_path / 'films.csv'}", FindingMapConfig(drawn=1.0)
+    config.dataset, config.finding_map = f"csv:{tmp_path / 'radiographs.csv'}", FindingMapConfig(drawn=1.0)
     with pytest.raises(UserError, match=r"finding_map\.drawn=1\.0 .* need a dataset .* csv:.* does not"):
         run(config)
     config.dataset, config.validation = config.validation, config.dataset
@@ -276,7 +276,7 @@ def _train_a_share(rank, port, config):
 
 @pytest.mark.slow
 def test_two_processes_train_together_and_go_on(tokenizer_dir, tmp_path):
-    for max_minutes in (1e-6, 0.0):  # the second goes on from the first's one step
+    for max_minutes in (1e-6, 0.0):  # the second resumes from the first's one step
         config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=max_minutes)
         config.finding_map, config.examples.reading_share = FindingMapConfig(drawn=1.0, read=1.0), 0.5
         torch.multiprocessing.spawn(_train_a_share, (free_port(), config), nprocs=2)

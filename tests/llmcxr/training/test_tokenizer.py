@@ -28,7 +28,7 @@ CONFIGS = Path(__file__).parents[3] / "configs" / "tokenizer"
 
 
 @pytest.fixture
-def films(tmp_path: Path) -> Path:
+def radiographs(tmp_path: Path) -> Path:
     """A CSV of twelve small images of differing sides, nine to train on and three to validate."""
     generator = np.random.default_rng(0)
     lines = ["image,text,split"]
@@ -36,16 +36,16 @@ def films(tmp_path: Path) -> Path:
         pixels = generator.integers(0, 256, (6, 5 + number % 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((40, 48)).save(tmp_path / f"{number}.png")
         lines.append(f"{number}.png,Clear lungs.,{'val' if number > 8 else 'train'}")
-    (tmp_path / "films.csv").write_text("\n".join(lines) + "\n")
-    return tmp_path / "films.csv"
+    (tmp_path / "radiographs.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "radiographs.csv"
 
 
-def run_of(films: Path, **settings) -> TokenizerRun:
+def run_of(radiographs: Path, **settings) -> TokenizerRun:
     values = dict(
-        run_dir=str(films.parent / "run"),
-        dataset=f"csv:{films},split=train",
-        validation=f"csv:{films},split=validate",
-        cache_dir=str(films.parent / "cache"),
+        run_dir=str(radiographs.parent / "run"),
+        dataset=f"csv:{radiographs},split=train",
+        validation=f"csv:{radiographs},split=validate",
+        cache_dir=str(radiographs.parent / "cache"),
         device="cpu",
         training=TrainingConfig(model=TINY, steps=3, batch_size=4, validate_every=3),
     )
@@ -61,8 +61,8 @@ def test_bytes_become_images_and_weights() -> None:
     assert set(CachedImages(pixels[:, :1])[0]) == {"image"}
 
 
-def test_a_tokenizer_is_trained_on_a_users_own_films(films: Path) -> None:
-    config = run_of(films)
+def test_a_tokenizer_is_trained_on_a_users_own_radiographs(radiographs: Path) -> None:
+    config = run_of(radiographs)
     directory = run(config)
     tokenizer = VQGAN.from_pretrained(directory)
     assert tokenizer.config == TINY
@@ -75,9 +75,11 @@ def test_a_tokenizer_is_trained_on_a_users_own_films(films: Path) -> None:
     assert {json.loads(line)["kind"] for line in lines} == {"train", "validation"}
 
 
-def test_a_run_goes_on_and_refuses_other_settings(films: Path) -> None:
-    whole = VQGAN.from_pretrained(run(run_of(films, run_dir=str(films.parent / "whole")))).fingerprint
-    config = run_of(films)
+def test_a_run_resumes_and_refuses_other_settings(radiographs: Path) -> None:
+    whole = VQGAN.from_pretrained(
+        run(run_of(radiographs, run_dir=str(radiographs.parent / "whole")))
+    ).fingerprint
+    config = run_of(radiographs)
     cut = replace(config, training=replace(config.training, max_minutes=1e-9))
     run(cut)
     with pytest.raises(UserError, match="another run_dir"):
@@ -87,19 +89,21 @@ def test_a_run_goes_on_and_refuses_other_settings(films: Path) -> None:
     assert VQGAN.from_pretrained(run(config)).fingerprint == whole
 
 
-def test_a_run_begun_under_the_old_name_of_a_kind_goes_on(films: Path) -> None:
-    whole = VQGAN.from_pretrained(run(run_of(films, run_dir=str(films.parent / "whole")))).fingerprint
-    config = run_of(films)
+def test_a_run_begun_under_the_old_name_of_a_kind_resumes(radiographs: Path) -> None:
+    whole = VQGAN.from_pretrained(
+        run(run_of(radiographs, run_dir=str(radiographs.parent / "whole")))
+    ).fingerprint
+    config = run_of(radiographs)
     cut = replace(config.training, max_minutes=1e-9)
     run(replace(config, training=cut, dataset=config.dataset.replace("csv:", "folder:")))
     assert VQGAN.from_pretrained(run(config)).fingerprint == whole
 
 
-def test_training_goes_on_past_films_that_cannot_be_read_and_lists_them(films: Path) -> None:
+def test_training_continues_past_radiographs_that_cannot_be_read_and_lists_them(radiographs: Path) -> None:
     for number in (4, 10):  # one to train on, one to validate
-        film = films.parent / f"{number}.png"
-        film.write_bytes(film.read_bytes()[:100])
-    config = run_of(films)
+        radiograph = radiographs.parent / f"{number}.png"
+        radiograph.write_bytes(radiograph.read_bytes()[:100])
+    config = run_of(radiographs)
     assert read_summary(run(config)).num_images == 8
     lines = (Path(config.run_dir) / "rejected.jsonl").read_text().splitlines()
     assert [json.loads(line)["name"] for line in lines] == [
@@ -110,34 +114,34 @@ def test_training_goes_on_past_films_that_cannot_be_read_and_lists_them(films: P
 
 
 @pytest.mark.parametrize("limit", [3000, 60_000])  # bytes: within the first weights, or a checkpoint
-def test_a_full_disk_is_told_and_the_same_command_goes_on(films: Path, limit: int) -> None:
-    config = run_of(films)
+def test_a_full_disk_is_told_and_the_same_command_resumes(radiographs: Path, limit: int) -> None:
+    config = run_of(radiographs)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    run(replace(config, run_dir=str(films.parent / "first")))  # leaves the images in the cache
+    run(replace(config, run_dir=str(radiographs.parent / "first")))  # leaves the images in the cache
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
-        with pytest.raises(UserError, match=r"run: could not be written .*the same command goes on"):
+        with pytest.raises(UserError, match=r"run: could not be written .*the same command resumes"):
             run(config)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert run(config).is_dir()
 
 
-def test_a_dataset_of_no_readable_film_is_an_error_before_the_run(films: Path) -> None:
+def test_a_dataset_of_no_readable_radiograph_is_an_error_before_the_run(radiographs: Path) -> None:
     for number in range(9):
-        (films.parent / f"{number}.png").write_bytes(b"")
-    config = run_of(films)
+        (radiographs.parent / f"{number}.png").write_bytes(b"")
+    config = run_of(radiographs)
     with pytest.raises(UserError, match=r"found none of 9 that can be read; the first: .*0.png"):
         run(config)
     assert not Path(config.run_dir).exists()
 
 
-def test_a_feature_loss_and_its_loss_network_go_together(films: Path) -> None:
+def test_a_feature_loss_and_its_loss_network_go_together(radiographs: Path) -> None:
     for losses in (LossConfig(feature=1), LossConfig(clinical=100)):
         with pytest.raises(UserError, match="needs a loss_network"):
-            run_of(films, training=TrainingConfig(losses=losses))
+            run_of(radiographs, training=TrainingConfig(losses=losses))
     with pytest.raises(UserError, match="serves nothing else"):
-        run_of(films, loss_network="runs/loss_network/classifier")
+        run_of(radiographs, loss_network="runs/loss_network/classifier")
 
 
 def test_the_key_of_older_configurations_is_read(tmp_path: Path) -> None:
@@ -146,30 +150,30 @@ def test_the_key_of_older_configurations_is_read(tmp_path: Path) -> None:
     assert load(file, kinds={"tokenizer": TokenizerRun}).loss_network == "runs/old/classifier"
 
 
-def test_a_classifier_of_any_size_is_a_loss_network_of_both_losses(films: Path) -> None:
+def test_a_classifier_of_any_size_is_a_loss_network_of_both_losses(radiographs: Path) -> None:
     from llmcxr.model.classifier import Classifier, ClassifierConfig
 
-    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "net")
+    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(radiographs.parent / "net")
     losses = LossConfig(feature=0.1, clinical=100.0)
     training = TrainingConfig(model=TINY, losses=losses, steps=1, batch_size=2, log_every=1)
-    config = run_of(films, loss_network=str(films.parent / "net"), training=training)
+    config = run_of(radiographs, loss_network=str(radiographs.parent / "net"), training=training)
     run(config)
     first = json.loads((Path(config.run_dir) / "metrics.jsonl").read_text().splitlines()[0])
     assert first["feature"] > 0 and first["clinical"] > 0
     taught = Path(config.run_dir) / "model"
     with pytest.raises(UserError, match="found one of its loss networks"):
-        refuse_loss_networks(read_loss_networks(taught), [films.parent / "net"])
+        refuse_loss_networks(read_loss_networks(taught), [radiographs.parent / "net"])
     again = replace(training, losses=LossConfig(), start_from=str(taught))
-    run(run_of(films, run_dir=str(films.parent / "again"), training=again))
-    assert read_loss_networks(films.parent / "again" / "model") == read_loss_networks(taught)
+    run(run_of(radiographs, run_dir=str(radiographs.parent / "again"), training=again))
+    assert read_loss_networks(radiographs.parent / "again" / "model") == read_loss_networks(taught)
 
 
 def test_a_tokenizer_of_a_killed_run_has_its_loss_networks_and_training_images(
-    films: Path, monkeypatch
+    radiographs: Path, monkeypatch
 ) -> None:
     from llmcxr.model.classifier import Classifier, ClassifierConfig
 
-    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(films.parent / "net")
+    Classifier(ClassifierConfig(image_size=64, width=8, hidden=8)).save_pretrained(radiographs.parent / "net")
     training = TrainingConfig(
         model=TINY,
         losses=LossConfig(clinical=0.1),
@@ -178,7 +182,7 @@ def test_a_tokenizer_of_a_killed_run_has_its_loss_networks_and_training_images(
         checkpoint_every=1,
         validate_every=1,
     )
-    config = run_of(films, loss_network=str(films.parent / "net"), training=training)
+    config = run_of(radiographs, loss_network=str(radiographs.parent / "net"), training=training)
 
     def kill(*_: object) -> None:
         raise KeyboardInterrupt
@@ -191,10 +195,10 @@ def test_a_tokenizer_of_a_killed_run_has_its_loss_networks_and_training_images(
         assert read_summary(Path(config.run_dir) / name).num_images == 9
 
 
-def test_settings_that_cannot_go_on_are_said_before_images_are_read(films: Path) -> None:
-    VQGAN(replace(TINY, fsq=FSQConfig((5, 3)))).save_pretrained(films.parent / "other")
-    training = TrainingConfig(model=TINY, start_from=str(films.parent / "other"))
-    config = run_of(films, training=training)
+def test_settings_that_cannot_be_resumed_are_refused_before_images_are_read(radiographs: Path) -> None:
+    VQGAN(replace(TINY, fsq=FSQConfig((5, 3)))).save_pretrained(radiographs.parent / "other")
+    training = TrainingConfig(model=TINY, start_from=str(radiographs.parent / "other"))
+    config = run_of(radiographs, training=training)
     with pytest.raises(
         UserError, match=r"other does not fit model: fsq.levels is \(5, 3\) there, \(5, 5\) here"
     ):
@@ -202,23 +206,23 @@ def test_settings_that_cannot_go_on_are_said_before_images_are_read(films: Path)
     assert not Path(config.run_dir).exists() and not Path(config.cache_dir).exists()
 
 
-def test_patients_of_training_and_validation_are_warned_of(films: Path, caplog) -> None:
-    run(run_of(films))
+def test_patients_of_training_and_validation_are_warned_of(radiographs: Path, caplog) -> None:
+    run(run_of(radiographs))
     assert not caplog.records
-    run(run_of(films, run_dir=str(films.parent / "again"), dataset=f"csv:{films}"))
+    run(run_of(radiographs, run_dir=str(radiographs.parent / "again"), dataset=f"csv:{radiographs}"))
     assert "3 of 3 patients of validation" in caplog.text
 
 
-def test_a_missing_file_is_a_users_error(films: Path) -> None:
+def test_a_missing_file_is_a_users_error(radiographs: Path) -> None:
     losses = LossConfig(lpips=1, lpips_vgg="no_vgg.pth", lpips_heads="no_heads.pth")
     with pytest.raises(UserError, match=r"no_vgg.pth: expected a checkpoint, found no such file"):
-        run(run_of(films, training=TrainingConfig(model=TINY, losses=losses)))
+        run(run_of(radiographs, training=TrainingConfig(model=TINY, losses=losses)))
 
 
-def test_wrong_weights_of_a_loss_network_are_said_with_the_file(films: Path) -> None:
-    torch.save({"features.conv0.weight": torch.zeros(1)}, films.parent / "wrong.pt")
+def test_wrong_weights_of_a_loss_network_are_said_with_the_file(radiographs: Path) -> None:
+    torch.save({"features.conv0.weight": torch.zeros(1)}, radiographs.parent / "wrong.pt")
     training = TrainingConfig(model=TINY, losses=LossConfig(clinical=100.0))
-    config = run_of(films, loss_network=f"xrv:{films.parent / 'wrong.pt'}", training=training)
+    config = run_of(radiographs, loss_network=f"xrv:{radiographs.parent / 'wrong.pt'}", training=training)
     with pytest.raises(UserError, match=r"wrong.pt: expected the weights of a torchxrayvision DenseNet-121"):
         run(config)
 

@@ -48,7 +48,7 @@ def test_gamma_changes_exposure_alone_and_chance_comes_from_the_generator() -> N
 
 
 def test_position_and_gamma_draw_what_they_drew_before_the_other_changes_existed() -> None:
-    """Four draws an image for the position, then one for gamma: runs of older configs go on as they began."""
+    """Four draws an image for the position, then one for gamma: runs of older configs resume as begun."""
     images = torch.rand(3, 1, 8, 8)
     before, generator = (torch.Generator().manual_seed(5) for _ in range(2))
     config = AugmentationConfig(shift=0.1, zoom=0.1, rotation=3, gamma=0.2)

@@ -324,7 +324,7 @@ def _weights_of(run_dir: Path) -> dict[str, torch.Tensor]:
 @pytest.mark.slow
 def test_two_processes_train_as_one_does_and_go_on_together(tmp_path):
     """The halves of a batch, averaged, are the batch: the weights are one process's but for rounding."""
-    for max_minutes in (1e-9, 0):  # the second goes on from the first's one step
+    for max_minutes in (1e-9, 0):  # the second resumes from the first's one step
         torch.multiprocessing.spawn(_train_a_share, (free_port(), tmp_path / "two", max_minutes), nprocs=2)
     train_blobs(tmp_path / "one")
     together, alone = _weights_of(tmp_path / "two"), _weights_of(tmp_path / "one")

@@ -1,3 +1,1 @@
-"""The networks and the quantizer of taming-transformers (Esser et al. 2021), so that weights published for
-them load.
-"""
+"""Hold the networks and quantizer of taming-transformers (Esser et al. 2021), for published weights."""

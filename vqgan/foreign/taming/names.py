@@ -1,4 +1,4 @@
-"""The names of weights and of settings in taming-transformers and here, both ways. Knows no files."""
+"""Translate names of weights and settings of taming-transformers, both ways. Knows no files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def to_taming_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def from_taming_settings(settings: Mapping[str, Any], image_size: int | None = None) -> VQGANConfig:
-    """The `model.params` of a YAML file -> config, for images of its `resolution` or of `image_size` px.
+    """Turn the `model.params` of a YAML file into a config, for images of its `resolution` or `image_size`
+    px.
 
     Raises UserError for a setting that is missing, or that asks for what these networks do not have.
     """
@@ -99,7 +100,9 @@ def from_taming_settings(settings: Mapping[str, Any], image_size: int | None = N
 
 
 def to_taming_settings(config: VQGANConfig) -> dict[str, Any]:
-    """The inverse, ready for YAML. Raises UserError for a tokenizer that is none of taming's."""
+    """Invert `from_taming_settings`, ready for YAML. Raises UserError for a tokenizer that is none of
+    taming's.
+    """
     if (config.architecture, config.quantizer) != ("taming", "taming"):
         raise UserError(
             "expected a tokenizer of architecture taming with quantizer taming, found architecture "

@@ -1,4 +1,4 @@
-"""The encoder and the decoder of taming-transformers (Esser et al. 2021, arXiv 2012.09841), also those of
+"""Define the encoder and the decoder of taming-transformers (Esser et al. 2021, arXiv 2012.09841) and of
 LLM-CXR. Knows no checkpoints.
 
 They compute the same as the originals with the same weights, and work on three channels: a radiograph goes in
@@ -22,7 +22,7 @@ from vqgan.foreign.taming import winograd
 
 @dataclass(frozen=True)
 class TamingConfig:
-    """The defaults are those of the published f16 tokenizers; f8 is multipliers (1, 2, 2, 4)."""
+    """Has as defaults those of the published f16 tokenizers; f8 is multipliers (1, 2, 2, 4)."""
 
     channels: int = 128  # at full resolution
     # of the channels, one per resolution; each halves the last
@@ -43,7 +43,7 @@ class TamingConfig:
 
     @property
     def cell(self) -> int:
-        """Pixels per side of a cell of the latent grid."""
+        """Return the pixels per side of a cell of the latent grid."""
         return 2 ** (len(self.multipliers) - 1)
 
     def check_cells(self, height: int, width: int) -> None:
@@ -54,7 +54,7 @@ class TamingConfig:
             )
 
     def level_channels(self) -> list[int]:
-        """Channels of each resolution, from the image's to the latent grid's."""
+        """Return the channels of each resolution, from the image's to the latent grid's."""
         return [self.channels * multiplier for multiplier in self.multipliers]
 
     def has_attention(self, level: int, image_size: int) -> bool:
@@ -65,7 +65,7 @@ GROUPS = 32  # of GroupNorm
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))), with a 1 x 1 convolution of x where the channels change."""
+    """Computes x + conv(silu(norm(conv(silu(norm(x)))))); x is convolved 1 x 1 where channels change."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ def _convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Self-attention of one head over all positions, added to x."""
+    """Adds to x a self-attention of one head over all positions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ def _per_cell(layer: nn.Conv2d, cells: Tensor) -> Tensor:
 
 
 class Level(nn.Module):
-    """The blocks at one resolution, each followed by attention where the resolution has it."""
+    """Runs the blocks at one resolution, each followed by attention where the resolution has it."""
 
     def __init__(self, channels_in: int, channels_out: int, blocks: int, has_attention: bool) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class Upsample(nn.Conv2d):
 
 
 class TamingEncoder(nn.Module):
-    """Images (B, 1, H, W) in [0, 1] -> latents (B, D, h, w)."""
+    """Maps images (B, 1, H, W) in [0, 1] -> latents (B, D, h, w)."""
 
     def __init__(self, config: TamingConfig, image_size: int, codebook_dim: int) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class TamingEncoder(nn.Module):
 
 
 class TamingDecoder(nn.Module):
-    """Quantized latents (B, D, h, w) -> images (B, 1, H, W), about [0, 1] but not clipped."""
+    """Maps quantized latents (B, D, h, w) -> images (B, 1, H, W), about [0, 1] but not clipped."""
 
     def __init__(self, config: TamingConfig, image_size: int, codebook_dim: int) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ class TamingDecoder(nn.Module):
 
     @property
     def last_layer(self) -> nn.Parameter:
-        """The weight at which adversarial and reconstruction gradients are compared."""
+        """Return the weight at which adversarial and reconstruction gradients are compared."""
         return self.conv_out.weight
 
     @property
@@ -214,7 +214,7 @@ class TamingDecoder(nn.Module):
         return (self.colours(quantized).mean(1, keepdim=True) + 1) / 2
 
     def colours(self, quantized: Tensor) -> Tensor:
-        """(B, image_channels, H, W), about [-1, 1]: what the original gives."""
+        """Return (B, image_channels, H, W), about [-1, 1]: what the original gives."""
         x = self.middle(self.conv_in(self.from_codebook(quantized)))
         for part in reversed(self.levels):
             x = part(x)

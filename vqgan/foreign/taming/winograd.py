@@ -1,4 +1,4 @@
-"""3 x 3 convolution by Winograd's minimal filtering F(2 x 2, 3 x 3) (Lavin and Gray 2016, arXiv 1509.09308).
+"""Convolve 3 x 3 by Winograd's minimal filtering F(2 x 2, 3 x 3) (Lavin and Gray 2016, arXiv 1509.09308).
 
 Each 2 x 2 square of the output takes 16 products per pair of channels in place of 36, as accurate in float32
 as the direct way. On a CPU that pays where channels are many and pixels few: elsewhere moving the tiles costs
@@ -24,7 +24,7 @@ INPUT_2D, KERNEL_2D, OUTPUT_2D = (torch.kron(matrix, matrix) for matrix in (INPU
 
 
 def pays(x: Tensor, conv: nn.Conv2d) -> bool:
-    """Whether `convolve` can and should stand in for `conv`, which is 3 x 3 with stride 1 and padding 1."""
+    """Tell whether `convolve` can and should stand in for `conv`, 3 x 3 with stride 1 and padding 1."""
     batch, channels, height, width = x.shape
     is_possible = not torch.is_grad_enabled() and x.dtype == torch.float32 and not (height % 2 or width % 2)
     is_many = min(channels, conv.out_channels) >= LEAST_CHANNELS and batch * height * width >= LEAST_PIXELS
@@ -32,7 +32,7 @@ def pays(x: Tensor, conv: nn.Conv2d) -> bool:
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """`F.conv2d(x, weight, bias, padding=1)` of x (B, C, H, W), H and W even, in channels-last layout."""
+    """Do `F.conv2d(x, weight, bias, padding=1)` with x (B, C, H, W), H and W even, channels last."""
     kernel = KERNEL_2D @ weight.permute(0, 2, 3, 1).flatten(1, 2)  # (O, 16, C)
     kernel = kernel.permute(1, 2, 0)  # (16, C, O)
     pixels = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))  # (B, H + 2, W + 2, C)
@@ -42,13 +42,13 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     images = max(1, TILES // (rows * width // 2))
     for first in range(0, batch, images):
         for row in range(0, height, 2 * rows):
-            piece = pixels[first : first + images, row : row + 2 * rows + 2]
+            tile = pixels[first : first + images, row : row + 2 * rows + 2]
             target = output[first : first + images, row : row + 2 * rows]
-            _convolve_piece(piece, kernel, bias, target)
+            _convolve_tile(tile, kernel, bias, target)
     return output.permute(0, 3, 1, 2)
 
 
-def _convolve_piece(pixels: Tensor, kernel: Tensor, bias: Tensor, output: Tensor) -> None:
+def _convolve_tile(pixels: Tensor, kernel: Tensor, bias: Tensor, output: Tensor) -> None:
     """pixels (B, H + 2, W + 2, C) -> output (B, H, W, O)."""
     batch, height, width, channels_out = output.shape
     down, across = height // 2, width // 2

@@ -129,7 +129,7 @@ def test_header_is_read_without_pixels():
 
 
 def test_real_monochrome1_and_monochrome2_are_negatives(shared_data):
-    """Two files of one film: the values stored are alike, what they mean is not."""
+    """Two files of one radiograph: the values stored are alike, what they mean is not."""
     paths = [next((shared_data / "dicom").glob(name)) for name in ("1.2.276.*.dcm", "Fake_MONO*.dcm")]
     (first, header), (second, _) = (images.read_with_header(path) for path in paths)
     np.testing.assert_allclose(first, 1 - second, atol=1e-6)
