@@ -50,7 +50,7 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.layers(2 * images - 1)
+        return self.layers(2 * images - 1)  # (B, 1, p, q)
 
 
 class MultiScaleDiscriminator(nn.ModuleList):
@@ -67,8 +67,8 @@ class MultiScaleDiscriminator(nn.ModuleList):
         logits = []
         for scale, discriminator in enumerate(self):
             if scale:
-                images = F.avg_pool2d(images, 2)
-            logits.append(discriminator(images))
+                images = F.avg_pool2d(images, 2)  # (B, 1, H / 2^scale, W / 2^scale)
+            logits.append(discriminator(images))  # (B, 1, p, q), of p, q for that scale
         return logits
 
 

@@ -71,7 +71,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.conv2.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.conv1(F.silu(self.norm1(x)))
+        residual = self.conv1(F.silu(self.norm1(x)))  # (B, C, H, W)
         return x + self.conv2(F.silu(self.norm2(residual)))
 
 
@@ -98,8 +98,8 @@ class GridAttention(nn.Module):
             three=3,
             heads=self.num_heads,
         )
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        mixed = self.output(rearrange(mixed, "b heads n c -> b n (heads c)"))
+        mixed = F.scaled_dot_product_attention(query, key, value)  # (B, heads, N, C / heads)
+        mixed = self.output(rearrange(mixed, "b heads n c -> b n (heads c)"))  # (B, N, C)
         return x + rearrange(mixed, "b (h w) c -> b c h w", h=x.shape[2])  # (B, C, h, w)
 
 
@@ -115,7 +115,7 @@ class Upsample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         rows, columns = self.stride
         x = self.conv(x)  # (B, C * rows * columns, h, w)
-        return rearrange(x, "b (c r s) h w -> b c (h r) (w s)", r=rows, s=columns)
+        return rearrange(x, "b (c r s) h w -> b c (h r) (w s)", r=rows, s=columns)  # (B, C, h * rows, ...)
 
 
 class Encoder(nn.Module):

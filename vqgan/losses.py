@@ -69,9 +69,9 @@ def contrast_map(images: Tensor, config: LossConfig, salience: Tensor | None = N
     from the dataset.
     """
     pad = config.contrast_window // 2
-    padded = F.pad(images, (pad, pad, pad, pad), mode="reflect")
+    padded = F.pad(images, (pad, pad, pad, pad), mode="reflect")  # (B, 1, H + 2 pad, W + 2 pad)
     rows = F.avg_pool2d(padded, (config.contrast_window, 1), stride=1)  # a box filter, one axis at a time
-    local_mean = F.avg_pool2d(rows, (1, config.contrast_window), stride=1)
+    local_mean = F.avg_pool2d(rows, (1, config.contrast_window), stride=1)  # (B, 1, H, W)
     weights = 1 + config.contrast_weight * (images - local_mean).abs().clamp(max=config.contrast_cap)
     return weights if salience is None else weights + config.salience_weight * salience
 
@@ -86,7 +86,7 @@ def gradient_loss(reconstruction: Tensor, images: Tensor, weights: Tensor) -> Te
     """Return the weighted mean absolute difference of the first differences along rows and along columns
     (Mathieu et al. 2016).
     """
-    down, right = differences(reconstruction - images)
+    down, right = differences(reconstruction - images)  # (B, 1, H-1, W), (B, 1, H, W-1)
     return ((weights[..., 1:, :] * down.abs()).mean() + (weights[..., 1:] * right.abs()).mean()) / 2
 
 
@@ -120,7 +120,7 @@ def clinical_loss(reconstruction: Tensor, images: Tensor, network: FeatureNetwor
     100 with phi of a torchxrayvision DenseNet-121 (`foreign.densenet`). Judge with another network than phi.
     """
     with torch.no_grad():
-        targets = network.embed(images)
+        targets = network.embed(images)  # (B, D)
     return (network.embed(reconstruction) - targets).square().sum(1).mean()
 
 

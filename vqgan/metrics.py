@@ -23,9 +23,9 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 def psnr(reconstruction: Tensor, images: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return (B,) the peak signal-to-noise ratio of each, dB; pixels count by `weights` (B, 1, H, W)."""
-    squared_error = (reconstruction - images).square()
+    squared_error = (reconstruction - images).square()  # (B, 1, H, W)
     if weights is None:
-        mean = squared_error.mean((1, 2, 3))
+        mean = squared_error.mean((1, 2, 3))  # (B,)
     else:
         mean = (weights * squared_error).sum((1, 2, 3)) / weights.sum((1, 2, 3)).clamp(min=1e-6)
     return -10 * torch.log10(mean.clamp(min=1e-10))
@@ -40,7 +40,7 @@ def ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
         reconstruction, images, data_range=1.0, reduction="none", return_full_image=True
     )  # (B, 1, H, W); the outer ones saw a reflected border
     border = WINDOW // 2
-    return places[..., border:-border, border:-border].mean((1, 2, 3))
+    return places[..., border:-border, border:-border].mean((1, 2, 3))  # (B,)
 
 
 def ms_ssim(reconstruction: Tensor, images: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def scale_weights(side: int) -> tuple[float, ...]:
 
 def code_statistics(counts: Tensor) -> dict[str, float]:
     """Return from counts (K,) the `usage`, the share that occurs, and `perplexity`, exp of the entropy."""
-    share = counts.double() / counts.sum().clamp(min=1)
+    share = counts.double() / counts.sum().clamp(min=1)  # (K,), summing to 1
     entropy = -(share * share.clamp(min=1e-12).log()).sum()
     return {"usage": float((counts > 0).double().mean()), "perplexity": float(entropy.exp())}
 
@@ -100,7 +100,7 @@ def evaluate(model: VQGAN, batches: Iterable[Mapping[str, Tensor]]) -> dict[str,
         scores["ssim"].append(ssim(reconstruction, images).cpu())
         if "weight" in batch:
             weights = batch["weight"].to(device)
-            has_any = weights.sum((1, 2, 3)) > 0
+            has_any = weights.sum((1, 2, 3)) > 0  # (B,) bool
             scores["psnr_salient"].append(psnr(reconstruction, images, weights)[has_any].cpu())
     joined = {name: torch.cat(values) for name, values in scores.items() if values}
     means = {name: float(values.mean()) for name, values in joined.items() if len(values)}

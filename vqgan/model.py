@@ -48,8 +48,8 @@ class VQGAN(nn.Module):
 
     def forward(self, images: Tensor) -> VQGANOutput:
         self._check_images(images)
-        quantizer_output = self.quantizer(self.encoder(images))
-        reconstruction = self.decoder(quantizer_output.quantized)
+        quantizer_output = self.quantizer(self.encoder(images))  # of latents (B, D, h, w)
+        reconstruction = self.decoder(quantizer_output.quantized)  # (B, 1, H, W)
         return VQGANOutput(reconstruction, quantizer_output.codes, quantizer_output.loss)
 
     def inner_weights(self) -> list[nn.Parameter]:

@@ -75,12 +75,12 @@ def generate_images(
     copies = list(range(num)) * (2 if is_guided else 1) + list(negatives)  # the row whose code each row takes
     all_prompts = [*prompts, *([unconditional] * num if is_guided else []), *negatives.values()]
     rows = _Rows(model, [[*prompt, boi] for prompt in all_prompts])
-    copies = torch.tensor(copies, device=model.device)
+    copies = torch.tensor(copies, device=model.device)  # (rows,)
     negative_rows = torch.tensor([*negatives], device=model.device, dtype=torch.long)
     streams = RowStreams(seeds)
     codes, log_probability = [], torch.zeros(num, device=model.device)
     for cell in range(model.vocabulary.num_cells):
-        cells = torch.full((len(rows.last),), cell, device=model.device)
+        cells = torch.full((len(rows.last),), cell, device=model.device)  # (rows,)
         logits = model.image_logits(rows.last, cells).float()  # (rows, K)
         own, rest = logits[:num], logits[num:]
         logits = own  # (B, K)
@@ -88,8 +88,8 @@ def generate_images(
             without, rest = rest[:num], rest[num:]
             logits = without + guidance * (own - without)
         if negatives:
-            away = own[negative_rows].log_softmax(-1) - rest.log_softmax(-1)
-            logits = logits.index_add(0, negative_rows, away, alpha=negative_scale)
+            away = own[negative_rows].log_softmax(-1) - rest.log_softmax(-1)  # (negatives, K)
+            logits = logits.index_add(0, negative_rows, away, alpha=negative_scale)  # (B, K)
         code = sample(logits, sampling, streams)  # (B,)
         log_probability += logits.log_softmax(-1).gather(1, code[:, None])[:, 0]
         codes.append(code)
@@ -141,7 +141,7 @@ def score_tokens(
     longest = max(len(response) for response in responses)
     logits = model.text_logits(hidden[:, -longest - 1 : -1]).float()  # (B, longest, V)
     log_probabilities = logits.log_softmax(-1)
-    tokens = ids[:, -longest:, None].clamp(0, log_probabilities.shape[-1] - 1)
+    tokens = ids[:, -longest:, None].clamp(0, log_probabilities.shape[-1] - 1)  # (B, longest, 1)
     scores = log_probabilities.gather(2, tokens)[..., 0]  # (B, longest)
     return [row[longest - len(response) :] for row, response in zip(scores, responses, strict=True)]
 
@@ -164,8 +164,8 @@ def score_images(model: UnifiedModel, prompts: Sequence[Prompt], codes: Tensor) 
     before = hidden[:, -vocabulary.num_cells - 1 : -1].flatten(0, 1)  # (B*N, D)
     cells = torch.arange(vocabulary.num_cells, device=model.device).repeat(len(codes))  # (B*N,)
     log_probabilities = model.image_logits(before, cells).float().log_softmax(-1)  # (B*N, K)
-    chosen = codes.to(model.device).reshape(-1, 1).long()
-    return log_probabilities.gather(1, chosen).reshape(len(codes), -1).sum(1)
+    chosen = codes.to(model.device).reshape(-1, 1).long()  # (B*N, 1)
+    return log_probabilities.gather(1, chosen).reshape(len(codes), -1).sum(1)  # (B,)
 
 
 def _read(

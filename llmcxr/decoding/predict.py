@@ -170,7 +170,7 @@ class CXR(System):
             report, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
         )
         ends = np.array([stop for _, stop in spans])
-        middles = np.array([(start + stop) / 2 for start, stop in encoded.offset_mapping])
+        middles = np.array([(start + stop) / 2 for start, stop in encoded.offset_mapping])  # (L,)
         sentence_of = torch.from_numpy(np.searchsorted(ends, middles).clip(max=len(spans) - 1))
         tokens = TokenIds(tuple(encoded.input_ids))
         return tokens, sentence_of, [report[start:stop].strip() for start, stop in spans]
@@ -223,7 +223,7 @@ class CXR(System):
         scores = []
         for batch in _batches(list(zip(opened, texts, strict=True)), BATCH_ROWS):
             prompts = [self._draw_prompt(one) for _, one in batch]
-            codes = torch.from_numpy(np.stack([codes.reshape(-1) for (codes, _), _ in batch]))
+            codes = torch.from_numpy(np.stack([codes.reshape(-1) for (codes, _), _ in batch]))  # (B, N)
             scores += engine.score_images(self.model, prompts, codes).tolist()
         return scores
 
@@ -238,12 +238,12 @@ class CXR(System):
                 self.image_tokenizer.encode(batch[:, None].to(self.model.device)).cpu()
                 for batch in torch.from_numpy(fitted).split(BATCH_ROWS)
             ]
-        return torch.cat(codes).numpy()
+        return torch.cat(codes).numpy()  # (B, h, w)
 
     def _decode(self, codes: Sequence[np.ndarray]) -> np.ndarray:
         with torch.inference_mode():
             pixels = self.image_tokenizer.decode(torch.from_numpy(np.stack(codes)).to(self.model.device))
-        return pixels[:, 0].float().cpu().numpy()
+        return pixels[:, 0].float().cpu().numpy()  # (B, H, W)
 
     def _open(self, image) -> tuple[list[tuple[np.ndarray, tuple[str, ...]]], bool]:
         """Return codes and warnings of each image, and whether a list was given."""

@@ -20,7 +20,7 @@ class RowStreams:
 
     def uniform(self, width: int) -> Tensor:
         """Draw uniformly in (0, 1), (B, width)."""
-        draws = torch.stack([torch.rand(width, generator=g) for g in self._generators])
+        draws = torch.stack([torch.rand(width, generator=g) for g in self._generators])  # (B, width)
         return draws.clamp_(min=torch.finfo(torch.float32).tiny)
 
 
@@ -30,13 +30,13 @@ def sample(logits: Tensor, sampling: Sampling, streams: RowStreams) -> Tensor:
     if sampling.temperature == 0:
         return logits.argmax(-1)
     logits = _keep_top(logits / sampling.temperature, sampling)
-    gumbel = -torch.log(-torch.log(streams.uniform(logits.shape[-1])))
+    gumbel = -torch.log(-torch.log(streams.uniform(logits.shape[-1])))  # (B, V)
     return (logits + gumbel.to(logits.device)).argmax(-1)
 
 
 def _keep_top(logits: Tensor, sampling: Sampling) -> Tensor:
     if 0 < sampling.top_k < logits.shape[-1]:
-        threshold = logits.topk(sampling.top_k).values[:, -1:]
+        threshold = logits.topk(sampling.top_k).values[:, -1:]  # (B, 1), the k-th best
         logits = logits.masked_fill(logits < threshold, -torch.inf)
     if sampling.top_p < 1:
         ranked, order = logits.sort(descending=True)

@@ -74,8 +74,8 @@ def measure_cardiothoracic_ratio(image: np.ndarray) -> RatioMeasurement:
 
 def _find_borders(picture: np.ndarray, midline: int) -> _Borders:
     diaphragm = _find_diaphragm(picture, midline)
-    smooth = _blur(_blur(picture, 1.2, axis=1), 1.5, axis=0)
-    rise = np.gradient(smooth, axis=1)
+    smooth = _blur(_blur(picture, 1.2, axis=1), 1.5, axis=0)  # (SIZE, SIZE)
+    rise = np.gradient(smooth, axis=1)  # (SIZE, SIZE), along the columns
     top = max(diaphragm - LUNG_ROWS, 20)
     rise = rise / (np.percentile(np.abs(rise[top:diaphragm, 20:108]), 99) + 1e-6)
     offsets = np.arange(min(midline, SIZE - 1 - midline) + 1)
@@ -96,13 +96,13 @@ def _find_walls(
     totals, paths = {}, {}
     for side in (-1, 1):
         columns = midline + side * offsets
-        score = np.clip(side * rise[rows][:, columns], -0.2, 1)
+        score = np.clip(side * rise[rows][:, columns], -0.2, 1)  # (rows, offsets)
         is_body = np.flip(np.maximum.accumulate(np.flip(smooth[rows][:, columns] > 0.15, 1), 1), 1)
         score[~is_body] = -1  # the air beside the body
         score[:, :30] = -1
         totals[side], paths[side] = _accumulate(score, outwards=0.06, inwards=0.3)
-    apart = np.abs(offsets[:, None] - offsets[None])
-    joint = totals[-1][:, None] + totals[1][None] - 0.3 * np.maximum(apart - 4, 0)
+    apart = np.abs(offsets[:, None] - offsets[None])  # (offsets, offsets)
+    joint = totals[-1][:, None] + totals[1][None] - 0.3 * np.maximum(apart - 4, 0)  # (offsets, offsets)
     ends = np.unravel_index(joint.argmax(), joint.shape)
     return {side: _follow(paths[side], end) for side, end in zip((-1, 1), ends, strict=True)}
 
@@ -141,7 +141,7 @@ def _choose_heart(candidates: dict[int, list[tuple[float, float]]]) -> tuple[dic
 
 def _find_midline(picture: np.ndarray) -> int:
     """Find the brightest column of the middle: spine and mediastinum."""
-    profile = _blur(picture[40:90].mean(0)[None], 3, axis=1)[0]
+    profile = _blur(picture[40:90].mean(0)[None], 3, axis=1)[0]  # (SIZE,)
     return 40 + int(np.argmax(profile[40:88]))
 
 
@@ -183,8 +183,8 @@ def _accumulate(score: np.ndarray, outwards: float, inwards: float) -> tuple[np.
     for row in range(1, len(score)):
         from_inside = np.concatenate([[-1e9], best[:-1]]) - outwards
         from_outside = np.concatenate([best[1:], [-1e9]]) - inwards
-        ways = np.stack([from_outside, best, from_inside])
-        way = ways.argmax(0)
+        ways = np.stack([from_outside, best, from_inside])  # (3, offsets)
+        way = ways.argmax(0)  # (offsets,): 0 from outside, 1 straight, 2 from inside
         best = score[row] + ways[way, places]
         back[row] = places + 1 - way
     return best, back

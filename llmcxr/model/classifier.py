@@ -95,7 +95,7 @@ class _Block(nn.Module):
         self.same_norm = nn.BatchNorm2d(channels_out)
 
     def forward(self, maps: Tensor) -> Tensor:
-        halved = F.relu(self.down_norm(self.down(maps)))
+        halved = F.relu(self.down_norm(self.down(maps)))  # (B, C, H / 2, W / 2)
         return F.relu(halved + self.same_norm(self.same(halved)))
 
 
@@ -131,7 +131,7 @@ class Classifier(nn.Module):
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Return three maps of (B, 1, H, W) in [0, 1], of 1/4, 1/8 and 1/16 of the size, after their ReLU."""
-        maps = [self.stem((images - 0.5) / 0.25)]
+        maps = [self.stem((images - 0.5) / 0.25)]  # (B, width, H / 4, W / 4)
         for block in self.blocks:
             maps.append(block(maps[-1]))
         return maps
@@ -153,8 +153,8 @@ class Classifier(nn.Module):
 
     def _split(self, logits: Tensor) -> ClassifierOutput:
         """Name the parts of (B, outputs)."""
-        parts = iter(logits.split(self._output_lengths(), dim=1))
-        presence = next(parts)
+        parts = iter(logits.split(self._output_lengths(), dim=1))  # (B, choices) each
+        presence = next(parts)  # (B, F)
         sides, zones = ({name: next(parts) for name in x} for x in (self.side_choices, self.zone_choices))
         return ClassifierOutput(
             presence,
@@ -170,7 +170,7 @@ class Classifier(nn.Module):
         self.eval()
         parameter = next(self.parameters())
         pixels = torch.as_tensor(images).to(parameter.dtype)
-        pixels = pixels.reshape(len(pixels), 1, *pixels.shape[-2:])
+        pixels = pixels.reshape(len(pixels), 1, *pixels.shape[-2:])  # (N, 1, H, W)
         readings: list[ClassifierReading] = []
         for batch in pixels.split(batch_size):
             readings += self._read(self(batch.to(parameter.device)))

@@ -48,5 +48,5 @@ class FindingMapHeads(nn.Module):
     def _loss(self, head: nn.Linear, hidden: Tensor, covered: Tensor) -> Tensor:
         """Compute the loss of hidden (n, D), covered (n, F) -> (), summed over cells, mean over findings."""
         scores = head(F.rms_norm(hidden, hidden.shape[-1:])).float()  # (n, F)
-        nll = F.binary_cross_entropy_with_logits(scores, covered, reduction="none")
+        nll = F.binary_cross_entropy_with_logits(scores, covered, reduction="none")  # (n, F)
         return (nll.sum(0) / self.entropies).mean()

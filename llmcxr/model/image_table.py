@@ -49,19 +49,19 @@ class FactoredImageTable(nn.Module):
         """Return the embedding of every image token: (N*K, D) with position, (K, D) without."""
         if not self.vocabulary.has_cell_tokens:
             return self.code
-        cells = torch.arange(self.vocabulary.num_cells, device=self.code.device)
-        return (self._position(cells)[:, None] + self.code).flatten(0, 1)
+        cells = torch.arange(self.vocabulary.num_cells, device=self.code.device)  # (N,)
+        return (self._position(cells)[:, None] + self.code).flatten(0, 1)  # (N*K, D)
 
     def _position(self, cells: Tensor) -> Tensor:
         columns = self.vocabulary.grid[1]
-        return self.row[cells // columns] + self.column[cells % columns]
+        return self.row[cells // columns] + self.column[cells % columns]  # (..., D)
 
     @torch.no_grad()
     def initialise(self, codebook: Tensor, generator: torch.Generator) -> None:
         """Give codes that are near in the codebook (K, C) similar vectors: random Fourier features of it."""
-        vectors = (codebook - codebook.mean(0)) / codebook.std(0).clamp(min=1e-6)
+        vectors = (codebook - codebook.mean(0)) / codebook.std(0).clamp(min=1e-6)  # (K, C)
         width = self.code.shape[1]
-        frequencies = torch.randn(vectors.shape[1], width, generator=generator) * 0.7
+        frequencies = torch.randn(vectors.shape[1], width, generator=generator) * 0.7  # (C, D)
         phases = torch.rand(width, generator=generator) * 2 * torch.pi
         self.code.copy_(torch.cos(vectors @ frequencies + phases) * 0.02 * 2**0.5)
 
@@ -83,11 +83,11 @@ class FreeImageTable(nn.Module):
         """Score as FactoredImageTable.logits does, by one matrix product per cell."""
         if not self.vocabulary.has_cell_tokens:
             return hidden @ self.embeddings.T
-        scores = hidden.new_empty(len(hidden), self.vocabulary.codebook_size)
+        scores = hidden.new_empty(len(hidden), self.vocabulary.codebook_size)  # (n, K)
         for cell in cells.unique().tolist():
             start, stop = self.vocabulary.token_range(cell)
             offset = self.vocabulary.image_token_offset
-            here = cells == cell
+            here = cells == cell  # (n,) bool
             scores[here] = hidden[here] @ self.embeddings[start - offset : stop - offset].T
         return scores
 

@@ -115,7 +115,7 @@ class UnifiedModel(nn.Module):
         offset = self.vocabulary.image_token_offset
         text = self.decoder.get_input_embeddings()(input_ids.clamp(0, offset - 1))  # (B, L, D)
         image = self.image_table((input_ids - offset).clamp(min=0), is_masked)  # (B, L, D)
-        embeddings = torch.where((input_ids >= offset)[..., None], image, text)
+        embeddings = torch.where((input_ids >= offset)[..., None], image, text)  # (B, L, D)
         if features is None:
             return embeddings
         return embeddings.masked_scatter((input_ids == FEATURE_ID)[..., None], features.to(embeddings))
@@ -167,7 +167,7 @@ class UnifiedModel(nn.Module):
         no loss. Returns the sum and the number of tokens of image_nll and of text_nll.
         """
         targets = labels[:, 1:]  # (B, L-1)
-        is_image = targets >= self.vocabulary.image_token_offset
+        is_image = targets >= self.vocabulary.image_token_offset  # (B, L-1) bool
         is_text = (targets != IGNORE_INDEX) & ~is_image
         hidden = hidden[:, :-1]  # (B, L-1, D)
         tokens = targets[is_image] - self.vocabulary.image_token_offset  # (n,)
@@ -178,8 +178,8 @@ class UnifiedModel(nn.Module):
         return {"image_nll": (image_nll, is_image.sum()), "text_nll": (text_nll, is_text.sum())}
 
     def _image_nll(self, hidden: Tensor, tokens: Tensor, nth: Tensor) -> Tensor:
-        codes = tokens % self.vocabulary.codebook_size
-        cells = nth % self.vocabulary.num_cells
+        codes = tokens % self.vocabulary.codebook_size  # (n,)
+        cells = nth % self.vocabulary.num_cells  # (n,)
         return nn.functional.cross_entropy(self.image_logits(hidden, cells).float(), codes, reduction="sum")
 
     def all_embeddings(self) -> tuple[Tensor, Tensor | None]:

@@ -67,21 +67,21 @@ class FSQ(nn.Module):
         latents = rearrange(latents.float(), "b d h w -> b h w d")  # (B, h, w, D)
         values = round_ste(self._bound(latents))  # integers around 0
         codes = ((values.detach() + self._half_width).long() * self._basis).sum(-1)  # (B, h, w)
-        quantized = rearrange(values / self._half_width, "b h w d -> b d h w")
+        quantized = rearrange(values / self._half_width, "b h w d -> b d h w")  # (B, D, h, w)
         return QuantizerOutput(quantized, codes, latents.new_zeros(()))
 
     def _bound(self, latents: Tensor) -> Tensor:
         """Squash each channel so that rounding it gives exactly `levels` integers."""
-        half_range = (self._levels - 1) * (1 + 1e-3) / 2
+        half_range = (self._levels - 1) * (1 + 1e-3) / 2  # (D,)
         offset = torch.where(self._levels % 2 == 0, 0.5, 0.0)  # an even number of levels has no middle
         shift = torch.atanh(offset / half_range)
         return torch.tanh(latents + shift) * half_range - offset
 
     def codes_to_quantized(self, codes: Tensor) -> Tensor:
         digits = codes.unsqueeze(-1) // self._basis % self._levels.long()  # (B, h, w, D)
-        vectors = (digits - self._half_width) / self._half_width
+        vectors = (digits - self._half_width) / self._half_width  # (B, h, w, D) in [-1, 1]
         return rearrange(vectors, "b h w d -> b d h w")
 
     def codebook(self) -> Tensor:
-        codes = torch.arange(self.codebook_size, device=self._basis.device)
+        codes = torch.arange(self.codebook_size, device=self._basis.device)  # (K,)
         return rearrange(self.codes_to_quantized(rearrange(codes, "k -> k 1 1")), "k d 1 1 -> k d")

@@ -49,7 +49,7 @@ def straight_through(latents: Tensor, quantized: Tensor) -> Tensor:
 
 def nearest(latents: Tensor, vectors: Tensor) -> Tensor:
     """Return the codes (B, h, w) of the vectors (K, D) that are nearest to the latents (B, D, h, w)."""
-    cells = rearrange(latents, "b d h w -> b h w d")
+    cells = rearrange(latents, "b d h w -> b h w d")  # (B, h, w, D)
     # |z - e|^2 = |z|^2 + |e|^2 - 2 z.e, and |z|^2 is the same for every code
     return (vectors.square().sum(1) - 2 * cells @ vectors.T).argmin(-1)
 

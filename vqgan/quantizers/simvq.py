@@ -55,9 +55,9 @@ class SimVQ(nn.Module):
     @in_float32
     def forward(self, latents: Tensor) -> QuantizerOutput:
         check_channels(latents, self.codebook_dim)
-        vectors = self.projection(self.frozen)
-        codes = nearest(latents, vectors.detach())
-        quantized = _look_up(codes, vectors)
+        vectors = self.projection(self.frozen)  # (K, D)
+        codes = nearest(latents, vectors.detach())  # (B, h, w)
+        quantized = _look_up(codes, vectors)  # (B, D, h, w)
         codebook = (quantized - latents.detach()).square().mean()
         commitment = (quantized.detach() - latents).square().mean()
         loss = codebook + self.config.commitment * commitment

@@ -54,8 +54,8 @@ class TamingQuantizer(nn.Module):
     @in_float32
     def forward(self, latents: Tensor) -> QuantizerOutput:
         check_channels(latents, self.codebook_dim)
-        codes = nearest(latents, self.vectors)
-        quantized = self.codes_to_quantized(codes)
+        codes = nearest(latents, self.vectors)  # (B, h, w)
+        quantized = self.codes_to_quantized(codes)  # (B, D, h, w)
         commitment = (quantized.detach() - latents).square().mean()
         codebook = (quantized - latents.detach()).square().mean()
         if self.config.legacy_beta:

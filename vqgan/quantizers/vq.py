@@ -74,14 +74,14 @@ class VQ(nn.Module):
     @in_float32
     def forward(self, latents: Tensor) -> QuantizerOutput:
         check_channels(latents, self.codebook_dim)
-        latents = F.normalize(latents, dim=1)
-        cells = rearrange(latents, "b d h w -> b h w d")
+        latents = F.normalize(latents, dim=1)  # (B, D, h, w), unit length along D
+        cells = rearrange(latents, "b d h w -> b h w d")  # (B, h, w, D)
         is_learning = self.training and torch.is_grad_enabled()  # so that encoding images teaches nothing
         if is_learning and self.config.revive_after:
             self._revive(cells.detach().flatten(0, 2))  # before the codebook is looked up and has a gradient
         cosines = cells @ self.codebook().T  # (B, h, w, K)
-        codes = cosines.argmax(-1)
-        quantized = self.codes_to_quantized(codes)
+        codes = cosines.argmax(-1)  # (B, h, w)
+        quantized = self.codes_to_quantized(codes)  # (B, D, h, w)
         loss = self.config.commitment * (quantized.detach() - latents).square().mean()
         if self.config.update == "gradient":
             loss = loss + (quantized - latents.detach()).square().mean()
@@ -101,13 +101,13 @@ class VQ(nn.Module):
     @torch.no_grad()
     def _update(self, cells: Tensor, codes: Tensor) -> None:
         """Move the codebook by the latents (N, D) and their codes (N,) of one training step."""
-        counts = torch.bincount(codes, minlength=self.codebook_size)
-        sums = torch.zeros_like(self.means).index_add_(0, codes, cells)
+        counts = torch.bincount(codes, minlength=self.codebook_size)  # (K,)
+        sums = torch.zeros_like(self.means).index_add_(0, codes, cells)  # (K, D)
         for total in (counts, sums):
             _add_up_over_processes(total)
         if self.config.update == "ema":
             self.means.lerp_(sums, 1 - self.config.ema_decay)
-            length = self.means.norm(dim=1, keepdim=True)
+            length = self.means.norm(dim=1, keepdim=True)  # (K, 1)
             self.vectors.copy_(torch.where(length > SHORTEST, self.means / length, self.vectors))
         self.idle.add_(1).masked_fill_(counts > 0, 0)
         self.steps += 1
@@ -119,7 +119,7 @@ class VQ(nn.Module):
         if not len(dead):
             return
         order = torch.randperm(len(cells), generator=torch.Generator().manual_seed(int(self.steps)))
-        chosen = cells[order[: len(dead)].to(cells.device)]
+        chosen = cells[order[: len(dead)].to(cells.device)]  # (dead codes, D)
         _copy_from_first_process(chosen)
         self.vectors[dead] = chosen
         self.means[dead] = chosen
@@ -135,7 +135,7 @@ def entropy_penalty(logits: Tensor) -> Tensor:
     logarithms = logits.log_softmax(-1).flatten(0, -2)  # (N, K)
     shares = logarithms.exp()
     of_each = -(shares * logarithms).sum(-1).mean()
-    mean = shares.mean(0)
+    mean = shares.mean(0)  # (K,)
     return of_each + (mean * mean.clamp(min=1e-12).log()).sum()
 
 

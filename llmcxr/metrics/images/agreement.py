@@ -38,7 +38,7 @@ class LabelAgreement:
         if self.finding is None:
             return rows
         column = list(inputs.findings).index(self.finding)
-        return rows[:, column : column + 1]
+        return rows[:, column : column + 1]  # (N, 1, 2)
 
     def value(self, rows: np.ndarray) -> float | None:
         scores = [self.measure(*column.T) for column in rows.transpose(1, 0, 2)]  # each column (N, 2)

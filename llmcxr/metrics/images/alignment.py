@@ -52,7 +52,7 @@ class RequestAuc(_RequestMetric):
             drawings = everyone[start : start + CHUNK]
             ratio = ratios.against(drawings, everyone)  # (drawings, N)
             points = np.where(np.abs(ratio) < TIE, 0.5, ratio > 0)
-            is_other = owner[drawings, None] != owner
+            is_other = owner[drawings, None] != owner  # (drawings, N)
             with np.errstate(invalid="ignore"):
                 shares.append((points * is_other).sum(1) / is_other.sum(1))
         return np.concatenate(shares)
@@ -82,7 +82,7 @@ class RequestRecall(_RequestMetric):
             others = np.flatnonzero(owner != owner[study])
             if len(others) >= self.batch - 1:
                 chosen = rng.choice(others, self.batch - 1, replace=False)
-                ratio = ratios.against(np.array([study]), chosen)[0]
+                ratio = ratios.against(np.array([study]), chosen)[0]  # (batch - 1,)
                 ties = int((np.abs(ratio) < TIE).sum())
                 points[study] = 0.0 if (ratio <= -TIE).any() else 1 / (1 + ties)
         return points
@@ -104,6 +104,6 @@ class LikelihoodRatios:
 
         It is the sum over findings of (own y - other y) times the log-odds: what they share cancels.
         """
-        evidence = self.evidence[drawings]
+        evidence = self.evidence[drawings]  # (drawings, F)
         own = (evidence * self.wanted[drawings]) @ self.is_known[requests].T
         return own - (evidence * self.is_known[drawings]) @ self.wanted[requests].T

@@ -28,7 +28,7 @@ def precision(real: np.ndarray, drawn: np.ndarray, k: int = 3) -> float | None:
     real, drawn = checked(real, drawn)
     if min(len(real), len(drawn)) <= k:
         return None
-    reach = squared_radii(real, k)
+    reach = squared_radii(real, k)  # (N,)
     inside = [(block <= reach).any(1) for block in squared_distances(drawn, real)]
     return float(np.concatenate(inside).mean())
 
@@ -43,7 +43,7 @@ def density(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> float | None:
     real, drawn = checked(real, drawn)
     if min(len(real), len(drawn)) <= k:
         return None
-    reach = squared_radii(real, k)
+    reach = squared_radii(real, k)  # (N,)
     balls = sum(int((block <= reach).sum()) for block in squared_distances(drawn, real))
     return balls / (k * len(drawn))
 
@@ -53,7 +53,7 @@ def coverage(real: np.ndarray, drawn: np.ndarray, k: int = 5) -> float | None:
     real, drawn = checked(real, drawn)
     if min(len(real), len(drawn)) <= k:
         return None
-    nearest = np.concatenate([block.min(1) for block in squared_distances(real, drawn)])
+    nearest = np.concatenate([block.min(1) for block in squared_distances(real, drawn)])  # (N,)
     return float((nearest <= squared_radii(real, k)).mean())
 
 
@@ -71,7 +71,7 @@ def squared_distances(first: np.ndarray, second: np.ndarray) -> Iterator[np.ndar
     second_norms = np.square(second).sum(1)
     for start in range(0, len(first), CHUNK):
         block = first[start : start + CHUNK].astype(np.float64)
-        norms = np.square(block).sum(1)[:, None] + second_norms
+        norms = np.square(block).sum(1)[:, None] + second_norms  # (CHUNK or fewer, M)
         distances = (-2 * block) @ second.T  # (CHUNK or fewer, M)
         distances += norms
         # equal images lie at distance 0 and not at what the rounding leaves

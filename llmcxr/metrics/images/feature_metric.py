@@ -29,7 +29,7 @@ class FeatureMetric:
     def rows(self, inputs: Inputs) -> np.ndarray:
         """Return (N, 2, D): the features of every study's real image and of its drawing."""
         real, drawn = checked(inputs.real_features, inputs.drawn_features)
-        return np.stack([real, drawn], axis=1)
+        return np.stack([real, drawn], axis=1)  # (N, 2, D)
 
     def value(self, rows: np.ndarray) -> float | None:
         return self.compare(rows[:, 0], rows[:, 1])

@@ -173,8 +173,8 @@ def _open_rad_dino(directory: Path) -> tuple[int, Callable]:
     net = AutoModel.from_pretrained(directory, local_files_only=True).eval()
 
     def embed(images: Tensor) -> Tensor:
-        pixels = (_resized(images, side).expand(-1, 3, -1, -1) - mean) / spread
-        return net(pixel_values=pixels).last_hidden_state[:, 0]  # the class token
+        pixels = (_resized(images, side).expand(-1, 3, -1, -1) - mean) / spread  # (B, 3, side, side)
+        return net(pixel_values=pixels).last_hidden_state[:, 0]  # the class token, (B, D)
 
     return net.config.hidden_size, embed
 

@@ -52,11 +52,11 @@ def gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = features.mean(0, dtype=np.float64)
     covariance = np.zeros((len(mean), len(mean)))
     for start in range(0, len(features), CHUNK):
-        centred = features[start : start + CHUNK] - mean
+        centred = features[start : start + CHUNK] - mean  # (CHUNK or fewer, D)
         covariance += centred.T @ centred
     return mean, covariance / (len(features) - 1)
 
 
 def _square_root(covariance: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = np.linalg.eigh(covariance)  # (D,), (D, D)
     return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
