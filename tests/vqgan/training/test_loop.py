@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vqgan.errors import UserError
 from vqgan.training.loop import Loop, LoopConfig, LoopResult, Task
 from vqgan.training.optim import build_optimizer
-from vqgan.training.run_directory import RunDirectory, check_resumable
+from vqgan.training.run_directory import RunDirectory
 
 CONFIG = LoopConfig(
     tensorboard=False,
@@ -169,20 +169,3 @@ def test_a_signal_saves_after_the_step_says_so_and_ends(tmp_path: Path, number: 
     step = RunDirectory(tmp_path).last_step()
     assert step == curve_of(tmp_path)[-1]["step"] and 0 < step < 1000
     assert f"stopped by {number.name} at step {step}" in (tmp_path / "log.txt").read_text()
-
-
-def test_settings_that_a_run_goes_on_with_are_compared_by_their_path(tmp_path: Path) -> None:
-    before = {"seed": 0, "training": {"steps": 4, "betas": [0.9, 0.95], "max_minutes": 1.0}}
-    now = {"seed": 0, "training": {"steps": 4, "betas": (0.9, 0.95), "max_minutes": 0.0, "accumulate": 1}}
-    defaults = {"training": {"accumulate": 1}}
-    file = tmp_path / "config.yaml"
-    check_resumable(file, before, now, {"training.max_minutes"}, defaults)
-    with pytest.raises(UserError, match=r"training.max_minutes = 1.0, now training.max_minutes = 0.0"):
-        check_resumable(file, before, now, {"seed"}, defaults)
-    check_resumable(file, before, now, {"training"}, {})
-
-
-def test_old_checkpoints_are_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "checkpoints" / "checkpoint-500").mkdir(parents=True)
-    with pytest.raises(UserError, match="checkpoint-500: expected a checkpoint of this version"):
-        RunDirectory(tmp_path).last_step()

@@ -1,10 +1,28 @@
-"""Strategies that build any phantom case, also such as the sampler would never make."""
+"""Phantom cases: plain ones, and strategies that build any, also such as the sampler would never make."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from llmcxr.data.phantom.case import FINDINGS, GRADES, ZONES, DrawnFinding, PhantomCase
+
+PLAIN = PhantomCase(0, 4, (), 0.44, "M", 50, "PA")
+
+
+def with_finding(
+    name: str, side: str = "", zone: str = "", extent: float = 0.0, index: int = 4
+) -> PhantomCase:
+    """A case that has one finding, by default of the smallest size there is."""
+    finding = DrawnFinding(name, side, zone, "small", extent)
+    return replace(PLAIN, findings=(finding,), index=index)
+
+
+def smallest(name: str, index: int = 4, side: str = "right") -> PhantomCase:
+    zone = "mid" if name in ("consolidation", "nodule", "atelectasis") else ""
+    return with_finding(name, "bilateral" if name == "edema" else side, zone, index=index)
+
 
 _SIDES = st.sampled_from(("left", "right"))
 _ZONES = st.sampled_from(ZONES)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from llmcxr.data.phantom import masks, points, sample_case
+from llmcxr.data.phantom import indices, masks, points, salience, sample_case
 from llmcxr.data.phantom.case import FINDINGS
 from llmcxr.data.phantom.truth import finding_map
+from tests.llmcxr.data.phantom.cases import PLAIN, smallest
 
 SIZE = 256
 SIDES = ("right", "left")
@@ -98,3 +99,34 @@ def test_a_finding_map_is_the_masks_seen_by_cell(index):
 def test_a_finding_map_is_of_any_grid():
     for grid in ((8, 8), (5, 7), (32, 32), (3, 100)):
         assert finding_map(sample_case(5, 0), grid).shape == (len(FINDINGS), *grid)
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_the_ratio_is_that_of_the_masks(index):
+    """Widest heart by widest inner thorax; each border is within a pixel of the true one, so 2 px in all."""
+    case, size = sample_case(9, index), 512
+    parts = masks(case, size)
+    heart = np.flatnonzero(parts["heart"].any(axis=0))
+    thorax = np.flatnonzero((parts["left lung"] | parts["right lung"]).any(axis=0))
+    width = np.ptp(thorax) + 1
+    assert np.ptp(heart) + 1 == pytest.approx(case.cardiothoracic_ratio * width, abs=2)
+    assert indices(case)["cardiothoracic_ratio"] == pytest.approx(case.cardiothoracic_ratio, abs=1e-6)
+
+
+def test_points_lie_on_their_parts():
+    case, size = sample_case(1, 3), 256
+    where, parts = points(case), masks(case, size)
+    heart, thorax = np.flatnonzero(parts["heart"].any(axis=0)), np.flatnonzero(parts["left lung"].any(axis=0))
+    assert where["heart right edge"][1] * size == pytest.approx(heart[0], abs=1.5)
+    assert where["heart left edge"][1] * size == pytest.approx(heart[-1] + 1, abs=1.5)
+    assert where["thorax left edge"][1] * size == pytest.approx(thorax[-1] + 1, abs=1.5)
+    row, column = (int(share * size) for share in where["carina"])
+    assert parts["trachea"][row - 3, column]
+    assert where["right hilum"][1] < where["carina"][1] < where["left hilum"][1]
+
+
+def test_small_findings_are_salient_and_large_ones_are_not():
+    assert salience(PLAIN, 64).max() == 0
+    assert salience(smallest("pleural effusion"), 64).max() == 0
+    nodule = smallest("nodule")
+    assert (salience(nodule, 128)[masks(nodule, 128)["nodule"]] > 0.9).all()

@@ -133,5 +133,3 @@ def test_what_training_saw_and_what_cannot_be_done_is_refused(dataset):
         evaluate_card(elsewhere, dataset, SETTINGS, ("wisdom",))
     with pytest.raises(UserError, match="found n=7"):
         evaluate_card(elsewhere, dataset, CardSettings(n=N + 1), ("report",))
-    with pytest.raises(UserError, match="different seeds"):
-        CardSettings(seeds=(1, 1))

@@ -7,8 +7,6 @@ from PIL import Image
 
 from llmcxr.data.phantom import render, sample_case
 from llmcxr.evaluation.demo.run import PROMPTS, run_demo
-from llmcxr.evaluation.phantom.run import evaluate_phantom
-from llmcxr.pages.document import to_markdown
 from tests.llmcxr.evaluation.fakes import ConstantPredictor, Result
 
 FIRST = render([sample_case(8, 0)], 128)[0]
@@ -55,12 +53,3 @@ def test_the_page_needs_nothing_beside_it_and_says_what_it_is(demo):
 def test_the_sheet_is_a_picture_of_eight_cards(demo):
     with Image.open(demo[0] / "demo.png") as sheet:
         assert sheet.width > 1400 and sheet.height > 1200
-
-
-def test_everything_at_once_on_phantoms():
-    everything = evaluate_phantom(OnePicture(), n=4, best_of=(1, 4))
-    result = everything.json
-    assert [one["best_of"] for one in result["drawing"]] == [1, 4]
-    assert json.loads(json.dumps(result))["reading"]["n"] == 4
-    tables = to_markdown(everything.blocks)
-    assert "| nodule |" in tables and "by geometry" in tables
