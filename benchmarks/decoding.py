@@ -1,4 +1,4 @@
-"""How fast images and reports are decoded, against Hugging Face `generate` on the exported model.
+"""Measure how fast images and reports are decoded, against Hugging Face `generate` on the exported model.
 
     python -m benchmarks.decoding [--model phantom] [--rows 8] [--threads 2] [--json FILE]
 
@@ -123,7 +123,7 @@ def measure_reading(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> Row:
 
 
 def _step_flops(cxr: CXR, scored_rows: int) -> float:
-    """Of one row's decode step: two per weight of the layers and of the rows scored; attention left out."""
+    """Count a row's decode step: two per weight of the layers and the rows scored, attention left out."""
     layers = sum(parameter.numel() for parameter in cxr.model.decoder.layers.parameters())
     return 2 * (layers + scored_rows * cxr.model.decoder.config.hidden_size)
 

@@ -1,4 +1,4 @@
-"""How fast image tokenizers encode, against the encoder of taming-transformers as LLM-CXR runs it.
+"""Measure how fast image tokenizers encode, against the encoder of taming-transformers as LLM-CXR runs it.
 
     python -m benchmarks.encode [--images 4] [--repeats 5] [--threads 2] [--small] [--json FILE]
 
@@ -84,8 +84,8 @@ def bench_encode(num_images: int = 4, repeats: int = 5, threads: int = 2, small:
 
 
 def build_plain(tokenizer: VQGAN) -> Callable[[Tensor], Tensor]:
-    """The modules of taming-transformers with the tokenizer's weights: images (B, 1, H, W) in [0, 1] -> codes
-    (B, h, w).
+    """Build the modules of taming-transformers with the tokenizer's weights: images (B, 1, H, W) in [0, 1] ->
+    codes (B, h, w).
     """
     encoder_module, quantizer_module = _import_taming()
     network, codebook = tokenizer.config.taming, tokenizer.config.taming_codebook
@@ -118,7 +118,7 @@ def build_plain(tokenizer: VQGAN) -> Callable[[Tensor], Tensor]:
 
 
 def _import_taming() -> tuple[Any, Any]:
-    """Imported by name: its requirements hold other packages back, so no extra of ours may bring it."""
+    """Import it by name: its requirements hold other packages back, so no extra of ours may bring it."""
     try:
         return (
             import_module("taming.modules.diffusionmodules.model"),

@@ -1,4 +1,4 @@
-"""How much memory `llmcxr encode` holds while it encodes phantoms, which it computes on the way.
+"""Measure how much memory `llmcxr encode` holds while it encodes phantoms, which it computes on the way.
 
     OMP_NUM_THREADS=1 taskset -c 0 python -m benchmarks.encoding_memory [--images 100000] [--size 64]
 
@@ -41,7 +41,7 @@ def run_and_watch(command: Sequence[str]) -> list[float]:
 
 
 def _family(process: int) -> list[int]:
-    """The process and all that it started."""
+    """List the process and all that it started."""
     try:
         tasks = list(Path(f"/proc/{process}/task").iterdir())
         children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
@@ -51,7 +51,7 @@ def _family(process: int) -> list[int]:
 
 
 def _megabytes(process: int) -> float:
-    """Its proportional share of the memory, of which shared pages count once over all processes."""
+    """Return its proportional share of the memory, of which shared pages count once over all processes."""
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
     except OSError:

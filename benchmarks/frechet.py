@@ -1,4 +1,5 @@
-"""What streaming saves: features and the Fréchet distance of many images, against all of them in memory.
+"""Measure what streaming saves: features and the Fréchet distance of many images, against all of them in
+memory.
 
     python -m benchmarks.frechet [--images 10000] [--size 256] [--threads 2] [--json FILE]
 
@@ -26,7 +27,7 @@ BATCH = 64
 
 
 def generate(n: int, size: int, seed: int) -> Iterator[np.ndarray]:
-    """Two blurred lungs of random place and darkness with noise: as cheap as reading a small file."""
+    """Draw two blurred lungs of random place and darkness with noise: as cheap as reading a small file."""
     rng = np.random.default_rng(seed)
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     for _ in range(n):
@@ -91,7 +92,7 @@ WAYS = {"ours": measure_ours, "plain": measure_plain}
 
 
 def run(way: str, arguments: argparse.Namespace) -> dict:
-    """One way in a process of its own."""
+    """Run one way in a process of its own."""
     options = ("images", "size", "threads")
     numbers = [f"--{name}={getattr(arguments, name)}" for name in options]
     command = [sys.executable, __file__, f"--way={way}", *numbers]

@@ -1,4 +1,4 @@
-"""How fast reports are labeled with CheXpert's findings: reports per second on one core.
+"""Measure how fast reports are labeled with CheXpert's findings: reports per second on one core.
 
     OMP_NUM_THREADS=1 python -m benchmarks.labeler [openi:DIR]
 
@@ -23,7 +23,7 @@ NUM_REPORTS, NUM_REPEATS = 4000, 3
 
 
 def measure_speed(reports: list[Report]) -> float:
-    """Reports per second of processor time, no sentence known, the best of some repeats."""
+    """Return reports per second of processor time, no sentence known, the best of some repeats."""
     label_chexpert(reports[0])
     seconds = []
     for _ in range(NUM_REPEATS):

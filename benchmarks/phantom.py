@@ -1,4 +1,4 @@
-"""How fast phantoms are drawn: images per second on one core at 128 and 256 px. And how they look.
+"""Measure how fast phantoms are drawn, in images per second on one core at 128 and 256 px, and show them.
 
     OMP_NUM_THREADS=1 python -m benchmarks.phantom
     python -m benchmarks.phantom --sheet sheet.png --beside nih:DIR,split=validate
@@ -24,7 +24,7 @@ NUM_COLUMNS, SHEET_SIZE = 8, 256  # pictures in a row of the sheet, px a side
 
 
 def measure_speed(size: int) -> float:
-    """Images per second of processor time, the best of some repeats: others may be using the machine."""
+    """Return images per second of processor time, the best of some repeats: others may use the machine."""
     cases = [sample_case(0, index) for index in range(NUM_IMAGES)]
     render(cases[:2], size)
     seconds = []
@@ -36,8 +36,8 @@ def measure_speed(size: int) -> float:
 
 
 def draw_sheet(beside: str | None, size: int = SHEET_SIZE) -> np.ndarray:
-    """(rows * size, NUM_COLUMNS * size) in [0, 1]: two rows of phantoms, and one of the first images of a
-    dataset, letterboxed.
+    """Draw (rows * size, NUM_COLUMNS * size) in [0, 1]: two rows of phantoms, and one of the first images of
+    a dataset, letterboxed.
     """
     names = [
         f"phantom:n={NUM_COLUMNS},variation=1",

@@ -34,8 +34,8 @@ def seconds(work: Work) -> float:
 
 
 def interleave(works: Mapping[str, Work], repeats: int) -> dict[str, list[float]]:
-    """The seconds of each work in each repeat. Every work runs once before the clock does, and they take
-    turns, so that a change of the machine's pace meets all of them.
+    """Return the seconds of each work in each repeat. Every work runs once before the clock does, and they
+    take turns, so that a change of the machine's pace meets all of them.
     """
     for work in works.values():
         work()
@@ -55,7 +55,7 @@ def compare(
     flops: float | None = None,
     peak: float | None = None,
 ) -> Row:
-    """A row of the seconds per repeat for `num_ours` and `num_plain` images; `flops` are those of ours."""
+    """Make a row of seconds per repeat for `num_ours` and `num_plain` images; `flops` are those of ours."""
     ratios = [(slow / num_plain) / (fast / num_ours) for fast, slow in zip(ours, plain, strict=True)]
     fast, slow = statistics.median(ours), statistics.median(plain)
     share = None if flops is None or peak is None else flops / fast / peak
@@ -73,21 +73,21 @@ def measure(
     peak: float | None = None,
     repeats: int = 5,
 ) -> Row:
-    """A row of two ways of the same work on `num_items` items, timed in turn."""
+    """Make a row of two ways of the same work on `num_items` items, timed in turn."""
     times = interleave({"ours": ours, "plain": plain}, repeats)
     return compare(name, times["ours"], times["plain"], num_items, num_items, flops, peak)
 
 
 def count_flops(work: Work) -> int:
-    """Floating-point operations of the products and convolutions in it, a multiply-add counting two."""
+    """Count floating-point operations of the products and convolutions in it, a multiply-add counting two."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()
 
 
 def measure_peak(repeats: int = 5) -> float:
-    """Floating-point operations per second of the faster of a large matrix product and a large convolution,
-    at their best repeat: what the threads in use can reach.
+    """Measure floating-point operations per second of the faster of a large matrix product and a large
+    convolution, at their best repeat: what the threads in use can reach.
     """
     matrix = torch.rand(1024, 1024)
     conv = nn.Conv2d(128, 128, 3, padding=1).to(memory_format=torch.channels_last)
@@ -99,7 +99,7 @@ def measure_peak(repeats: int = 5) -> float:
 
 
 def to_result(rows: Sequence[Row], unit: str = "images/s", **about: object) -> Result:
-    """A table of the rows in `unit`; its JSON has what else is known of the run too."""
+    """Make a table of the rows in `unit`; its JSON has what else is known of the run too."""
     cells = [
         [
             row.name,

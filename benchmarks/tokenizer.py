@@ -1,4 +1,4 @@
-"""How fast the image tokenizer encodes, decodes and trains, and what reading stored codes saves.
+"""Measure how fast the image tokenizer encodes, decodes and trains, and what reading stored codes saves.
 
     python -m benchmarks.tokenizer [--threads 1] [--json FILE]
 

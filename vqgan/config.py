@@ -28,7 +28,7 @@ def _quantizer_group(name: str) -> str:
 
 
 def _groups() -> dict[str, type]:
-    """The groups of settings and the dataclass of each."""
+    """Return the groups of settings and the dataclass of each."""
     quantizers = {_quantizer_group(name): settings for name, (_, settings) in QUANTIZERS.items()}
     return ARCHITECTURES | quantizers
 

@@ -139,7 +139,7 @@ class Encoder(nn.Module):
 
     @property
     def outer_layers(self) -> tuple[nn.Module, ...]:
-        """The first and the last, which optimizers treat apart."""
+        """Return the first and the last, which optimizers treat apart."""
         return self.layers[0], self.layers[-1]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -179,7 +179,7 @@ class Decoder(nn.Module):
 
     @property
     def outer_layers(self) -> tuple[nn.Module, ...]:
-        """The first and the last, which optimizers treat apart."""
+        """Return the first and the last, which optimizers treat apart."""
         return self.layers[0], self.refine
 
     def forward(self, quantized: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ class Decoder(nn.Module):
 
 
 def _grid_layers(config: CXRConfig, grid: tuple[int, int]) -> list[nn.Module]:
-    """Residual blocks at the latent grid with the attention layer after the first."""
+    """Build the residual blocks at the latent grid with the attention layer after the first."""
     channels = config.grid_channels
     layers: list[nn.Module] = [ResidualBlock(channels) for _ in range(config.grid_blocks)]
     layers.insert(1, GridAttention(channels, grid, config.num_heads))

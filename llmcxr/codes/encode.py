@@ -131,7 +131,7 @@ def _name(dataset: Dataset, index: int, pixels: np.ndarray) -> tuple[str, np.nda
 
 
 def _read_cached(cached: np.memmap, index: int) -> np.ndarray:
-    """(size, size) float32, read past the map: its pages would count as this process's memory for good."""
+    """Read (size, size) float32 past the memory map, whose pages would count as our memory for good."""
     size = cached.shape[-1]
     offset = cached.offset + index * cached.strides[0]
     pixels = np.fromfile(cached.filename, np.uint8, size * size, offset=offset)
@@ -156,7 +156,7 @@ def _batches(
 
 
 def _augment(image: Tensor, index: int, config: EncodingConfig) -> Tensor:
-    """(H, W) -> (augmentations, 1, H, W): as it is, then changed by chance, the same for the same study."""
+    """Make (augmentations, 1, H, W) of (H, W): as it is, then changed by chance, alike for one study."""
     copies = image.expand(config.augmentations, 1, *image.shape)
     if config.augmentations == 1:
         return copies

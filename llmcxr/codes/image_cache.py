@@ -183,7 +183,7 @@ def _fill_chunk(
 def _read_bytes(
     dataset: Dataset, indices: Sequence[int], shape: tuple[int, ...]
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """(n, C, size, size) uint8, and the reason for each index that could not be read."""
+    """Read (n, C, size, size) uint8, and the reason for each index that could not be read."""
     size, rejected = shape[-1], {}
     pixels = np.zeros((len(indices), *shape[1:]), np.float32)
     try:

@@ -261,7 +261,7 @@ def _check_files(path: Path, metadata: CodeStoreMetadata) -> None:
 
 
 def _load_index(file: Path, num_images: int) -> np.ndarray:
-    """(num_images,), memory-mapped. Raises UserError for a file that is cut short or of another length."""
+    """Load (num_images,), memory-mapped. Raises UserError for a file cut short or of another length."""
     try:
         entries = np.load(file, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:
@@ -284,7 +284,7 @@ def _index_checksum(path: Path) -> int:
 
 
 def _checksums(codes: np.ndarray) -> np.ndarray:
-    """(N, ...) codes as they are stored -> (N,) uint32, the CRC-32 of each image's."""
+    """Compute of stored codes (N, ...) the CRC-32 of each image's, (N,) uint32."""
     return np.array([zlib.crc32(image) for image in np.ascontiguousarray(codes)], np.uint32)
 
 
@@ -355,7 +355,7 @@ def _encode(
 
 
 def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata) -> np.ndarray:
-    """(B, 1, H, W) or (B, augmentations, 1, H, W) -> (B, augmentations, h, w)."""
+    """Encode (B, 1, H, W) or (B, augmentations, 1, H, W) as (B, augmentations, h, w)."""
     if images.ndim == 4:
         images = images.unsqueeze(1)
     if images.shape[1] != metadata.augmentations:
@@ -433,7 +433,7 @@ def _write_whole(whole: Path, parts: Sequence[Path], ids: np.ndarray, rejected: 
 
 
 def _checksums_of_file(file: Path, metadata: CodeStoreMetadata) -> np.ndarray:
-    """(num_images,) uint32, with few codes in memory at a time."""
+    """Compute (num_images,) uint32 with few codes in memory at a time."""
     size, checksums = metadata.bytes_per_image, []
     with file.open("rb") as codes:
         while block := codes.read(size * CHECKSUM_ROWS):

@@ -33,7 +33,7 @@ def _as_share_of_side(pixels: float, settings: Mapping[str, Any]) -> float:
 
 
 def _beside_contrast(brightness: float, settings: Mapping[str, Any]) -> float:
-    """What is left of it where a change of contrast brings a third of its own strength."""
+    """Return what is left of it where a change of contrast brings a third of its own strength."""
     return max(0.0, brightness - _get(settings, "augmentation.contrast", 0.2) / 3)
 
 
@@ -177,7 +177,9 @@ def _rename_keys(settings: dict[str, Any], names: Mapping[str, Any], before: Map
 
 
 def _renamed(key: str, value: Any, names: Mapping[str, Any], before: Mapping[str, Any]) -> tuple[str, Any]:
-    """An old key and its value as they are today. What is no number is left, to be refused as such."""
+    """Translate an old key and its value into those of today. What is no number is left, to be refused as
+    such.
+    """
     new = names.get(key, key)
     if isinstance(new, str):
         return new, value
@@ -279,7 +281,7 @@ def _wrong_type(schema: type, full_key: str, addition) -> str:
 
 
 def _type_at(schema: Any, dotted: str) -> Any:
-    """The annotation of a nested setting; None where the path leaves the dataclasses."""
+    """Return the annotation of a nested setting; None where the path leaves the dataclasses."""
     for name in filter(None, dotted.split(".")):
         schema = _fields_of(schema).get(name.partition("[")[0])
     return schema

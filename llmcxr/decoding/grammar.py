@@ -35,7 +35,7 @@ class ImageGrammar:
         return list(self.allowed(token_ids.tolist()))
 
     def _written(self, token_ids: Sequence[int]) -> int | None:
-        """Image tokens since the boi that is still open; None where no image is open."""
+        """Count the image tokens since the boi that is still open; None where no image is open."""
         for count, token_id in enumerate(reversed(token_ids)):
             if token_id == self.vocabulary.boi_id:
                 return count

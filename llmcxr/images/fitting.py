@@ -67,7 +67,7 @@ def _resize(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def _average_rows(image: np.ndarray, rows: int) -> np.ndarray:
-    """(H, W) -> (rows, W), rows <= H: the mean over each new row's exact share of the old ones."""
+    """Shrink (H, W) to (rows, W): the mean over each new row's exact share of the old ones."""
     own_rows = image.shape[0]
     if rows == own_rows:
         return image

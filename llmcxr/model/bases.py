@@ -14,7 +14,8 @@ OURS = ("image_table", "image_head", "heads.")  # embeddings and probes that thi
 
 @dataclass(frozen=True)
 class Family:
-    """embeddings: parts of the names of its parameters that hold one vector a token.
+    """Describes a family of models. embeddings: parts of the names of its parameters that hold one vector a
+    token.
 
     block_outputs: the matrices of a layer whose products are added to the hidden states.
     dtype: that its weights are trained in.

@@ -213,7 +213,7 @@ def _load_text_tokenizer(directory: Path):
 
 
 def _sha256s(directory: Path) -> dict[str, str]:
-    """The SHA-256 of each file of settings and of weights (large models are saved in several)."""
+    """Return the SHA-256 of each file of settings and of weights (large models are saved in several)."""
     weights = sorted(path.name for path in directory.glob("*.safetensors"))
     for name in SETTINGS_FILES:
         if not (directory / name).is_file():
@@ -296,7 +296,7 @@ def _read_vocabulary(directory: Path, card: dict[str, Any]) -> ImageVocabulary:
 
 @contextmanager
 def _written_whole(directory: Path) -> Iterator[Path]:
-    """A directory beside `directory` that takes its place when everything was written.
+    """Yield a directory beside `directory` that takes its place when everything was written.
 
     Raises UserError where there is something else than a model directory, or where nothing can be written.
     """

@@ -234,10 +234,10 @@ class UnifiedModel(nn.Module):
 
 @lru_cache
 def _cache_argument(decoder: type[nn.Module]) -> str:
-    """The name of a decoder's KV cache: transformers renamed it and warns of the older name."""
+    """Return the name of a decoder's KV cache: transformers renamed it and warns of the older name."""
     return "cache" if "cache" in inspect.signature(decoder.forward).parameters else "past_key_values"
 
 
 def _nth_in_row(selected: Tensor) -> Tensor:
-    """How many selected tokens of its row (B, L) stand before each selected one."""
+    """Count, for each selected token (B, L), those selected before it in its row."""
     return selected.cumsum(1) - 1

@@ -112,7 +112,7 @@ def run(config: ClassifierRun) -> Path:
 
 
 def _load_targets(config: ClassifierRun, dataset: Dataset, validation: Dataset) -> tuple[Targets, Targets]:
-    """The truth of both datasets, with the same findings."""
+    """Load the truth of both datasets, with the same findings."""
     if dataset.case(0) is not None and not config.findings:
         if validation.case(0) is None:
             raise UserError(
@@ -153,7 +153,7 @@ class _Examples(CachedImages):
 def _open_examples(
     config: ClassifierRun, dataset: Dataset, targets: Targets, rejections: Rejections
 ) -> _Examples:
-    """`targets` are of all images of the dataset. Raises UserError where none can be read."""
+    """Open the images that can be read; `targets` are of all. Raises UserError where none can be read."""
     images = cached_images(dataset, config.model.image_size, config.cache_dir, processes=config.threads)
     return _Examples(images, list_rejected(images, dataset.name, rejections), targets)
 

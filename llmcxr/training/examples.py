@@ -167,7 +167,7 @@ def collate(examples: Sequence[Example], vocabulary: ImageVocabulary, pad_id: in
 
 
 def _lay_out(example: Example, vocabulary: ImageVocabulary) -> dict[str, Tensor]:
-    """The tokens of one example in a row, (L,) each. segments: 0 the prefix, 1.. the turns."""
+    """Lay out the tokens of one example in a row, (L,) each. segments: 0 the prefix, 1.. the turns."""
     prefix = to_token_ids(example.prefix, vocabulary)
     ids, positions = list(prefix), list(range(len(prefix)))
     labels, segments = [IGNORE_INDEX] * len(prefix), [0] * len(prefix)
@@ -184,7 +184,7 @@ def _lay_out(example: Example, vocabulary: ImageVocabulary) -> dict[str, Tensor]
 
 
 def _finding_maps(examples: Sequence[Example], is_image: Tensor) -> Tensor:
-    """(B, L, F): at an example's image tokens, which may be one image several times, its map."""
+    """Return (B, L, F): at an example's image tokens, which may be one image several times, its map."""
     maps = torch.zeros(*is_image.shape, examples[0].finding_map.shape[1])
     for row, example in enumerate(examples):
         times = int(is_image[row].sum()) // len(example.finding_map)
@@ -199,8 +199,8 @@ def _targets(response: list[int], vocabulary: ImageVocabulary) -> list[int]:
 
 
 def _may_look(segments: Tensor) -> Tensor:
-    """segments (B, L) -> (B, 1, L, L) bool, True where a row's token may look at a column's; every token may
-    look at itself.
+    """Turn segments (B, L) into (B, 1, L, L) bool, True where a row's token may look at a column's; every
+    token may look at itself.
     """
     length = segments.shape[1]
     is_before = torch.ones(length, length, dtype=torch.bool).tril()  # (L, L)

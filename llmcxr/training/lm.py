@@ -78,7 +78,7 @@ def run(config: LMRun) -> Path:
 
 
 def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
-    """What will be saved, and how it is trained. Every dataset and directory is opened here, once."""
+    """Prepare what will be saved, and how it is trained. Every dataset and directory is opened here, once."""
     try:
         made_by = find_image_tokenizer(config.tokenizer)
         image_tokenizer = load_image_tokenizer(made_by)
@@ -106,7 +106,7 @@ def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
 
 
 def _save(bundle: Bundle, run_dir: Path, is_compact: bool) -> None:
-    """The last model, and the best by its kept weights."""
+    """Save the last model, and the best by its kept weights."""
     if is_compact:
         save(bundle, run_dir / "compact", compact=True)
     save(bundle, run_dir / "model")
@@ -208,7 +208,7 @@ def validate(network: ResponseLoss, held_out: StepExamples) -> dict[str, float]:
 
 
 def _terms(config: LMRun) -> dict[str, float]:
-    """The weight of each term of the loss."""
+    """Return the weight of each term of the loss."""
     return {
         "image_nll": config.training.image_weight,
         "text_nll": config.training.text_weight,
@@ -224,7 +224,7 @@ def _finding_map_heads(config: LMRun, model: UnifiedModel, examples: StepExample
 
 
 def _texts_of(dataset: Dataset, seed: int) -> Iterator[str]:
-    """Everything the model will be asked and will answer, for the text tokenizer to be trained on."""
+    """Yield all that the model will be asked and will answer, for the text tokenizer to be trained on."""
     for task in (REPORT, SUMMARY, DRAW):
         yield from task.instructions
     for index in range(min(len(dataset), TEXTS_FOR_BPE)):

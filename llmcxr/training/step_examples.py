@@ -116,7 +116,7 @@ class StepExamples(TorchDataset):
 
 
 def _flat_finding_map(dataset: Dataset, index: int, grid: tuple[int, int]) -> np.ndarray:
-    """The dataset's map of a study, (cells, findings)."""
+    """Return the dataset's map of a study, (cells, findings)."""
     finding_map = dataset.finding_map(index, grid)  # (findings, rows, columns)
     return finding_map.reshape(len(finding_map), -1).T
 

@@ -119,7 +119,7 @@ def run(config: TokenizerRun) -> Path:
 
 
 def _warn_of_shared_patients(dataset: Studies, validation: Studies) -> None:
-    """A warning and no error, since two archives may number their patients alike."""
+    """Warn, and raise no error, since two archives may number their patients alike."""
     trained, validated = (
         {each.identify(index).patient_id for index in range(len(each))} for each in (dataset, validation)
     )
@@ -133,7 +133,7 @@ def _warn_of_shared_patients(dataset: Studies, validation: Studies) -> None:
 
 
 def _summarise(dataset: CachedImages) -> ImageSummary:
-    """What the training images look like, by which another site's are recognised as different."""
+    """Summarise what the training images look like, by which another site's are recognised as different."""
     positions = np.unique(np.linspace(0, len(dataset) - 1, SUMMARY_IMAGES).astype(int))
     batches = (
         np.stack([dataset[position]["image"][0].numpy() for position in part])
@@ -143,7 +143,7 @@ def _summarise(dataset: CachedImages) -> ImageSummary:
 
 
 def _open_images(config: TokenizerRun, dataset: Studies, rejections: Rejections) -> CachedImages:
-    """The salience map is kept only where the loss uses it and the dataset has one."""
+    """Open the images. The salience map is kept only where the loss uses it and the dataset has one."""
     size = config.training.model.image_size
     with_salience = bool(config.training.losses.salience_weight) and dataset.salience(0, size) is not None
     images = cached_images(dataset, size, config.cache_dir, with_salience)
@@ -151,7 +151,7 @@ def _open_images(config: TokenizerRun, dataset: Studies, rejections: Rejections)
 
 
 def _list_loss_networks(config: TokenizerRun) -> dict[str, str]:
-    """This run's, and those of the tokenizer that it began with."""
+    """List this run's, and those of the tokenizer that it began with."""
     begun = read_loss_networks(config.training.start_from) if config.training.start_from else {}
     return begun | (
         {fingerprint(config.loss_network.removeprefix("xrv:")): config.loss_network}

@@ -53,7 +53,7 @@ def test_a_full_disk_is_told_whoever_writes(write) -> None:
         write(Path("/dev/full"))
 
 
-def test_a_place_that_safetensors_cannot_write_is_told(tmp_path: Path) -> None:
+def test_a_place_that_safetensors_cannot_write_is_named(tmp_path: Path) -> None:
     told = r"could not be written \(.*I/O error"
     with pytest.raises(UserError, match=told), telling_write_failures("runs/a", "make room"):
         save_file({"a": torch.zeros(9)}, tmp_path / "missing" / "a.safetensors")

@@ -69,7 +69,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def _reason(error: Exception) -> str:
-    """One line of torch's message, without its advice to load the file with weights_only=False."""
+    """Return one line of torch's message, without its advice to load the file with weights_only=False."""
     paragraphs = [part.strip() for part in str(error).split("\n\n") if part.strip()] or [type(error).__name__]
     is_torchs = paragraphs[0].startswith("Weights only load failed") and len(paragraphs) > 1
     return paragraphs[1 if is_torchs else 0].splitlines()[0]
@@ -85,7 +85,7 @@ def _read(path: Path) -> Any:
 
 
 def _tensors_of_module(module: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """What `state_dict` would give, from the attributes in which torch.nn.Module keeps it."""
+    """Collect what `state_dict` would give, from the attributes in which torch.nn.Module keeps it."""
     kept = vars(module)
     for tensors in (kept.get("_parameters", {}), kept.get("_buffers", {})):
         for name, tensor in tensors.items():

@@ -69,7 +69,7 @@ class LPIPS(nn.Module):
         return torch.stack(distances).sum(0)
 
     def _features(self, images: Tensor) -> Iterator[Tensor]:
-        """The last maps of each stage (B, C, h, w)."""
+        """Return the last maps of each stage (B, C, h, w)."""
         x = (2 * images.expand(-1, 3, -1, -1) - 1 - self.centre) / self.spread
         for number, stage in enumerate(STAGES):
             if number:
@@ -80,7 +80,7 @@ class LPIPS(nn.Module):
 
 
 def _unit(maps: Tensor) -> Tensor:
-    """Each position's channels at length 1. vector_norm has a gradient also where all are zero."""
+    """Scale each position's channels to length 1. vector_norm has a gradient also where all are zero."""
     return maps / (torch.linalg.vector_norm(maps, dim=1, keepdim=True) + TINY)
 
 

@@ -73,7 +73,7 @@ def augment(
 
 
 def _expose(images: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """What another exposure and another machine's processing make of the images: gamma first, noise last."""
+    """Change the images as another exposure and machine would: gamma first, noise last."""
     count = len(images)
     if config.gamma:
         images = images.clamp(0, 1) ** _random_factor(count, config.gamma, generator)
@@ -110,7 +110,7 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _blur_matrix(side: int, sigma: Tensor) -> Tensor:
-    """(B, side, side), the weights of each output pixel in a row."""
+    """Return (B, side, side), the weights of each output pixel in a row."""
     pixels = torch.arange(side, dtype=sigma.dtype)
     weights = torch.exp(-0.5 * ((pixels[:, None] - pixels) / sigma[:, None, None]).square())
     return weights / weights.sum(-1, keepdim=True)
@@ -129,7 +129,9 @@ def _change_local_contrast(images: Tensor, most: float, generator: torch.Generat
 def _random_border(
     shape: torch.Size, probability: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """How much of each pixel is inside the frame (B, 1, H, W), and the border's grey level (B, 1, 1, 1)."""
+    """Return how much of each pixel is inside the frame (B, 1, H, W), and the border's grey level (B, 1, 1,
+    1).
+    """
     count, _, height, width = shape
     is_framed = torch.rand(count, generator=generator) < probability
     # A third of the sides have no border of their own, and half of the borders are quite black.
@@ -145,12 +147,12 @@ def _random_border(
 
 
 def _uniform(count: int, generator: torch.Generator) -> Tensor:
-    """(count,) in -1..1."""
+    """Draw (count,) in -1..1."""
     return 2 * torch.rand(count, generator=generator) - 1
 
 
 def _random_affine(count: int, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """(count, 2, 3) from output to input coordinates, in halves of the image's side as affine_grid wants."""
+    """Draw (count, 2, 3), from output to input coordinates in halves of the side, as affine_grid wants."""
     angle = torch.deg2rad(config.rotation * _uniform(count, generator))
     zoom = 1 + config.zoom * _uniform(count, generator)
     cosine, sine = zoom * angle.cos(), zoom * angle.sin()
@@ -159,12 +161,12 @@ def _random_affine(count: int, config: AugmentationConfig, generator: torch.Gene
 
 
 def _random_factor(count: int, most: float, generator: torch.Generator) -> Tensor:
-    """(count, 1, 1, 1) between 1 / (1 + most) and 1 + most, as often below 1 as above."""
+    """Draw (count, 1, 1, 1) between 1 / (1 + most) and 1 + most, as often below 1 as above."""
     exponent = torch.log1p(torch.tensor(most)) * _uniform(count, generator)
     return exponent.exp().reshape(count, 1, 1, 1)
 
 
 def _random_sigma(images: Tensor, of_side: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """(B,) pixels between two shares of the image's side, as often small as large in ratio."""
+    """Draw (B,) pixels between two shares of the image's side, as often small as large in ratio."""
     low, high = (torch.tensor(share * max(images.shape[-2:])).log() for share in of_side)
     return (low + (high - low) * torch.rand(len(images), generator=generator)).exp()

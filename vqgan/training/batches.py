@@ -60,7 +60,7 @@ class StepBatches(Sampler[list[int]]):
             yield [int(shuffled[p][i]) for p, i in zip(passes, positions % self.num_images, strict=True)]
 
     def _order(self, number: int) -> np.ndarray:
-        """(num_images,), the indices of pass `number`."""
+        """Return (num_images,), the indices of pass `number`."""
         if self.seed is None:
             return np.arange(self.num_images)
         generator = np.random.default_rng(np.random.SeedSequence((self.seed, number)))

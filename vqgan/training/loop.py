@@ -310,14 +310,14 @@ class Loop:
             restore()
 
     def _must_stop(self, elapsed: float) -> bool:
-        """Whether the clock or a signal of any process says so: all must stop after the same step."""
+        """Tell whether the clock or a signal of any process says so: all must stop after the same step."""
         is_late = bool(self.config.max_minutes) and elapsed > 60 * self.config.max_minutes
         return bool(self._sum_over_processes([float(is_late or bool(self._signal))])[0])
 
     # -- a step ----------------------------------------------------------------------------------------------
 
     def _batches(self) -> Iterator[tuple[Any, ...]]:
-        """The micro-batches of each step to come."""
+        """Yield the micro-batches of each step to come."""
         order = StepBatches(
             len(self.task.dataset),
             self.config.batch_size,
@@ -338,7 +338,7 @@ class Loop:
         return zip(*[iter(micro)] * self.config.accumulate, strict=True)
 
     def _step(self, batches: tuple[Any, ...]) -> None:
-        """One update of each network that is trained at this step."""
+        """Update each network that is trained at this step."""
         task, step = self.task, self.progress.step
         of_step = (self.seed * 1_000_003 + step) * self.accelerator.num_processes
         chance = of_step + self.accelerator.process_index
@@ -356,7 +356,7 @@ class Loop:
         self.progress.step += 1
 
     def _update(self, name: str, batches: list[Any], share: float) -> dict[str, float]:
-        """Returns the means of the losses over the whole batch, and the norm of the gradient."""
+        """Return the means of the losses over the whole batch, and the norm of the gradient."""
         task, network, optimizer = self.task, self.task.networks[name], self.task.optimizers[name]
         for group in optimizer.param_groups:
             group["lr"] = share * group["initial_lr"] if "initial_lr" in group else group["lr"]
@@ -400,7 +400,7 @@ class Loop:
         return means
 
     def _totals(self, losses: list[str], batches: list[Any]) -> dict[str, float]:
-        """What each loss is a mean over, counted over the micro-batches of all processes: at least 1."""
+        """Count what each loss is a mean over, over the micro-batches of all processes: at least 1."""
         counts = [float(sum(self.task.count(batch, loss) for batch in batches)) for loss in losses]
         totals = self._sum_over_processes(counts)
         return {loss: max(1.0, total) for loss, total in zip(losses, totals, strict=True)}

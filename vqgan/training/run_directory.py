@@ -59,7 +59,7 @@ def check_resumable(
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by their path; tuples as lists, as files have them."""
+    """Return settings by their path; tuples as lists, as files have them."""
     values = flatten(settings).items()
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 

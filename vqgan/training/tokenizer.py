@@ -45,7 +45,7 @@ DISCRIMINATOR = "discriminator"  # the second network, and its loss
 
 @dataclass(frozen=True)
 class TrainingConfig(LoopConfig):
-    """Everything that decides what becomes of a tokenizer, but the data and the seed."""
+    """Holds all that decides what becomes of a tokenizer, but the data and the seed."""
 
     model: VQGANConfig = field(default_factory=VQGANConfig)
     losses: LossConfig = field(default_factory=LossConfig)
@@ -63,7 +63,7 @@ class TrainingResult:
 
 
 def check_start(config: TrainingConfig) -> None:
-    """Raises UserError for a package that is missing, or a `start_from` that does not fit."""
+    """Raise UserError for a package that is missing, or a `start_from` that does not fit."""
     check_installed(config.wandb)
     _load_start(config)
 
@@ -81,7 +81,7 @@ def _recorded(config: TrainingConfig, seed: int) -> dict[str, Any]:
 
 
 def _load_start(config: TrainingConfig) -> VQGAN | None:
-    """The tokenizer whose weights to begin with. Raises UserError where `model` is another."""
+    """Load the tokenizer whose weights to begin with. Raises UserError where `model` is another."""
     if not config.start_from:
         return None
     begun = VQGAN.from_pretrained(config.start_from)

@@ -1,6 +1,4 @@
-"""Where a run's curves and sheets are shown beside metrics.jsonl: TensorBoard, Weights & Biases. Knows no
-training.
-"""
+"""Show a run's curves and sheets beside metrics.jsonl: TensorBoard, Weights & Biases. Knows no training."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class TensorBoardTracker:
-    """Event files in `run_dir`/tensorboard: tensorboard --logdir run_dir."""
+    """Writes event files in `run_dir`/tensorboard: tensorboard --logdir run_dir."""
 
     def __init__(self, run_dir: Path, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -42,7 +40,7 @@ class TensorBoardTracker:
 
 
 class WandbTracker:
-    """A run in `run_dir`/wandb; offline it is sent later, by wandb sync, or never."""
+    """Writes a run in `run_dir`/wandb; offline, it is sent later by wandb sync, or never."""
 
     def __init__(self, run_dir: Path, mode: str, config: Mapping[str, Any], project: str) -> None:
         import wandb
@@ -86,8 +84,8 @@ def open_trackers(
     config: Mapping[str, Any],
     project: str = "vqgan",
 ) -> list[Tracker]:
-    """TensorBoard where it is wanted and installed (a warning where it is not), wandb in the mode that is
-    asked for ("" is none).
+    """Open TensorBoard where it is wanted and installed (a warning where it is not), wandb in the mode that
+    is asked for ("" is none).
     """
     trackers: list[Tracker] = []
     if tensorboard and find_spec("tensorboard") is None:

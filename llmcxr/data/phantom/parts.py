@@ -214,7 +214,7 @@ class Chest:
 
     @cached_property
     def _below(self) -> np.ndarray:
-        """1 below the diaphragm, where scattered light drowns the ribs."""
+        """Return 1 below the diaphragm, where scattered light drowns the ribs."""
         return smooth(self.anatomy.t(self.grid.v), 0.88, 1.05)
 
     @cached_property

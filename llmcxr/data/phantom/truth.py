@@ -181,6 +181,6 @@ def finding_map(case: PhantomCase, grid: tuple[int, int]) -> np.ndarray:
 
 
 def _cells(picture: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """(size, size) -> (rows, pixels, columns, pixels)."""
+    """Split (size, size) into (rows, pixels, columns, pixels)."""
     rows, columns = grid
     return picture.reshape(rows, len(picture) // rows, columns, -1)

@@ -203,7 +203,7 @@ def pick(options: Sequence, rng: np.random.Generator):
 
 
 def join_list(phrases: Sequence[str]) -> str:
-    """ "a, b and c"."""
+    """Join phrases as in "a, b and c"."""
     return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
 
 
@@ -326,7 +326,7 @@ def _in_some_order(findings: Sequence[DrawnFinding], rng: np.random.Generator) -
 
 
 def _join_with(phrases: Sequence[str]) -> str:
-    """ "a with b and c"."""
+    """Join phrases as in "a with b and c"."""
     return phrases[0] if len(phrases) == 1 else f"{phrases[0]} with {join_list(phrases[1:])}"
 
 

@@ -182,7 +182,7 @@ def membership(likelihoods: Likelihoods, seed: int = 0) -> dict:
 
 
 def _space(nearest: Nearest, real: dict[str, np.ndarray]) -> dict:
-    """{nearest: quantiles over drawings, closest: the CLOSEST nearest {drawing, training, distance},
+    """Return {nearest: quantiles over drawings, closest: the CLOSEST nearest {drawing, training, distance},
     baselines: name -> quantiles and the share of drawings nearer than the 5% nearest of the real distances
     and than their median, n each}.
     """

@@ -139,7 +139,7 @@ encoding.encode_dataset(dataset, VQGAN.from_pretrained(sys.argv[2]), sys.argv[3]
 """
 
 
-def test_a_killed_encoding_goes_on(long_folder, tokenizer, tmp_path, repository):
+def test_a_killed_encoding_resumes(long_folder, tokenizer, tmp_path, repository):
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     given = [long_folder.name, str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
     done = subprocess.run([sys.executable, "-c", KILLED, *given], cwd=repository, capture_output=True)

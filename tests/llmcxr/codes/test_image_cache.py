@@ -55,7 +55,7 @@ def test_other_pixels_give_another_file(tmp_path):
     assert cached_images(Counted(5, offset=7), 4, tmp_path, processes=1)[0, 0, 0, 0] == 7
 
 
-def test_an_interrupted_build_goes_on_where_it_stopped(tmp_path):
+def test_an_interrupted_build_resumes_where_it_stopped(tmp_path):
     dataset = Counted(200)
     whole = dataset.read
 

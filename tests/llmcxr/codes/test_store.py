@@ -77,7 +77,7 @@ def test_codes_take_the_smallest_type(tmp_path: Path, levels: tuple[int, ...], b
     assert (tmp_path / "codes" / "codes.bin").stat().st_size == 10 * rows * columns * bytes_per_code
 
 
-def test_an_interrupted_build_goes_on_and_gives_the_same_store(tmp_path: Path) -> None:
+def test_an_interrupted_build_resumes_and_gives_the_same_store(tmp_path: Path) -> None:
     tokenizer = build_tokenizer()
     whole = CodeStore.build(tmp_path / "whole", tokenizer, batches_of())
     path, partial = tmp_path / "cut", tmp_path / "cut.partial" / "00000-of-00001"
@@ -270,7 +270,7 @@ def test_another_dataset_or_number_of_augmentations_is_refused(tmp_path: Path, w
 
 
 @pytest.mark.parametrize("full_after", [0, 1, 3])  # appends: codes and log in turn
-def test_a_full_disk_is_said_and_the_build_goes_on_later(
+def test_a_full_disk_is_said_and_the_build_resumes_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_after: int
 ) -> None:
     tokenizer, path = build_tokenizer(), tmp_path / "codes"

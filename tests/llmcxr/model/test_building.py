@@ -47,7 +47,7 @@ def test_a_base_keeps_its_text_tokens_and_gains_image_tokens(bundle, tmp_path):
     assert prompts.text("No pneumothorax.").ids == tuple(words("No pneumothorax.").input_ids)
 
 
-def test_a_model_directory_is_gone_on_from_and_expanded(bundle, tmp_path):
+def test_a_model_directory_is_trained_further_and_expanded(bundle, tmp_path):
     start = str(save(bundle, tmp_path / "start", compact=True))
     model, prompts = build(bundle, LMConfig(start=start, expand_depth_to=4))
     assert len(model.decoder.layers) == 4 and model.training

@@ -74,7 +74,7 @@ def test_an_export_keeps_what_the_training_images_looked_like(tmp_path):
     assert read_summary(tmp_path / "export" / "image_tokenizer") is None
 
 
-def test_a_full_disk_leaves_nothing_and_is_told(tmp_path):
+def test_a_full_disk_leaves_nothing_and_is_named(tmp_path):
     bundle, (soft, hard) = tiny_bundle(), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # fails as a full disk does, with another reason
     try:

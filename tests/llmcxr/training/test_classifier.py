@@ -33,7 +33,7 @@ def tiny_run(tmp_path, name, training=None, **changes):
     return ClassifierRun(**{**settings, **changes})
 
 
-def test_a_run_in_pieces_is_the_run_in_one(tmp_path):
+def test_a_resumed_run_is_the_run_in_one(tmp_path):
     whole = run(tiny_run(tmp_path, "whole"))
     assert whole == tmp_path / "whole" / "classifier"
     pieces = tiny_run(tmp_path, "pieces", {"max_minutes": 1e-9})
@@ -60,7 +60,7 @@ def test_another_model_in_the_run_directory_is_refused(tmp_path):
         run(tiny_run(tmp_path, "run", model=ClassifierConfig(32, 4, 8, 4)))
 
 
-def test_a_run_goes_on_and_refuses_other_settings(tmp_path):
+def test_a_run_resumes_and_refuses_other_settings(tmp_path):
     begun = tiny_run(tmp_path, "run", {"max_minutes": 1e-9})
     assert run(begun) == tmp_path / "run"
 

@@ -133,7 +133,7 @@ def test_masked_codes_are_still_to_be_drawn(bundle, codes):
 
 
 @pytest.mark.parametrize("template", ["compact", "alpaca"])
-def test_a_finding_map_lies_at_the_image_words_of_every_turn(template):
+def test_a_finding_map_lies_at_the_image_tokens_of_every_turn(template):
     bundle = tiny_bundle(template=template)
     vocabulary = bundle.model.vocabulary
     codes = np.zeros(vocabulary.grid, dtype=int)

@@ -141,7 +141,7 @@ def test_the_curve_goes_to_tensorboard(tokenizer_dir, tmp_path):
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
-def test_a_run_goes_on_from_the_last_whole_checkpoint_and_measures_no_step_twice(tokenizer_dir, tmp_path):
+def test_a_run_resumes_at_the_last_whole_checkpoint_and_measures_no_step_twice(tokenizer_dir, tmp_path):
     run_dir = tmp_path / "run"
     run(tiny_run(tokenizer_dir, run_dir, tmp_path, steps=3))
     cut = run_dir / "checkpoints" / "step_00000005.tmp"  # as a kill within a save leaves it
@@ -160,7 +160,7 @@ def test_a_configuration_with_the_keys_of_before_is_read(tmp_path):
     assert config.load(tmp_path / "old.yaml", kinds={"lm": LMRun}).training.checkpoint_every == 7
 
 
-def test_a_run_that_goes_on_must_be_the_same_run(tokenizer_dir, tmp_path):
+def test_a_resumed_run_must_be_the_same_run(tokenizer_dir, tmp_path):
     config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=1e-6)
     run(config)
     config.seed = 1
@@ -184,7 +184,7 @@ def test_a_run_begins_with_a_saved_model_of_either_form(tokenizer_dir, tmp_path,
     assert (tmp_path / "second" / "compact").is_dir() == (form == "compact")
 
 
-def test_a_run_learns_where_findings_are_and_goes_on(tokenizer_dir, tmp_path):
+def test_a_run_learns_where_findings_are_and_resumes(tokenizer_dir, tmp_path):
     def with_maps(name, **training):
         config = tiny_run(tokenizer_dir, tmp_path / name, tmp_path, **training)
         config.finding_map = FindingMapConfig(drawn=1.0, read=1.0)
@@ -213,7 +213,7 @@ def test_finding_maps_need_a_dataset_that_knows_them(tokenizer_dir, tmp_path):
         run(config)
 
 
-def test_depth_can_be_expanded_where_a_run_goes_on(tokenizer_dir, tmp_path):
+def test_depth_can_be_expanded_where_a_run_begins_with_a_model(tokenizer_dir, tmp_path):
     run(tiny_run(tokenizer_dir, tmp_path / "first", tmp_path, steps=1))
     second = tiny_run(tokenizer_dir, tmp_path / "second", tmp_path, steps=1)
     second.model = LMConfig(start=str(tmp_path / "first" / "compact"), expand_depth_to=2)
@@ -224,7 +224,7 @@ def test_depth_can_be_expanded_where_a_run_goes_on(tokenizer_dir, tmp_path):
         run(second)
 
 
-def test_a_model_of_another_image_tokenizer_cannot_be_gone_on_from(tokenizer_dir, tmp_path):
+def test_a_model_of_another_image_tokenizer_cannot_be_trained_further(tokenizer_dir, tmp_path):
     run(tiny_run(tokenizer_dir, tmp_path / "first", tmp_path, steps=1))
     other = tmp_path / "other"
     torch.manual_seed(7)
@@ -235,7 +235,7 @@ def test_a_model_of_another_image_tokenizer_cannot_be_gone_on_from(tokenizer_dir
         run(second)
 
 
-def test_a_base_that_is_stored_in_bfloat16_learns_image_words(tokenizer_dir, tmp_path):
+def test_a_base_that_is_stored_in_bfloat16_learns_image_tokens(tokenizer_dir, tmp_path):
     words = train_text_tokenizer(["No effusion. Small nodule."] * 50, 300, ["<|end|>"], "<|end|>")
     words.save_pretrained(tmp_path / "base")
     shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
@@ -255,7 +255,7 @@ def test_an_unwritable_place_is_named(tokenizer_dir, tmp_path):
         run(tiny_run(tokenizer_dir, tmp_path / "run", tmp_path / "file" / "cache"))
 
 
-def test_what_is_too_long_is_left_out_and_told(tokenizer_dir, tmp_path, caplog):
+def test_what_is_too_long_is_left_out_and_warned_of(tokenizer_dir, tmp_path, caplog):
     config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=2)
     config.examples.max_length = 90
     run(config)
@@ -270,7 +270,7 @@ def _train_a_share(rank, port, config):
 
 
 @pytest.mark.slow
-def test_two_processes_train_together_and_go_on(tokenizer_dir, tmp_path):
+def test_two_processes_train_together_and_resume(tokenizer_dir, tmp_path):
     for max_minutes in (1e-6, 0.0):  # the second resumes from the first's one step
         config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, max_minutes=max_minutes)
         config.finding_map, config.examples.reading_share = FindingMapConfig(drawn=1.0, read=1.0), 0.5

@@ -79,7 +79,7 @@ def curve_of(run_dir: Path) -> list[dict]:
     return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
 
 
-def test_a_run_in_pieces_is_a_whole_run_to_the_bit(tmp_path: Path) -> None:
+def test_a_resumed_run_is_a_whole_run_to_the_bit(tmp_path: Path) -> None:
     config = replace(CONFIG, ema_decay=0.5)
     _, whole, _ = fit(tmp_path / "whole", config, dropout=0.5)
     for step in range(1, 7):

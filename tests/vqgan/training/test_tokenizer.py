@@ -128,7 +128,7 @@ BY_GRADIENT = replace(
 @pytest.mark.parametrize(
     "config", [CONFIG, EVERYTHING, BY_GRADIENT], ids=["plain", "everything", "codebook by gradient"]
 )
-def test_a_killed_run_goes_on_with_the_same_curve(tmp_path: Path, config: TrainingConfig) -> None:
+def test_a_killed_run_resumes_with_the_same_curve(tmp_path: Path, config: TrainingConfig) -> None:
     network = Halving() if config.losses.needs_features else None
     whole = train_blobs(tmp_path / "whole", config, feature_network=network)
     with pytest.raises(
@@ -187,7 +187,7 @@ def test_every_quantizer_can_be_trained_in_bfloat16(tmp_path: Path, settings: di
     assert VQGAN.from_pretrained(result.model_dir).config.quantizer == settings["quantizer"]
 
 
-def test_a_run_from_before_there_was_a_setting_goes_on(tmp_path: Path) -> None:
+def test_a_run_from_before_there_was_a_setting_resumes(tmp_path: Path) -> None:
     train_blobs(tmp_path / "whole")
     train_blobs(tmp_path / "old", replace(CONFIG, max_minutes=1e-9))
     settings = json.loads((tmp_path / "old" / "training.json").read_text())
@@ -212,7 +212,7 @@ def test_curves_and_sheets_go_to_tensorboard_unless_switched_off(tmp_path: Path)
     assert not (tmp_path / "off" / "tensorboard").exists()
 
 
-def test_a_run_stopped_by_the_clock_goes_on_with_the_same_curve(tmp_path: Path) -> None:
+def test_a_run_stopped_by_the_clock_resumes_with_the_same_curve(tmp_path: Path) -> None:
     train_blobs(tmp_path / "whole")
     pieces = [train_blobs(tmp_path / "pieces", replace(CONFIG, max_minutes=1e-9)) for _ in range(3)]
     assert [(piece.step, piece.is_finished) for piece in pieces] == [(1, False), (2, False), (3, False)]
@@ -322,7 +322,7 @@ def _weights_of(run_dir: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_does_and_go_on_together(tmp_path):
+def test_two_processes_train_as_one_does_and_resume_together(tmp_path):
     """The halves of a batch, averaged, are the batch: the weights are one process's but for rounding."""
     for max_minutes in (1e-9, 0):  # the second resumes from the first's one step
         torch.multiprocessing.spawn(_train_a_share, (free_port(), tmp_path / "two", max_minutes), nprocs=2)

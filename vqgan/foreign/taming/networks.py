@@ -107,7 +107,9 @@ class Attention(nn.Module):
 
 
 def _per_cell(layer: nn.Conv2d, cells: Tensor) -> Tensor:
-    """A 1 x 1 convolution of cells (B, N, C), which is a matrix product and four times as fast as one."""
+    """Compute a 1 x 1 convolution of cells (B, N, C), which is a matrix product and four times as fast as
+    one.
+    """
     return F.linear(cells, layer.weight.flatten(1), layer.bias)
 
 

@@ -49,7 +49,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _convolve_tile(pixels: Tensor, kernel: Tensor, bias: Tensor, output: Tensor) -> None:
-    """pixels (B, H + 2, W + 2, C) -> output (B, H, W, O)."""
+    """Convolve pixels (B, H + 2, W + 2, C) into output (B, H, W, O)."""
     batch, height, width, channels_out = output.shape
     down, across = height // 2, width // 2
     tiles = pixels.unfold(1, 4, 2).unfold(2, 4, 2)  # (B, down, across, C, 4, 4)

@@ -96,7 +96,7 @@ def test_nan_names_the_image(classifier):
         ("classifier:no/such", "found nothing there"),
     ],
 )
-def test_bad_names_are_told(name, words):
+def test_bad_names_are_explained(name, words):
     with pytest.raises(UserError, match=words):
         open_extractor(name)
 

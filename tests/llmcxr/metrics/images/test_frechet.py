@@ -61,7 +61,7 @@ def test_gaussian_over_several_chunks():
     np.testing.assert_allclose(covariance, np.cov(values.astype(np.float64), rowvar=False), rtol=1e-9)
 
 
-def test_too_few_images_are_told():
+def test_too_few_images_are_warned_of():
     with pytest.warns(UserWarning, match="8 images in 16 feature dimensions"):
         assert frechet_distance(features(8, 16, 0), features(20, 16, 1)) > 0
     assert frechet_distance(np.ones((1, 4)), np.ones((5, 4))) is None
