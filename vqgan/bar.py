@@ -1,4 +1,4 @@
-"""The one progress bar, on stderr where that is a terminal. Knows nothing of the work."""
+"""Show the one progress bar, on stderr where that is a terminal. Knows nothing of the work."""
 
 from __future__ import annotations
 
