@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmcxr.cli.options import (
+    ClassifierOption,
     DatasetArgument,
     DeviceOption,
     ExtractorOption,
+    FeaturesOption,
     GridOption,
     HtmlOption,
     JsonOption,
@@ -36,6 +38,7 @@ from llmcxr.common.terminal import STDOUT, say
 
 if TYPE_CHECKING:
     from llmcxr.data import Dataset
+    from llmcxr.metrics.images.features import FeatureExtractor
     from llmcxr.model.classifier import Classifier
     from llmcxr.systems import System
 
@@ -206,7 +209,7 @@ def sweep_command(
     guidance: GridOption = "1,2,3",
     draw_temperatures: GridOption = "0.7,1",
     top_k: GridOption = "0,64",
-    n: Annotated[int, typer.Option(min=1, help="The first so many studies.")] = 32,
+    n: NumOption = 32,
     seed: SeedOption = 0,
     size: SizeOption = 128,
     extractor: ExtractorOption = "classifier",
@@ -279,19 +282,8 @@ def tokenizer_command(
     dataset: DatasetArgument,
     n: Annotated[int | None, typer.Option(min=1, help="The first so many studies; all if not given.")] = None,
     seed: SeedOption = 0,
-    classifier: Annotated[
-        Path | None,
-        typer.Option(
-            help="A classifier directory, trained apart; one ships for phantoms, one for real images."
-        ),
-    ] = None,
-    features: Annotated[
-        str | None,
-        typer.Option(
-            help="For the Fréchet distance: classifier, the one that judges, or KIND:PATH with classifier, "
-            "xrv, inception, rad-dino."
-        ),
-    ] = None,
+    classifier: ClassifierOption = None,
+    features: FeaturesOption = None,
     json_file: JsonOption = None,
     html_file: HtmlOption = None,
     sheet: Annotated[
@@ -311,33 +303,24 @@ def tokenizer_command(
       llmcxr evaluate tokenizer phantom phantom:n=256,seed=1,split=test --json fidelity.json --sheet worst.png
       llmcxr evaluate tokenizer cxr nih:data/nih,split=validate --classifier runs/judge-nih/classifier
     """
-    from llmcxr.data import Rejections, find_kind, open_dataset
+    from llmcxr.data import Rejections, open_dataset
     from llmcxr.evaluation.tokenizer import evaluate_tokenizer
     from llmcxr.images.checks import read_summary
-    from llmcxr.metrics.images.features import open_extractor
-    from llmcxr.model.classifier import Classifier
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
-    from llmcxr.model.judges import EVALUATOR, RADIOGRAPH_EVALUATOR, read_loss_networks, refuse_loss_networks
     from llmcxr.pages.result import deliver
 
     if sheet is None and json_file not in (None, STDOUT):
         sheet = json_file.with_suffix(".png")
     check_files(json_file, html_file, sheet, rejected)
-    judge = classifier or (EVALUATOR if find_kind(dataset) == "phantom" else RADIOGRAPH_EVALUATOR)
-    extractor_name = f"classifier:{judge}" if features in (None, "classifier") else features
     directory = find_image_tokenizer(tokenizer)
-    refuse_loss_networks(
-        read_loss_networks(directory), (judge, parse_spec(extractor_name, has_keys=False).place)
-    )
-    device, studies = choose_device(device), open_dataset(dataset)
-    model = load_image_tokenizer(tokenizer).to(device)
-    extractor = open_extractor(extractor_name)
+    judge, extractor = _open_tokenizer_judges(directory, dataset, classifier, features)
+    studies, model = open_dataset(dataset), load_image_tokenizer(tokenizer).to(choose_device(device))
     with Rejections(rejected) as rejections:
         result = evaluate_tokenizer(
             model,
             studies,
             n,
-            classifier=Classifier.from_pretrained(judge),
+            classifier=judge,
             extractor=extractor,
             training_images=read_summary(directory),
             rejections=rejections,
@@ -418,6 +401,21 @@ def _open_judge(dataset: Dataset) -> Classifier | None:
     from llmcxr.model.judges import load_evaluator
 
     return load_evaluator() if dataset.kind == "phantom" else None
+
+
+def _open_tokenizer_judges(
+    directory: Path, dataset: str, classifier: Path | None, features: str | None
+) -> tuple[Classifier, FeatureExtractor]:
+    """Open who judges the tokenizer of a directory. Raises UserError where it is one of its loss networks."""
+    from llmcxr.data import find_kind
+    from llmcxr.metrics.images.features import open_extractor
+    from llmcxr.model.classifier import Classifier
+    from llmcxr.model.judges import EVALUATOR, RADIOGRAPH_EVALUATOR, read_loss_networks, refuse_loss_networks
+
+    judge = classifier or (EVALUATOR if find_kind(dataset) == "phantom" else RADIOGRAPH_EVALUATOR)
+    name = f"classifier:{judge}" if features in (None, "classifier") else features
+    refuse_loss_networks(read_loss_networks(directory), (judge, parse_spec(name, has_keys=False).place))
+    return Classifier.from_pretrained(judge), open_extractor(name)
 
 
 def _refuse_loss_networks(system: System, extractor: str, dataset: Dataset | None = None) -> None:

@@ -63,6 +63,17 @@ GridOption = Annotated[str, typer.Option(help="Numbers with commas between.")]
 ExtractorOption = Annotated[
     str, typer.Option(help="What gives image features: classifier, or KIND:PATH of xrv, inception, rad-dino.")
 ]
+ClassifierOption = Annotated[
+    Path | None,
+    typer.Option(help="A classifier directory, trained apart; one ships for phantoms, one for real images."),
+]
+FeaturesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="For the Fréchet distance: classifier, the one that judges, or KIND:PATH with classifier, "
+        "xrv, inception, rad-dino."
+    ),
+]
 MetricOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -15,6 +15,7 @@ from llmcxr.cli.options import (
     JsonOption,
     ModelArgument,
     ModelOption,
+    RejectedOption,
     SeedOption,
     WordingOption,
     check_files,
@@ -71,9 +72,7 @@ def report_command(
     json_file: JsonOption = None,
     seed: SeedOption = 0,
     temperature: WordingOption = 0.0,
-    rejected: Annotated[
-        Path, typer.Option(help="Images of many that cannot be read are listed here.")
-    ] = Path("rejected.jsonl"),
+    rejected: RejectedOption = Path("rejected.jsonl"),
     model: ModelOption = "phantom",
     device: DeviceOption = "auto",
 ) -> None:

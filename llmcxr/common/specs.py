@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from operator import attrgetter
@@ -82,9 +82,18 @@ def list_keys(opener: Opener) -> dict[str, inspect.Parameter]:
     }
 
 
-def convert_settings(spec: Spec, keys: Mapping[str, inspect.Parameter]) -> dict[str, int | float | str]:
-    """Convert the settings of a string, whose keys are all known, to the types that `list_keys` gives."""
-    return {key: _convert(spec.text, keys[key], value) for key, value in spec.settings.items()}
+def call_opener(opener: Opener, spec: Spec, find_device: Callable[[], str] | None = None) -> Any:
+    """Open what a string names, whose keys are all known, with its settings as the types that the keys have.
+
+    `find_device` gives the value of an opener's parameter `device`, where it has one.
+    """
+    keys = list_keys(opener)
+    values: dict[str, object] = {
+        key: _convert(spec.text, keys[key], value) for key, value in spec.settings.items()
+    }
+    if "device" in inspect.signature(opener).parameters:
+        values["device"] = find_device()
+    return opener(spec.place, **values) if takes_place(opener) else opener(**values)
 
 
 def _convert(text: str, key: inspect.Parameter, value: str) -> int | float | str:
@@ -99,11 +108,6 @@ def _convert(text: str, key: inspect.Parameter, value: str) -> int | float | str
 def list_needed(opener: Opener) -> list[str]:
     """List the keys that have no default."""
     return [name for name, key in list_keys(opener).items() if key.default is key.empty]
-
-
-def takes_device(opener: Opener) -> bool:
-    """Return whether an opener takes the device to compute on, as its parameter `device`."""
-    return "device" in inspect.signature(opener).parameters
 
 
 def _pick_type(annotation: object) -> type:

@@ -11,7 +11,7 @@ import numpy as np
 
 from llmcxr import images
 from llmcxr.common.errors import UserError
-from llmcxr.records import SPLITS, LesionBox, Question, Radiograph, Report, Study
+from llmcxr.records import LesionBox, Question, Radiograph, Report, Study
 from llmcxr.reports import clean
 
 if TYPE_CHECKING:
@@ -46,9 +46,10 @@ class Dataset(ABC):
     def __getitem__(self, index: int) -> Study: ...
 
     @abstractmethod
-    def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
-        """Read the study's first frontal radiograph, (H, W) float32 in [0, 1]; letterboxed if `size` is
-        given.
+    def read(self, index: int, size: int | None = None) -> np.ndarray:
+        """Read the study's first frontal radiograph, (H, W) float32 in [0, 1].
+
+        `size` letterboxes it to that many pixels a side.
 
         Raises UserError for a study without a frontal radiograph or a file that cannot be read.
         """
@@ -139,7 +140,7 @@ class StudyDataset(Dataset):
         height, width = self.extents_mm[radiograph.image_id]
         return replace(radiograph, pixel_spacing_mm=(height / rows, width / columns))
 
-    def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
+    def read(self, index: int, size: int | None = None) -> np.ndarray:
         """See `Dataset.read`."""
         study = self.studies[index]
         radiograph = find_frontal(study)
@@ -168,8 +169,6 @@ def keep_split(studies: Iterable[Study], split: str | None, source: str) -> list
     Raises UserError where none is left, or where a patient is in two splits.
     """
     studies = list(studies)
-    if split is not None and split not in SPLITS:
-        raise UserError(f"{source}: expected split={'|'.join(SPLITS)}, found split={split}; correct it")
     split_of: dict[str, str] = {}
     torn = {s.patient_id for s in studies if split_of.setdefault(s.patient_id, s.split) != s.split}
     if torn:

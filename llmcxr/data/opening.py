@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmcxr.common.errors import UserError
 from llmcxr.common.specs import (
     Entry,
-    convert_settings,
+    call_opener,
     find_opener,
     list_keys,
     name_as_today,
@@ -51,8 +51,7 @@ def open_dataset(name: str) -> Dataset:
     split = spec.settings.get("split")
     if split is not None and split not in SPLITS:
         raise UserError(f"{name}: expected split={'|'.join(SPLITS)}, found split={split}; correct it")
-    values = convert_settings(spec, keys)
-    dataset = opener(spec.place, **values) if has_path else opener(**values)
+    dataset = call_opener(opener, spec)
     dataset.name, dataset.kind = name, kind
     return dataset
 

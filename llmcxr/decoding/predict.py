@@ -93,18 +93,10 @@ class CXR(System):
         opened, is_list = self._open(image)
         self._check_text(instruction, "instruction")
         prompts = [self.prompt_tokenizer.prompt(instruction, ImageCodes(codes)) for codes, _ in opened]
+        written = self._write(prompts, seed, Sampling(temperature, top_p=top_p))
         results = [
-            ReportResult(
-                text=text,
-                token_ids=ids,
-                log_probability=score,
-                seed=seed,
-                warnings=warnings,
-                report=parse_sections(text),
-            )
-            for (text, ids, score), (_, warnings) in zip(
-                self._write(prompts, seed, Sampling(temperature, top_p=top_p)), opened, strict=True
-            )
+            ReportResult(text, ids, score, seed, warnings, report=parse_sections(text))
+            for (text, ids, score), (_, warnings) in zip(written, opened, strict=True)
         ]
         return results if is_list else results[0]
 
@@ -315,9 +307,8 @@ class CXR(System):
             )
         if not _is_text(text):
             raise UserError(f"the {what} holds bytes that are not UTF-8; write it anew")
-        room = (
-            self.model.max_positions - self.model.vocabulary.num_cells - 32
-        )  # 32: the template's own tokens
+        # 32: the template's own tokens
+        room = self.model.max_positions - self.model.vocabulary.num_cells - 32
         length = len(self.prompt_tokenizer.text(text))
         if length > room:
             raise UserError(

@@ -40,17 +40,14 @@ def compare_systems(
 
 def comparison_table(names: tuple[str, str], comparisons: Sequence[Comparison]) -> Table:
     """Tabulate both values, the difference with its interval, and p, a row a metric."""
-    rows = [
-        [
-            one.name,
-            number(one.first),
-            number(one.second),
-            number(one.difference) + interval(one.interval),
-            number(one.p),
-        ]
-        for one in comparisons
-    ]
+    rows = [comparison_row(asdict(one)) for one in comparisons]
     return Table(["metric", *names, "difference (95%)", "p"], rows)
+
+
+def comparison_row(one: dict) -> list[str]:
+    """Write the cells of one comparison, given as it stands in JSON."""
+    difference = number(one["difference"]) + interval(one["interval"])
+    return [one["name"], number(one["first"]), number(one["second"]), difference, number(one["p"])]
 
 
 def compare_files(
@@ -60,19 +57,19 @@ def compare_files(
     metrics: Iterable[Metric],
     *,
     n: int | None = None,
-    findings: Sequence[str] = (),
     resamples: int = 1000,
     seed: int = 0,
 ) -> Result:
     """Compare two prediction files over the first `n` (all) studies of a dataset.
 
-    Both must predict the same things: reports, answers, or both. `metrics` may be of reports (with
-    `findings`, the labeler's labels are there too) and of questions. `seed` chooses the questions' wording
+    Both must predict the same things: reports, answers, or both. `metrics` may be of reports and of
+    questions. `seed` chooses the questions' wording
     too, as in `gather`. Raises UserError for files that share nothing, or that are not of these studies.
     """
     metrics, n = list(metrics), len(dataset) if n is None else n
     files = [Predictions.read(first), Predictions.read(second)]
-    parts = [part for part in ("reports", "answers") if all(getattr(file, part) for file in files)]
+    abilities = {"reports": "report", "answers": "answer"}  # of which a part asks
+    parts = [part for part, ability in abilities.items() if all(ability in file.abilities for file in files)]
     if not parts:
         raise UserError(
             f"{first} and {second}: expected reports in both or answers in both, found neither; "
@@ -81,8 +78,7 @@ def compare_files(
     answers = [gather(file, dataset, n, seed, parts=parts) for file in files]
     comparisons = []
     if "reports" in parts:
-        inputs = [one.report_inputs(findings) for one in answers]
-        comparisons += compare_systems(metrics, *inputs, resamples, seed)
+        comparisons += compare_systems(metrics, *[one.report_inputs() for one in answers], resamples, seed)
     if "answers" in parts:
         comparisons += compare_systems(metrics, *[one.question_inputs() for one in answers], resamples, seed)
     scores = {"comparisons": [asdict(one) for one in comparisons]}

@@ -6,49 +6,40 @@ A model that saw the patient, on this image or on another, knows more than it co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, find_kind, open_dataset
-from llmcxr.data.phantom import PhantomDataset
 from llmcxr.records import SPLITS, Study
 
 UNKNOWN = "unknown"  # in place of the training data's name
 
 
-def check_splits(
-    evaluated: Iterable[Study] | Dataset, trained: Iterable[Study] | Dataset, n: int | None = None
-) -> None:
+def check_splits(evaluated: Dataset, trained: Dataset, n: int | None = None) -> None:
     """Raise UserError where an image or a patient of `evaluated` is among those of `trained`.
 
     `n` takes the first so many of `evaluated`, all for None. Ids are compared as they stand: two sources that
     number their patients alike by chance need other ids.
     """
-    if isinstance(evaluated, PhantomDataset) and isinstance(trained, PhantomDataset):
+    num_judged = len(evaluated) if n is None else min(n, len(evaluated))
+    if evaluated.kind == trained.kind == "phantom":
         # a phantom is its seed and number: however many there are, none has to be listed
-        num_judged = len(evaluated) if n is None else min(n, len(evaluated))
         shared = min(num_judged, len(trained)) if evaluated.seed == trained.seed else 0
         _refuse(shared, shared, num_judged)
         return
     seen_images: set[str] = set()
     seen_patients: set[str] = set()
-    for study in _studies(trained):
+    for study in _identify(trained, len(trained)):
         seen_patients.add(study.patient_id)
         seen_images |= _image_ids(study)
-    judged = list(islice(_studies(evaluated), n))
+    judged = list(_identify(evaluated, num_judged))
     num_images = sum(not seen_images.isdisjoint(_image_ids(study)) for study in judged)
     num_patients = sum(study.patient_id in seen_patients for study in judged)
     _refuse(num_images, num_patients, len(judged))
 
 
-def check_training(
-    evaluated: Sequence[Study] | Dataset,
-    provenance: Mapping[str, Any],
-    n: int | None = None,
-    training: str = "",
-) -> str:
+def check_training(evaluated: Dataset, provenance: Mapping[str, Any], n: int, training: str = "") -> str:
     """Check the first `n` studies against the training data, and return what was found as a sentence.
 
     `training` names the training data; "" takes what the model's provenance names, and UNKNOWN leaves the
@@ -68,7 +59,7 @@ def check_training(
     if trained is not None:
         check_splits(evaluated, trained, n)
         return f"no evaluated image or patient is among the {len(trained)} studies of the training data"
-    check_one_split(islice(_studies(evaluated), n))
+    check_one_split(_identify(evaluated, n))
     if not name:
         return "not checked against the training data: the model does not say what it was trained on"
     return (
@@ -88,10 +79,8 @@ def check_one_split(studies: Iterable[Study]) -> str:
     return next(iter(counts))
 
 
-def _studies(source: Iterable[Study] | Dataset) -> Iterable[Study]:
-    if isinstance(source, Dataset):
-        return (source.identify(index) for index in range(len(source)))
-    return source
+def _identify(dataset: Dataset, n: int) -> Iterable[Study]:
+    return (dataset.identify(index) for index in range(n))
 
 
 def _image_ids(study: Study) -> set[str]:

@@ -25,16 +25,7 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = "str | os.PathLike | bytes | Image.Image | np.ndarray | DicomDataset"
 SMALLEST_SIDE = 16  # below this there is nothing to see
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "JPEG2000",
-    "TIFF",
-    "BMP",
-    "PPM",
-    "WEBP",
-    "GIF",
-)  # none that starts a program
+FORMATS = ("PNG", "JPEG", "JPEG2000", "TIFF", "BMP", "PPM", "WEBP", "GIF")  # none that starts a program
 EXPECTED = "expected a PNG, JPEG or DICOM radiograph"
 
 

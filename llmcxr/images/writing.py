@@ -17,14 +17,11 @@ SYNTHETIC_KEY = "synthetic"  # the PNG text chunk that marks a drawn image
 
 def write_png(path: str | os.PathLike, image: np.ndarray, metadata: Mapping[str, str] | None = None) -> Path:
     """Write a picture (H, W) in [0, 1] as 8-bit grey PNG with `metadata` text chunks, whole or not at all."""
-    if image.ndim != 2 or not np.isfinite(image).all():
-        raise ValueError(f"expected finite pixels of shape (H, W), got shape {image.shape}")
-    chunks = PngImagePlugin.PngInfo()
+    picture, chunks = to_picture(image), PngImagePlugin.PngInfo()
     for key, value in (metadata or {}).items():
         chunks.add_text(str(key), str(value))
     with replacing(path) as beside:
-        values = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-        Image.fromarray(values).save(beside, format="PNG", pnginfo=chunks)
+        picture.save(beside, format="PNG", pnginfo=chunks)
     return Path(path)
 
 

@@ -42,7 +42,7 @@ class Inputs:
 
     def have(self, names: Iterable[str]) -> bool:
         """Tell whether all of these inputs are there; studies have no questions, and questions no labels."""
-        return all(getattr(self, name, None) is not None for name in names)
+        return all(vars(self).get(name) is not None for name in names)
 
 
 class Metric(Protocol):

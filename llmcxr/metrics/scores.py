@@ -54,6 +54,12 @@ def correlation(first: Sequence[float], second: Sequence[float]) -> float | None
     return float(np.corrcoef(a, b)[0, 1])
 
 
+def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the cosine of each row of (N, D) and the same row of another (N, D): (N,), 0 beside zeros."""
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return (first * second).sum(1) / np.where(lengths == 0, 1, lengths)
+
+
 def agreement(
     truth: Sequence[float | None], measured: Sequence[float | None]
 ) -> dict[str, float | int | None]:

@@ -166,16 +166,14 @@ def enlarge(image: np.ndarray, size: int) -> Image.Image:
     return picture.resize([round(side * scale) for side in picture.size], Image.Resampling.BICUBIC)
 
 
-def inline_image(
-    image: np.ndarray, description: str, size: int = THUMBNAIL, is_synthetic: bool = True
-) -> str:
-    """Write (H, W) float in [0, 1] as an <img>. A synthetic one says so in its file too, if it is saved."""
-    picture = enlarge(image, size)
-    chunks = PngImagePlugin.PngInfo()
-    if is_synthetic:
+def inline_picture(picture: Picture, size: int) -> str:
+    """Write an <img> whose longer side is `size` px. A synthetic one says so in its file too, if saved."""
+    description, chunks = picture.caption, PngImagePlugin.PngInfo()
+    if picture.is_synthetic:
+        description = f"synthetic: {description}"
         chunks.add_text(SYNTHETIC_KEY, SYNTHETIC)
     stored = io.BytesIO()
-    picture.save(stored, "PNG", optimize=True, pnginfo=chunks)
+    enlarge(picture.image, size).save(stored, "PNG", optimize=True, pnginfo=chunks)
     data = base64.b64encode(stored.getvalue()).decode()
     return f'<img alt="{escape(description, quote=True)}" src="data:image/png;base64,{data}">'
 
@@ -251,8 +249,7 @@ def _sheet(block: Sheet) -> str:
     figures = []
     for one in block.pictures:
         badge = '<span class="badge">synthetic</span> ' if one.is_synthetic else ""
-        described = f"synthetic: {one.caption}" if one.is_synthetic else one.caption
-        image = inline_image(one.image, described, is_synthetic=one.is_synthetic)
+        image = inline_picture(one, THUMBNAIL)
         figures.append(f"<figure>{image}<figcaption>{badge}{escape(one.caption)}</figcaption></figure>")
     return f'<h3>{escape(block.title)}</h3><div class="sheet">{"".join(figures)}</div>'
 
@@ -267,8 +264,7 @@ def _cards(block: Cards) -> str:
 
 
 def _card(card: Card) -> str:
-    described = f"synthetic: {card.picture.caption}" if card.picture.is_synthetic else card.picture.caption
-    image = inline_image(card.picture.image, described, CARD_IMAGE, card.picture.is_synthetic)
+    image = inline_picture(card.picture, CARD_IMAGE)
     title = f'<p class="title">{escape(card.title)}</p>' if card.title else ""
     paragraphs = "".join(
         f'<p class="small">{escape(heading)}</p><p>{escape(text)}</p>' for heading, text in card.paragraphs

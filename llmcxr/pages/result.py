@@ -36,28 +36,23 @@ def deliver(
 
     `png_file` gets the first of the figures that is a picture already.
     """
-    write_files(title, result, json_file, html_file, png_file)
-    if json_file != STDOUT:
-        print(to_markdown([Heading(title, 1), *result.blocks]))
-
-
-def write_files(
-    title: str,
-    result: Result,
-    json_file: Path | None = None,
-    html_file: Path | None = None,
-    png_file: Path | None = None,
-) -> None:
     if json_file is not None:
         write_json(json_file, result.json)
     if html_file is not None:
-        page = to_html(title, [Heading(title, 1), *result.blocks, *result.figures])
-        with replacing(html_file) as beside:
-            beside.write_text(page, encoding="utf-8")
+        write_page(html_file, title, result)
     if png_file is not None:
         plot = next(figure for figure in result.figures if isinstance(figure, Plot))
         with replacing(png_file) as beside:
             beside.write_bytes(plot.png)
+    if json_file != STDOUT:
+        print(to_markdown([Heading(title, 1), *result.blocks]))
+
+
+def write_page(path: Path, title: str, result: Result) -> None:
+    """Write the HTML page of blocks and figures under `title`."""
+    page = to_html(title, [Heading(title, 1), *result.blocks, *result.figures])
+    with replacing(path) as beside:
+        beside.write_text(page, encoding="utf-8")
 
 
 def write_json(path: Path, values: dict) -> None:

@@ -13,8 +13,6 @@ import numpy as np
 
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, Texts
-from llmcxr.labeler.rules import label
-from llmcxr.labeler.states import to_states
 from llmcxr.metrics.answers.inputs import QuestionInputs
 from llmcxr.metrics.metric import Inputs
 from llmcxr.predictor import Asked, System
@@ -41,21 +39,9 @@ class Gathered:
     answers: Sequence[str] | None = field(default=None, repr=False)
     drawings: Sequence[np.ndarray] | None = field(default=None, repr=False)  # each (H, W) in [0, 1]
 
-    @property
-    def num_empty_reports(self) -> int | None:
-        return None if self.candidates is None else sum(not text.strip() for text in self.candidates)
-
-    def report_inputs(self, findings: Sequence[str] = ()) -> Inputs:
-        """Return what metrics of reports need: with `findings`, also the labeler's labels on both sides."""
-        is_labelled = self.candidates is not None and findings
-        return Inputs(
-            patients=self.patients,
-            references=self.references,
-            candidates=self.candidates,
-            findings=tuple(findings),
-            reference_labels=to_states(list(map(label, self.references)), findings) if findings else None,
-            candidate_labels=to_states(list(map(label, self.candidates)), findings) if is_labelled else None,
-        )
+    def report_inputs(self) -> Inputs:
+        """Return what metrics of words need: one row per study."""
+        return Inputs(self.patients, self.references, self.candidates)
 
     def question_inputs(self) -> QuestionInputs:
         """Return what question metrics need: one row per question."""

@@ -17,15 +17,7 @@ from typing import TYPE_CHECKING
 
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
-from llmcxr.common.specs import (
-    Entry,
-    convert_settings,
-    find_opener,
-    list_keys,
-    list_needed,
-    parse_spec,
-    takes_device,
-)
+from llmcxr.common.specs import Entry, call_opener, find_opener, list_keys, list_needed, parse_spec
 
 if TYPE_CHECKING:
     from llmcxr.predictor import System
@@ -72,7 +64,4 @@ def open_system(name: str, device: str = "auto") -> System:
     for key in list_needed(opener):
         if not spec.settings.get(key):
             raise UserError(f"expected {kind}:PLACE,{key}=..., found no {key} in {name!r}; name it")
-    values: dict[str, object] = {**convert_settings(spec, keys)}
-    if takes_device(opener):
-        values["device"] = choose_device(device)
-    return opener(spec.place, **values)
+    return call_opener(opener, spec, lambda: choose_device(device))

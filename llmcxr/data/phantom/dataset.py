@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data.dataset import Dataset, Texts
 from llmcxr.data.phantom.case import FINDINGS, VARIATION, PhantomCase
@@ -79,12 +78,9 @@ class PhantomDataset(Dataset):
         name = f"phantom-{self.seed}-{index}"
         return Study(name, name, (Radiograph(name, name, name),), split=self.split)
 
-    def read(self, index: int, size: int | tuple[int, int] | None = None) -> np.ndarray:
-        """Draw the picture, (size, size) float32 in [0, 1]; drawn at that size, letterboxed if not square."""
-        rows, columns = (size, size) if size is None or np.isscalar(size) else size
-        side = OWN_SIZE if rows is None else min(rows, columns)
-        picture = render([self.case(index)], side)[0]
-        return picture if rows == columns else images.fit(picture, (rows, columns))[0]
+    def read(self, index: int, size: int | None = None) -> np.ndarray:
+        """Draw the picture at its size, (size, size) float32 in [0, 1]."""
+        return render([self.case(index)], OWN_SIZE if size is None else size)[0]
 
     def read_many(self, indices: Sequence[int], size: int) -> np.ndarray:
         """See `Dataset.read_many`."""

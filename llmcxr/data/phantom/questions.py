@@ -11,14 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from llmcxr.data.phantom.case import FINDINGS, DrawnFinding, PhantomCase
-from llmcxr.data.phantom.wording import (
-    DEVICES,
-    grade_word,
-    join_list,
-    pick,
-    ratio_text,
-    with_article,
-)
+from llmcxr.data.phantom.wording import DEVICES, grade_word, join_list, pick, ratio_text, with_article
 from llmcxr.records import Question
 from llmcxr.reports import capitalise
 

@@ -53,20 +53,9 @@ def audit(
     results = []
     for name, tampered in tamperings(images, patients, seed).items():
         other_texts = ask(tampered)
-        results += [
-            Reliance(
-                name,
-                compare(
-                    metric,
-                    rows_of(metric, texts),
-                    rows_of(metric, other_texts),
-                    patients,
-                    resamples,
-                    seed,
-                ),
-            )
-            for metric in metrics
-        ]
+        for metric in metrics:
+            pair = rows_of(metric, texts), rows_of(metric, other_texts)
+            results.append(Reliance(name, compare(metric, *pair, patients, resamples, seed)))
     return results
 
 

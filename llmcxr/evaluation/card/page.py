@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from llmcxr.evaluation.comparing import comparison_row
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.metrics.reports.label_f1 import AVERAGES, BothDefinite, OmissionNegative
 from llmcxr.pages.document import Bars, Block, Curves, Heading, Paragraph, Table
@@ -106,17 +107,7 @@ def _drawn_findings(findings: dict) -> list[Block]:
 def _audit(part: dict) -> list[Block]:
     blocks: list[Block] = []
     for what, result in part.items():
-        rows = [
-            [
-                one["tampering"],
-                one["name"],
-                number(one["first"]),
-                number(one["second"]),
-                number(one["difference"]) + interval(one["interval"]),
-                number(one["p"]),
-            ]
-            for one in result["drops"]
-        ]
+        rows = [[one["tampering"], *comparison_row(one)] for one in result["drops"]]
         looks = result["looks_at_image"]
         verdict = "looks at the image" if looks else "**does not show that it looks at the image**"
         header = ["images", "metric", "true images", "tampered", "drop (95%)", "p"]

@@ -31,6 +31,7 @@ from llmcxr.metrics.images.kernel_distance import kernel_distance
 from llmcxr.metrics.metric import Inputs, Metric
 from llmcxr.metrics.reports import report_metrics
 from llmcxr.metrics.reports.label_f1 import label_metrics
+from llmcxr.metrics.scores import cosines
 from llmcxr.model.classifier import to_probabilities
 from llmcxr.pages.document import Picture, Sheet
 from llmcxr.records import Label
@@ -49,7 +50,7 @@ def report_part(view: Interview) -> dict:
     return {
         **view.score(metrics, inputs),
         "support": _support(inputs[0]),
-        "empty_reports": runs[0].num_empty_reports,
+        "empty_reports": sum(not text.strip() for text in runs[0].candidates),
         "distinct_reports": len(set(runs[0].candidates)),
     }
 
@@ -170,7 +171,7 @@ def drawing_sheets(inputs: Inputs, requests: Sequence[str]) -> list[Sheet]:
     cosine of the drawing's features and those of the study's true image.
     """
     if inputs.drawn_probabilities is None:
-        ranked, rule = _cosines(inputs.real_features, inputs.drawn_features), "by features of the true image"
+        ranked, rule = cosines(inputs.real_features, inputs.drawn_features), "by features of the true image"
     else:
         ranked, rule = _log_likelihoods(inputs), "by what the classifier sees of their requests"
     order = np.argsort(-ranked, kind="stable")
@@ -251,8 +252,3 @@ def _log_likelihoods(inputs: Inputs) -> np.ndarray:
     wanted, seen = np.moveaxis(wanted_and_seen(inputs.reference_labels, inputs.drawn_probabilities), -1, 0)
     seen = np.clip(seen, LEAST, 1 - LEAST)
     return np.nanmean(np.where(np.isnan(wanted), np.nan, np.log(np.where(wanted == 1, seen, 1 - seen))), 1)
-
-
-def _cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return (first * second).sum(1) / np.where(lengths == 0, 1, lengths)

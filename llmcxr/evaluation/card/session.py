@@ -28,7 +28,7 @@ class CardSettings:
     seeds: tuple[int, ...] = (0,)
     size: int = 128  # px at which images are given
     extractor: str = "classifier"
-    training: str = ""  # the system's training data, see splits.check_training
+    training: str = ""  # the system's training data, see leakage.check_training
 
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:

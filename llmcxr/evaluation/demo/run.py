@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from llmcxr.common.files import replacing
+from llmcxr.data import Texts, open_dataset
 from llmcxr.evaluation.demo.page import TITLE, demo_blocks, demo_sheet
 from llmcxr.evaluation.demo.records import Check, Drawing, Reading
 from llmcxr.evaluation.phantom.drawing import Request, confirm, evaluate_drawing
@@ -22,7 +23,8 @@ from llmcxr.evaluation.phantom.run import open_held_out
 from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import Classifier, ClassifierReading
 from llmcxr.model.judges import load_evaluator
-from llmcxr.pages.result import Result, write_files, write_json
+from llmcxr.pages.result import Result, write_json, write_page
+from llmcxr.records import Question
 from llmcxr.reports import join_sections
 from llmcxr.systems import System
 from llmcxr.systems.ask import word_studies
@@ -45,31 +47,29 @@ RATIO_TOLERANCE = 0.04  # twice the mean error that the issue allows a drawing
 
 
 def run_demo(
-    out_dir: str | Path,
-    seed: int = 0,
-    n: int = 64,
-    system: System | None = None,
-    announce: Callable[[str], None] = print,
+    out_dir: str | Path, seed: int, n: int, system: System, announce: Callable[[str], None] = print
 ) -> Result:
-    """Write demo.png, index.html and summary.json into `out_dir`.
+    """Write demo.png, index.html and summary.json into `out_dir`, scored on `n` held-out phantoms.
 
-    `system` defaults to the embedded model. `announce` gets the name of each stage as it begins. Raises
-    UserError where the evaluator is a loss network of the system's image tokenizer.
+    `announce` gets the name of each stage as it begins. Raises UserError where the evaluator is a loss
+    network of the system's image tokenizer.
     """
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     clock = _Clock(announce)
     with clock.stage("load"):
-        system = system or _embedded_model()
         evaluator = load_evaluator(system.loss_networks)
     with clock.stage("draw"):
         drawn = system.draw(list(PROMPTS), seed=seed)
     with clock.stage("read"):
+        fresh, words = _fresh_phantoms(seed)
         own = [result.text for result in system.report([result.image for result in drawn], seed=seed)]
         drawings = _judge(PROMPTS, [result.image for result in drawn], own, evaluator)
-        readings = _read_fresh(system, seed)
+        reports = [result.text for result in system.report(fresh, seed=seed)]
     with clock.stage("answer"):
-        readings = _answer(system, readings)
+        answered = _answer(system, fresh, [one.questions[:QUESTIONS_SHOWN] for one in words])
+    truths = [join_sections(one.report) for one in words]
+    readings = [Reading(*one) for one in zip(fresh, truths, reports, answered, strict=True)]
     with clock.stage("score_reading"):
         dataset = open_held_out(n)
         reading = evaluate_reading(system, dataset, n, seed)
@@ -78,7 +78,7 @@ def run_demo(
     with clock.stage("write"):
         summary = summarise(reading, drawing)
         result = Result(summary, demo_blocks(drawings, readings, summary, n))
-        write_files(TITLE, result, html_file=out_dir / "index.html")
+        write_page(out_dir / "index.html", TITLE, result)
         with replacing(out_dir / "demo.png") as beside:
             beside.write_bytes(demo_sheet(drawings))
     summary["seconds"] = clock.seconds
@@ -114,12 +114,6 @@ class _Clock:
         started = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - started, 2)
-
-
-def _embedded_model() -> System:
-    from llmcxr import CXR
-
-    return CXR.from_pretrained("phantom")
 
 
 def _rounded(value: float | None) -> float | None:
@@ -168,36 +162,18 @@ def _ratio_check(request: Request, image: np.ndarray, reading: ClassifierReading
     return Check(f"ratio {'above' if is_large else 'up to'} 0.50", seen, is_met)
 
 
-def _read_fresh(system: System, seed: int) -> list[Reading]:
-    from llmcxr.data import open_dataset
-
+def _fresh_phantoms(seed: int) -> tuple[list[np.ndarray], list[Texts]]:
+    """Return the images and the words of phantoms that were never seen."""
     dataset = open_dataset(f"phantom:n={NUM_FRESH},seed={FRESH_SEED + seed}")
     images = [dataset.read(index, IMAGE_SIZE) for index in range(NUM_FRESH)]
-    texts = word_studies(dataset, NUM_FRESH, seed)
-    reports = system.report(images, seed=seed)
-    return [
-        Reading(
-            image,
-            join_sections(words.report),
-            result.text,
-            tuple((question, "") for question in words.questions[:QUESTIONS_SHOWN]),
-        )
-        for image, words, result in zip(images, texts, reports, strict=True)
-    ]
+    return images, word_studies(dataset, NUM_FRESH, seed)
 
 
-def _answer(system: System, readings: Sequence[Reading]) -> list[Reading]:
-    asked = [(reading, question) for reading in readings for question, _ in reading.answered]
-    given = system.answer(
-        [reading.image for reading, _ in asked], [question.question for _, question in asked]
-    )
+def _answer(
+    system: System, images: Sequence[np.ndarray], questions: Sequence[Sequence[Question]]
+) -> list[tuple[tuple[Question, str], ...]]:
+    """Return the questions on each image with their answers, all asked at once."""
+    asked = [(image, one) for image, about in zip(images, questions, strict=True) for one in about]
+    given = system.answer([image for image, _ in asked], [one.question for _, one in asked])
     answers = iter(result.text for result in given)
-    return [
-        Reading(
-            reading.image,
-            reading.truth,
-            reading.report,
-            tuple((question, next(answers)) for question, _ in reading.answered),
-        )
-        for reading in readings
-    ]
+    return [tuple((one, next(answers)) for one in about) for about in questions]

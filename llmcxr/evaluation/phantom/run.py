@@ -12,7 +12,6 @@ from llmcxr.evaluation.phantom.drawing import evaluate_drawing
 from llmcxr.evaluation.phantom.page import phantom_blocks
 from llmcxr.evaluation.phantom.reading import evaluate_reading
 from llmcxr.evaluation.tokenizer import evaluate_tokenizer
-from llmcxr.model.classifier import Classifier
 from llmcxr.model.judges import load_evaluator
 from llmcxr.pages.result import Result
 from llmcxr.systems import System
@@ -32,8 +31,6 @@ def evaluate_phantom(
     n: int = 500,
     seed: int = 0,
     best_of: Sequence[int] = (1, 4),
-    *,
-    evaluator: Classifier | None = None,
     announce: Callable[[str], None] = lambda stage: None,
 ) -> Result:
     """Give all scores of a model on the first `n` held-out phantoms.
@@ -43,7 +40,7 @@ def evaluate_phantom(
     `announce` gets the name of each stage as it begins. Raises UserError where the evaluator that ships would
     judge a model of whose image tokenizer it was a loss network.
     """
-    dataset, evaluator = open_held_out(n), evaluator or load_evaluator(system.loss_networks)
+    dataset, evaluator = open_held_out(n), load_evaluator(system.loss_networks)
     stages: dict[str, Callable[[], dict]] = {
         "evaluator": lambda: evaluate_classifier(evaluator, dataset, n),
         "reading": lambda: evaluate_reading(system, dataset, n, seed),

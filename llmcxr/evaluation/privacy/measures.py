@@ -70,11 +70,7 @@ class Nearest:
     row: np.ndarray
 
 
-def privacy_card(
-    drawn: ImageSet,
-    training: ImageSet,
-    held_out: ImageSet | None = None,
-) -> dict:
+def privacy_card(drawn: ImageSet, training: ImageSet, held_out: ImageSet | None = None) -> dict:
     """Measure what these sets show of memorisation. Keys, where the sets have what they need:
 
     code_space      distances are shares of cells that differ, 0..1; see `_space` for the keys

@@ -6,7 +6,7 @@ Malformed values, common in real archives, are left unknown; no warning quotes w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,7 +74,7 @@ def parse_age(age: str) -> float | None:
 def get_text(dataset: DicomDataset, keyword: str) -> str:
     """Return an element's value as text, the first of several; empty where there is none."""
     value = dataset.get(keyword)
-    if value is not None and not isinstance(value, str | int | float) and hasattr(value, "__iter__"):
+    if value is not None and not isinstance(value, str) and isinstance(value, Iterable):
         value = next(iter(value), None)
     return "" if value is None else str(value).strip()
 

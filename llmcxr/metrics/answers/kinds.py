@@ -74,7 +74,7 @@ def score_with_support(metrics: Iterable[Metric], inputs: QuestionInputs, seed: 
     ]
 
 
-def score_kinds(inputs: QuestionInputs, matcher: str = "right", seed: int = 0) -> list[Score]:
+def score_kinds(inputs: QuestionInputs, seed: int = 0) -> list[Score]:
     """Score each kind that was asked, in alphabetical order, then all together."""
     kinds = sorted({question.kind for question in inputs.questions})
-    return score_with_support([KindAccuracy(kind, matcher) for kind in [*kinds, ""]], inputs, seed)
+    return score_with_support([KindAccuracy(kind) for kind in [*kinds, ""]], inputs, seed)

@@ -23,11 +23,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from llmcxr import images as image_files
 from llmcxr.common.errors import UserError
 from llmcxr.common.specs import Entry, find_opener, parse_spec
 from llmcxr.common.terminal import progress
-from llmcxr.data.dataset import Dataset
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,21 +80,16 @@ def open_extractor(name: str = "classifier") -> FeatureExtractor:
 
 
 def extract(
-    extractor: FeatureExtractor,
-    images: Dataset | Iterable[np.ndarray],
-    size: int | None = None,
-    batch: int = 64,
-    total: int | None = None,
+    extractor: FeatureExtractor, images: Iterable[np.ndarray], batch: int = 64, total: int | None = None
 ) -> np.ndarray:
     """Return (N, D) float32 of every image in order, with no more than `batch` images in memory.
 
-    `images` is a dataset, read at `size` x `size` pixels, or anything that yields (H, W) float arrays in
-    [0, 1], letterboxed to `size` if given; `total` is for the progress bar where `images` has no length.
-    Raises UserError for images that give NaN features: the network is the user's.
+    `images` are (H, W) float arrays in [0, 1] of one size; `total` is for the progress bar where they have
+    no length. Raises UserError for images that give NaN features: the network is the user's.
     """
     features = []
     with progress(f"features: {extractor.name.partition(':')[0]}", total or length_hint(images)) as advance:
-        for chunk in _batches(images, size, batch):
+        for chunk in _batches(images, batch):
             features.append(extractor(np.stack(chunk)))
             if broken := np.flatnonzero(~np.isfinite(features[-1]).all(1)).tolist():
                 first = sum(map(len, features[:-1])) + broken[0]
@@ -111,15 +104,9 @@ def extract(
     return np.concatenate(features)
 
 
-def _batches(
-    images: Dataset | Iterable[np.ndarray], size: int | None, batch: int
-) -> Iterator[list[np.ndarray]]:
-    if isinstance(images, Dataset):
-        stream: Iterable[np.ndarray] = (images.read(index, size) for index in range(len(images)))
-    else:
-        stream = (image if size is None else image_files.fit(image, size)[0] for image in images)
+def _batches(images: Iterable[np.ndarray], batch: int) -> Iterator[list[np.ndarray]]:
     chunk: list[np.ndarray] = []
-    for image in stream:
+    for image in images:
         chunk.append(image)
         if len(chunk) == batch:
             yield chunk

@@ -147,10 +147,6 @@ class ReadByCheXbert:
 
 
 def open_chexbert(checkpoint: str, bert: str, device: str = "cpu") -> tuple[ReadByCheXbert, ...]:
-    """Load CheXbert as `load_chexbert` does, for `chexbert_metrics`."""
-    return chexbert_metrics(load_chexbert(checkpoint, bert, device))
-
-
-def chexbert_metrics(labeler: CheXbert) -> tuple[ReadByCheXbert, ...]:
-    """List every label metric, on 14 and on 5 findings, under every convention."""
+    """List every label metric, on 14 and on 5 findings, under every convention. See `load_chexbert`."""
+    labeler = load_chexbert(checkpoint, bert, device)
     return tuple(ReadByCheXbert(metric, labeler) for metric in label_metrics(FINDINGS))

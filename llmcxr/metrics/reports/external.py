@@ -21,6 +21,7 @@ import numpy as np
 from llmcxr.common.errors import UserError
 from llmcxr.metrics.reports.chexbert import CheXbert, load_chexbert
 from llmcxr.metrics.reports.mean_metric import MeanMetric
+from llmcxr.metrics.scores import cosines
 
 RADEVAL = "pip install --no-deps RadEval==2.2.1"
 RADGRAPH_LEVELS = ("simple", "partial", "complete")
@@ -142,7 +143,7 @@ def radcliq(
         scorer = load(idf=True, idf_sents=references)
         graphs = _zero_where_blank(partial(_compare_graphs, annotate))(references, candidates)
         words = _zero_where_blank(partial(_bertscore_f, scorer))(references, candidates)
-        similarity = _cosine(chexbert.embed(references), chexbert.embed(candidates))
+        similarity = cosines(chexbert.embed(references), chexbert.embed(candidates))
         parts = np.stack([graphs, words, similarity], axis=1)
         return (parts - RADCLIQ_MEAN) / RADCLIQ_SCALE @ RADCLIQ_COEFFICIENTS
 
@@ -181,11 +182,6 @@ def _read_graph(entities: dict) -> tuple[set, set]:
 
 def _set_f1(true: set, written: set) -> float:
     return 2 * len(true & written) / (len(true) + len(written)) if true and written else 0.0
-
-
-def _cosine(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return (first * second).sum(1) / norms
 
 
 def _bertscore_f(scorer: object, references: Sequence[str], candidates: Sequence[str]) -> np.ndarray:

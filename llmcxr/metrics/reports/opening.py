@@ -16,15 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmcxr.common.errors import UserError
-from llmcxr.common.specs import (
-    Entry,
-    convert_settings,
-    find_opener,
-    list_keys,
-    list_needed,
-    parse_spec,
-    takes_device,
-)
+from llmcxr.common.specs import Entry, call_opener, find_opener, list_keys, list_needed, parse_spec
 
 if TYPE_CHECKING:
     from llmcxr.metrics.metric import Metric
@@ -61,6 +53,5 @@ def _open(text: str, device: str) -> Sequence[Metric]:
         raise UserError(f"--metric: expected {form}, found {text!r} without {', '.join(missing)}; add it")
     if unknown := sorted(set(spec.settings) - set(keys)):
         raise UserError(f"--metric: expected {form}, found the key {', '.join(unknown)!r}; leave it out")
-    where = {"device": device} if takes_device(opener) else {}
-    opened = opener(spec.place, **convert_settings(spec, keys), **where)
+    opened = call_opener(opener, spec, lambda: device)
     return opened if isinstance(opened, Sequence) else (opened,)

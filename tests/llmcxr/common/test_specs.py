@@ -6,12 +6,11 @@ import pytest
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.specs import (
-    convert_settings,
+    call_opener,
     find_opener,
     list_keys,
     list_needed,
     parse_spec,
-    takes_device,
     takes_place,
 )
 
@@ -51,13 +50,13 @@ def compute(n: int = 3):
 
 def test_a_signature_says_what_an_opener_takes():
     assert takes_place(open_all) and not takes_place(compute)
-    assert takes_device(open_all) and not takes_device(compute)
     keys = list_keys(open_all)
     assert {name: key.annotation for name, key in keys.items()} == {"n": int, "share": float}
     assert list_needed(open_all) == [] and list_needed(lambda path, bert: None) == ["bert"]
-    assert convert_settings(parse_spec("a:b,n=3,share=1"), keys) == {"n": 3, "share": 1.0}
+    assert call_opener(open_all, parse_spec("a:b,n=3,share=1"), lambda: "cuda") == ("b", 3, 1.0, "cuda")
+    assert call_opener(compute, parse_spec("a:n=4")) == 4
     with pytest.raises(UserError, match="a:b,n=many: expected n to be int, found 'many'"):
-        convert_settings(parse_spec("a:b,n=many"), keys)
+        call_opener(open_all, parse_spec("a:b,n=many"))
 
 
 def test_an_entry_is_a_callable_or_where_one_is_found():

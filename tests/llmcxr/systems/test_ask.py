@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from llmcxr.common.errors import UserError
+from llmcxr.labeler.rules import label
+from llmcxr.labeler.states import to_states
 from llmcxr.metrics.answers.kinds import score_kinds
 from llmcxr.systems import Predictions, gather
 from tests.llmcxr.evaluation.fakes import ConstantPredictor, NumberedPhantoms, PerfectPredictor, number_of
@@ -31,11 +33,11 @@ def test_a_predictor_and_the_file_of_what_it_said_give_the_same(tmp_path):
 
 def test_inputs_for_metrics_of_reports():
     said = gather(PerfectPredictor(DATASET), DATASET, N, parts=["reports"])
-    inputs = said.report_inputs(("cardiomegaly", "nodule"))
-    truth = [[DATASET.case(i).find(name) is not None for name in inputs.findings] for i in range(N)]
-    assert np.array_equal(inputs.candidate_labels == 1, truth)
-    assert np.array_equal(inputs.reference_labels == 1, truth)
-    assert said.answers is None and said.num_empty_reports == 0
+    inputs, findings = said.report_inputs(), ("cardiomegaly", "nodule")
+    truth = [[DATASET.case(i).find(name) is not None for name in findings] for i in range(N)]
+    for texts in (inputs.references, inputs.candidates):
+        assert np.array_equal(to_states(list(map(label, texts)), findings) == 1, truth)
+    assert inputs.patients == said.patients and said.answers is None
 
 
 def test_drawings_are_of_the_requests():

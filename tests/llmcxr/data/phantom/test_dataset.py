@@ -28,7 +28,6 @@ def test_pictures_are_drawn_at_the_size_asked_for():
     picture = dataset.read(1, 48)
     np.testing.assert_array_equal(picture, render([dataset.case(1)], 48)[0])
     np.testing.assert_array_equal(dataset.read_many([1, 2], 48)[0], picture)
-    assert dataset.read(0, (48, 64)).shape == (48, 64)
     assert dataset.read(0).shape == (512, 512)
     assert dataset.salience(1, 48).shape == (48, 48)
     assert dataset.finding_map(1, (16, 8)).shape == (len(FINDINGS), 16, 8)

@@ -23,7 +23,7 @@ class OnePicture(ConstantPredictor):
 def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
     stages = []
-    return out, run_demo(out, n=6, system=OnePicture(), announce=stages.append).json, stages
+    return out, run_demo(out, 0, 6, OnePicture(), announce=stages.append).json, stages
 
 
 def test_the_summary_has_the_promised_keys(demo):

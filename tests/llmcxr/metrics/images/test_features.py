@@ -8,7 +8,6 @@ import torch
 from transformers import Dinov2Config, Dinov2Model
 
 from llmcxr.common.errors import UserError
-from llmcxr.data.phantom import PhantomDataset
 from llmcxr.metrics.images.features import extract, open_extractor
 from llmcxr.model.classifier import Classifier, ClassifierConfig
 from vqgan.foreign.densenet import DenseNetFeatures
@@ -50,16 +49,6 @@ def test_batches_and_streams_give_the_same(classifier):
     np.testing.assert_allclose(extract(extractor, images, batch=3), together, atol=1e-5)
     np.testing.assert_allclose(extract(extractor, (image for image in images), batch=7), together, atol=1e-5)
     assert extract(extractor, []).shape == (0, 16)
-
-
-def test_a_dataset_is_read_at_the_size_asked_for(classifier):
-    extractor = open_extractor(f"classifier:{classifier}")
-    dataset = PhantomDataset(3, 0)
-    features = extract(extractor, dataset, size=64, batch=2)
-    expected = extractor(np.stack([dataset.read(index, 64) for index in range(3)]))
-    np.testing.assert_allclose(features, expected, atol=1e-5)
-    tall = [np.ones((40, 20), np.float32)]
-    assert extract(extractor, tall, size=32).shape == (1, 16)
 
 
 def test_no_more_than_a_batch_is_held(classifier):

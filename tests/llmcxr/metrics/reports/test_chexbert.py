@@ -6,7 +6,7 @@ import pytest
 from llmcxr.common.errors import UserError
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.metrics.metric import Inputs, score
-from llmcxr.metrics.reports.chexbert import FINDINGS, chexbert_metrics, load_chexbert
+from llmcxr.metrics.reports.chexbert import FINDINGS, load_chexbert, open_chexbert
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "edema", "effusion", "heart", "large", "."]
 
@@ -62,7 +62,7 @@ def test_heads_and_classes_are_read_as_published(weights):
 
 def test_metrics_judge_what_chexbert_reads(weights):
     folder, _ = weights
-    metrics = chexbert_metrics(load_chexbert(folder / "chexbert.pth", folder))
+    metrics = open_chexbert(folder / "chexbert.pth", folder)
     names = [metric.name for metric in metrics]
     assert "CheXbert micro F1, all 14 [omission negative, uncertain positive]" in names
     assert "CheXbert macro F1, CheXpert 5 [omission negative, uncertain negative]" in names
