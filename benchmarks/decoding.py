@@ -34,7 +34,7 @@ GUIDANCE, TEMPERATURE = 2.0, 0.8
 
 
 def measure_drawing(cxr: CXR, plain: torch.nn.Module, num_rows: int) -> tuple[list[Row], list[float]]:
-    """A row and the share of whole grids of each plain way."""
+    """Measure a row and the share of whole grids of each plain way."""
     vocabulary = cxr.model.vocabulary
     texts = [f"Large {('left', 'right')[i % 2]} pleural effusion." for i in range(num_rows)]
     prompts = [cxr.prompt_tokenizer.prompt(DRAW.instructions[0], text) for text in texts]

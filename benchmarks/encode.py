@@ -40,7 +40,7 @@ CXR_TIMES = 16  # as many images for ours as for taming's, so that its time can 
 
 
 def bench_encode(num_images: int = 4, repeats: int = 5, threads: int = 2, small: bool = False) -> Result:
-    """`rows`, and `same_codes`, the share of codes that are equal with the same weights.
+    """Measure `rows`, and `same_codes`, the share of codes that are equal with the same weights.
 
     `small` shrinks taming's network and the images, to try the benchmark, not to measure. Raises UserError
     where taming-transformers is not installed.

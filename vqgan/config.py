@@ -145,7 +145,7 @@ def differing_settings(first: VQGANConfig, second: VQGANConfig) -> list[tuple[st
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings by their path: "vq.codebook_size"."""
+    """Return nested settings by their path: "vq.codebook_size"."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):

@@ -21,7 +21,7 @@ from llmcxr.common.errors import UserError
 Opener = Callable[..., Any]
 # What opens a kind, or the module and the name under which it is found there
 Entry = Opener | tuple[str, str]
-# Of datasets, as configurations, command lines, models and code stores of before name them
+# Old names of datasets, in configurations, command lines, models and code stores written before
 OLD_KINDS = {"folder": "csv"}
 
 

@@ -1,9 +1,10 @@
 """Check whether a picture, or a set, looks like what a model was trained on. Cheap numbers, no model.
 
-One picture: sentences where it hardly is an upright frontal chest radiograph; mostly there are none. A set: a
-tokenizer keeps best what it was trained on, so the spread of six plain statistics over its training images is
-kept beside it, in `training_images.json`, and every later set is compared with it. Exposure, processing,
-sharpness and padding are where sites and archives differ, and they move these numbers.
+`warn_unlike_chest` says in sentences why one picture is unlikely to be an upright frontal chest radiograph;
+mostly there are none. `compare_images` judges a set: a tokenizer keeps best what it was trained on, so the
+spread of six plain statistics over its training images is kept beside it, in `training_images.json`, and
+every later set is compared with it. Exposure, processing, sharpness and padding are where sites and archives
+differ, and they move these numbers.
 
 N images of H x W pixels.
 """
@@ -41,7 +42,7 @@ FEWEST_IMAGES = 8
 
 
 def warn_unlike_chest(image: np.ndarray) -> tuple[str, ...]:
-    """Warn of a picture (H, W) in [0, 1] that cannot be, or hardly is, a frontal chest radiograph."""
+    """Warn of a picture (H, W) in [0, 1] that cannot be, or is unlikely to be, a frontal chest radiograph."""
     height, width = image.shape
     warnings = []
     if min(height, width) < SMALL_SIDE:

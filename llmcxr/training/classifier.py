@@ -65,11 +65,11 @@ class ClassifierRun:
     run_dir: str = "runs/classifier"
     dataset: str = "phantom:n=12000,seed=100"
     validation: str = "phantom:n=300,seed=101"  # for the learning curve only
-    # Which to learn from the studies' labels. () = of the phantom all, with their places; of another dataset
-    # all that at least `min_positives` studies have, and as many have not.
+    # Which findings to learn from the studies' labels. () means all: of the phantom, with their locations; of
+    # another dataset, those that at least `min_positives` studies have and as many have not.
     findings: tuple[str, ...] = ()
     min_positives: int = 20
-    # Of labels: where a finding is present it counts absent : present times as much, at most so many times
+    # With labels, a present finding counts (absent / present) times as much as an absent one, at most this.
     max_positive_weight: float = 20.0
     cache_dir: str = "runs/cache"
     seed: int = 100

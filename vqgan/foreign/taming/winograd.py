@@ -16,7 +16,7 @@ LEAST_CHANNELS = 256
 LEAST_PIXELS = 512  # of the whole batch, over which transforming the kernel is spread
 TILES = 512  # at a time, so that they stay in the cache
 
-# Of one dimension; both are applied to rows and columns at once as their Kronecker product.
+# For one dimension; the Kronecker product applies each to rows and columns at once.
 INPUT = torch.tensor([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 KERNEL = torch.tensor([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 OUTPUT = torch.tensor([[1.0, 1, 1, 0], [0, 1, -1, -1]])
