@@ -136,13 +136,13 @@ def add_image_tokens(
     for added in description["added_tokens"]:  # in the table too, so that their ids stay when the table grows
         table[added["content"]] = added["id"]
     next_id = max(table.values()) + 1
-    for word in (BOI, EOI):
-        if word not in table:
-            table[word] = next_id
-            description["added_tokens"].append(_special(word, next_id))
+    for token in (BOI, EOI):
+        if token not in table:
+            table[token] = next_id
+            description["added_tokens"].append(_special(token, next_id))
             next_id += 1
     vocabulary = ImageVocabulary(grid, codebook_size, next_id, table[BOI], table[EOI], has_cell_tokens)
-    table.update((word, next_id + i) for i, word in enumerate(vocabulary.tokens()))
+    table.update((token, next_id + i) for i, token in enumerate(vocabulary.tokens()))
     extended = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer.from_str(json.dumps(description)),
         eos_token=tokenizer.eos_token,
@@ -153,10 +153,10 @@ def add_image_tokens(
     return extended, vocabulary
 
 
-def _special(word: str, token_id: int) -> dict:
+def _special(token: str, token_id: int) -> dict:
     return {
         "id": token_id,
-        "content": word,
+        "content": token,
         "single_word": False,
         "lstrip": False,
         "rstrip": False,
