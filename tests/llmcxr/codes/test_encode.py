@@ -286,14 +286,14 @@ def test_an_all_black_radiograph_is_coded_and_a_truncated_one_left_out(folder, t
 
 def test_studies_without_a_frontal_radiograph_are_left_out_and_listed(folder, tokenizer, tmp_path):
     (tmp_path / "mixed.csv").write_text(
-        "image,text,view_position\nfilm0.png,Clear.,PA\nfilm1.png,Clear.,lateral\n,Clear.,\n"
+        "image,text,view_position\nradiograph0.png,Clear.,PA\nradiograph1.png,Clear.,lateral\n,Clear.,\n"
     )
     tokenizer.save_pretrained(tmp_path / "tokenizer")
     given = [f"csv:{tmp_path / 'mixed.csv'}", str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
     result = CliRunner().invoke(app, ["encode", *given, "--cache-dir", str(tmp_path)])
     assert result.exit_code == 1, result.output
     store = CodeStore.open(tmp_path / "codes")
-    assert store.image_ids == ["film0.png"]
+    assert store.image_ids == ["radiograph0.png"]
     assert [rejected.name for rejected in store.rejected] == ["study 1", "study 2"]
     assert "frontal radiograph, found only lateral" in store.rejected[0].reason
     assert "frontal radiograph, found none" in store.rejected[1].reason
