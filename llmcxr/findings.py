@@ -74,6 +74,7 @@ FINDINGS = (
     Finding("nodular opacity", chexpert=("Lung Lesion", "Lung Opacity")),
 )
 
+_ARTICLES = {finding.name: finding.article for finding in FINDINGS}
 PHANTOM_FINDINGS = tuple(finding.name for finding in _PHANTOM)
 FINDING_OF_NIH_LABEL = dict(sorted((finding.nih, finding.name) for finding in FINDINGS if finding.nih))
 FINDING_OF_OPENI_HEADING = {heading: finding.name for finding in FINDINGS for heading in finding.openi}
@@ -101,5 +102,4 @@ CHEXPERT_5 = ("atelectasis", "cardiomegaly", "consolidation", "edema", "pleural 
 
 def with_article(name: str) -> str:
     """Turn "nodule" into "a nodule"; a name that takes none, or is not in the table, stays as it is."""
-    articles = {finding.name: finding.article for finding in FINDINGS}
-    return f"{articles.get(name, '')} {name}".strip()
+    return f"{_ARTICLES.get(name, '')} {name}".strip()
