@@ -1,49 +1,113 @@
-"""Write a file whole or not at all. Knows nothing of what is in it."""
+"""Write a file or a folder whole or not at all. Knows nothing of what is in it.
+
+What is unfinished is called .NAME.writing-RANDOM and locked by the process that writes it, so that what a
+killed one left can be told from it.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
 
 from vqgan.errors import UserError
+from vqgan.processes import try_lock
 
 WRITE_FAILURES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 # of safetensors, and of torch.save, whose file format is PyTorch's "inline container"
 HIDDEN_WRITE_FAILURES = ("I/O error", "inline_container", "iostream error")
+MARK = ".writing-"  # in the name of what is unfinished
+UNFINISHED = re.compile(rf"\..*{re.escape(MARK)}[a-z0-9_]{{8}}(\..*)?", re.DOTALL)
+DEVICES = Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")
 
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a path beside `path` to write to; on success it takes `path`'s place, on an error it is removed.
 
-    The missing folders above `path` are made. Raises UserError for a place that cannot be written, and
-    OSError where writing fails later, as on a full disk.
+    The missing folders above `path` are made. A device or pipe, such as /dev/null, is never replaced: what
+    was written goes into it. Raises UserError for a place that cannot be written, and OSError where writing
+    fails later, as on a full disk.
     """
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path}: expected the name of a file to write, found a folder; add a file name")
+    if is_device(path):
+        with tempfile.TemporaryDirectory() as folder:
+            beside = Path(folder) / path.name
+            yield beside
+            with beside.open("rb") as written, path.open("ab") as device:
+                shutil.copyfileobj(written, device)
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent)
+        handle, beside = _open_beside(path)
     except OSError as error:
         raise UserError(
             f"{path}: expected a place that can be written, found: {error.strerror}; "
             "choose another file name or make the folder writable"
         ) from error
-    os.close(handle)
-    beside = Path(name)
     try:
         yield beside
         beside.chmod(0o666 & ~_umask())  # mkstemp makes files private; an output should be as any other
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def is_device(path: Path) -> bool:
+    """Tell whether a name is that of a device or a pipe, or of what a shell put in its place."""
+    return path.exists() and (not path.is_file() or path.absolute().parent in DEVICES)
+
+
+def _open_beside(path: Path) -> tuple[int, Path]:
+    while True:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem[:40]}{MARK}", suffix=path.suffix, dir=path.parent
+        )
+        try_lock(handle)
+        if os.fstat(handle).st_nlink:  # else taken for abandoned before it was locked
+            return handle, Path(name)
+        os.close(handle)
+
+
+@contextmanager
+def unfinished_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside `path`, to be renamed; what is left of it at the end is removed."""
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}{MARK}", dir=path.parent))
+    handle = os.open(folder, os.O_RDONLY)
+    try_lock(handle)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def remove_abandoned(folder: str | os.PathLike) -> None:
+    """Remove what killed processes left unfinished in a folder. What a living one writes is locked."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if UNFINISHED.fullmatch(entry.name) and not entry.is_symlink():
+                with suppress(OSError):
+                    _remove_unlocked(Path(entry.path), entry.is_dir())
+
+
+def _remove_unlocked(path: Path, is_folder: bool) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        if try_lock(handle):
+            shutil.rmtree(path) if is_folder else path.unlink()
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,16 +28,16 @@ from llmcxr.cli.options import (
     SystemArgument,
     TokenizerArgument,
     TrainingOption,
-    check_files,
     load_model,
 )
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
-from llmcxr.common.files import check_writable
+from llmcxr.common.guard import check_outputs
 from llmcxr.common.specs import parse_spec
 from llmcxr.common.terminal import STDOUT, say
 
 if TYPE_CHECKING:
+    from llmcxr.common.guard import Kind
     from llmcxr.data import Dataset
     from llmcxr.metrics.images.features import FeatureExtractor
     from llmcxr.model.classifier import Classifier
@@ -72,7 +73,7 @@ def phantom_command(
     from llmcxr.evaluation.phantom.run import evaluate_phantom
     from llmcxr.pages.result import deliver
 
-    check_files(json_file, html_file)
+    _check_results([model], json_file, html_file)
     cxr = load_model(model, device)
     result = evaluate_phantom(cxr, n, seed, tuple(best_of), announce=lambda stage: say(f"{stage} ..."))
     deliver(f"{model} on {n} held-out phantoms", result, json_file, html_file)
@@ -92,8 +93,9 @@ def demo_command(
       llmcxr demo --out runs/demo
     """
     from llmcxr.evaluation.demo.run import run_demo
+    from llmcxr.images import FIGURE
 
-    check_writable(out / "summary.json")
+    _check_results([model], out / "summary.json", out / "index.html", (out / "demo.png", FIGURE))
     summary = run_demo(out, seed, n, load_model(model, device), announce=say).json
     say(f"reading F1 macro {summary['reading_f1']['macro']} on {n} held-out phantoms")
     say(f"drawing agreement macro {summary['drawing_agreement']['macro']}")
@@ -124,7 +126,7 @@ def _card_command(part: str | None, about: str):
         from llmcxr.pages.result import deliver
         from llmcxr.systems.opening import open_system
 
-        check_files(json_file, html_file)
+        _check_results([system, dataset, extractor, *(metric or [])], json_file, html_file)
         studies = open_dataset(dataset)
         judged = open_system(system, device)
         if part in (None, "image"):  # no other part has a judge or features
@@ -186,7 +188,7 @@ def privacy_command(
     from llmcxr.pages.result import deliver
     from llmcxr.systems.opening import open_system
 
-    check_files(json_file, html_file)
+    _check_results([system, dataset, training, reference, extractor], json_file, html_file)
     settings = PrivacySettings(n, num_training, requests, seed, size, extractor)
     held_out, judged = open_dataset(dataset), open_system(system, device)
     _refuse_loss_networks(judged, extractor)
@@ -229,12 +231,13 @@ def sweep_command(
     from llmcxr.data import open_dataset
     from llmcxr.evaluation.sweep.page import TASKS, check_plotting
     from llmcxr.evaluation.sweep.run import SweepSettings, sweep
+    from llmcxr.images import FIGURE
     from llmcxr.pages.result import deliver
     from llmcxr.prompts import REPORT
     from llmcxr.systems.opening import open_system
 
     check_plotting()
-    check_files(out, json_file, html_file)
+    _check_results([system, dataset, extractor], json_file, html_file, (out, FIGURE))
     studies = open_dataset(dataset)
     settings = SweepSettings(
         _clip_n(n, dataset, studies),
@@ -273,7 +276,7 @@ def labeler_command(
 
     if find_kind(dataset) != "openi":
         raise UserError(f"expected openi:DIR, whose reports carry manual tags, found {dataset}; give that")
-    check_files(json_file, html_file)
+    _check_results([dataset], json_file, html_file)
     deliver(f"The labeler on {dataset}", score_labeler(open_dataset(dataset)), json_file, html_file)
 
 
@@ -303,15 +306,21 @@ def tokenizer_command(
       llmcxr evaluate tokenizer phantom phantom:n=256,seed=1,split=test --json fidelity.json --sheet worst.png
       llmcxr evaluate tokenizer cxr nih:data/nih,split=validate --classifier runs/judge-nih/classifier
     """
+    from llmcxr.common.rejections import REJECTIONS
     from llmcxr.data import Rejections, open_dataset
     from llmcxr.evaluation.tokenizer import evaluate_tokenizer
+    from llmcxr.images import FIGURE
     from llmcxr.images.checks import read_summary
     from llmcxr.model.directory import find_image_tokenizer, load_image_tokenizer
     from llmcxr.pages.result import deliver
 
     if sheet is None and json_file not in (None, STDOUT):
         sheet = json_file.with_suffix(".png")
-    check_files(json_file, html_file, sheet, rejected)
+        if not FIGURE.has(sheet):
+            say(f"no sheet of the worst cases: {sheet} is another picture; name one with --sheet")
+            sheet = None
+    inputs = [tokenizer, dataset, classifier or "", features or ""]
+    _check_results(inputs, json_file, html_file, (sheet, FIGURE), (rejected, REJECTIONS))
     directory = find_image_tokenizer(tokenizer)
     judge, extractor = _open_tokenizer_judges(directory, dataset, classifier, features)
     studies, model = open_dataset(dataset), load_image_tokenizer(tokenizer).to(choose_device(device))
@@ -365,7 +374,7 @@ def compare_command(
     from llmcxr.metrics.reports import report_metrics
     from llmcxr.pages.result import deliver
 
-    check_files(json_file, html_file)
+    _check_results([first, second, dataset], json_file, html_file)
     result = compare_files(
         first,
         second,
@@ -376,6 +385,19 @@ def compare_command(
     )
     result = result.about(first=str(first), second=str(second), dataset=dataset)
     deliver(f"{first} against {second} on {dataset}", result, json_file, html_file)
+
+
+def _check_results(
+    inputs: Iterable[str | Path],
+    json_file: Path | None,
+    html_file: Path | None,
+    *others: tuple[Path | None, Kind],
+) -> None:
+    """Check the files that a suite writes, see `check_outputs`."""
+    from llmcxr.pages.document import PAGE
+    from llmcxr.pages.result import RESULTS
+
+    check_outputs(inputs, (json_file, RESULTS), (html_file, PAGE), *others)
 
 
 def _parse_grid(option: str, text: str, kind: type) -> tuple:

@@ -14,7 +14,6 @@ import typer
 from typer.core import TyperCommand
 
 from llmcxr.common.device import choose_device
-from llmcxr.common.files import check_writable
 from llmcxr.common.terminal import STDOUT
 
 if TYPE_CHECKING:
@@ -119,13 +118,6 @@ class Command(TyperCommand):
 
 def _names_json_file(argument: str) -> bool:
     return argument == str(STDOUT) or argument.endswith((".json", ".jsonl"))
-
-
-def check_files(*paths: Path | None) -> None:
-    """Raise UserError where one cannot be written: asked before long work."""
-    for path in paths:
-        if path not in (None, STDOUT):
-            check_writable(path)
 
 
 def load_model(model: str, device: str) -> CXR:

@@ -18,11 +18,11 @@ from llmcxr.cli.options import (
     RejectedOption,
     SeedOption,
     WordingOption,
-    check_files,
     load_model,
     options_of,
 )
 from llmcxr.common.errors import UserError
+from llmcxr.common.guard import check_folder, check_outputs
 from llmcxr.common.terminal import STDOUT, progress, say
 from llmcxr.decoding.settings import DrawSettings
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from llmcxr import CXR
     from llmcxr.common.rejections import Rejections
     from llmcxr.outputs.reading import Radiograph, Reading
+    from llmcxr.predictor import DrawResult
 
 BATCH = 16  # images worked on between two steps of a progress bar
 
@@ -44,7 +45,8 @@ def draw_command(
 ) -> None:
     """Draw the radiograph that a sentence describes.
 
-    With --n 4 --out drawn.png, the four are drawn-1.png to drawn-4.png, and drawn.png shows them in a row.
+    With --n 4 --out drawn.png, the four are drawn-1.png to drawn-4.png, each written as it comes, and
+    drawn.png shows them in a row.
     Every PNG says that it is synthetic and carries its recipe; so does a .dcm, a Secondary Capture.
 
     \b
@@ -55,15 +57,17 @@ def draw_command(
     from llmcxr.outputs import drawing as drawings
     from llmcxr.outputs import notices
 
-    drawings.check_output(out)
+    drawings.check_output(out, settings.n, [model])
     cxr = load_model(model, device)
-    drawn = []
-    with progress("drawing", settings.n) as advance:
-        for start, count in _batches(settings.n, max(1, BATCH // settings.best_of)):
-            drawn += cxr.draw([text], settings, n=count, seed=settings.seed + start)
-            advance(count)
-    for path in drawings.write(out, drawn):
-        print(path)
+
+    def draw() -> Iterator[DrawResult]:
+        with progress("drawing", settings.n) as advance:
+            for start, count in _batches(settings.n, max(1, BATCH // settings.best_of)):
+                yield from cxr.draw([text], settings, n=count, seed=settings.seed + start)
+                advance(count)
+
+    for path in drawings.write(out, draw(), settings.n):
+        print(path, flush=True)
     say(notices.SYNTHETIC)
 
 
@@ -86,17 +90,17 @@ def report_command(
       llmcxr report radiograph.png
       llmcxr report archive/*.dcm --json > reports.jsonl
     """
-    from llmcxr.common.rejections import Rejections
-    from llmcxr.outputs.reading import read_all
+    from llmcxr.common.rejections import REJECTIONS, Rejections
+    from llmcxr.outputs.reading import READINGS, read_all
 
-    check_files(json_file)
+    listed = (rejected, REJECTIONS) if len(images) > 1 else (None, REJECTIONS)
+    check_outputs([*images, model], (json_file, READINGS), listed)
     if len(images) == 1:
         opened = _open_radiographs(images, None)
         cxr = _load_reader(model, device)
         with _reading_writer(json_file) as write:
             write(read_all(opened, cxr, seed, temperature)[0])
         return
-    check_files(rejected)
     cxr = _load_reader(model, device)
     with (
         Rejections(rejected) as rejections,
@@ -129,9 +133,9 @@ def answer_command(
       llmcxr answer radiograph.png "Is there a pneumothorax?"
       llmcxr answer radiograph.png "What is the cardiothoracic ratio?" --json
     """
-    from llmcxr.outputs.reading import Reading
+    from llmcxr.outputs.reading import READINGS, Reading
 
-    check_files(json_file)
+    check_outputs([image, model], (json_file, READINGS))
     radiograph = _open_radiographs([image], None)[0]
     cxr = _load_reader(model, device)
     result = cxr.answer(radiograph.pixels, question, seed=seed, temperature=temperature)
@@ -149,6 +153,7 @@ def export_command(
     Example:
       llmcxr export phantom exported
     """
+    check_folder([model], out)
     print(load_model(model, "cpu").save_pretrained(out))
 
 
@@ -160,9 +165,9 @@ def info_command(model: ModelArgument = "phantom", json_file: JsonOption = None)
       llmcxr info phantom
     """
     from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
-    from llmcxr.pages.result import write_json
+    from llmcxr.pages.result import RESULTS, write_json
 
-    check_files(json_file)
+    check_outputs([model], (json_file, RESULTS))
     cxr = load_model(model, "cpu")
     vocabulary, image_tokenizer = cxr.model.vocabulary, cxr.image_tokenizer
     facts = {

@@ -11,15 +11,30 @@ from pathlib import Path
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
+from llmcxr.common.guard import Kind
 
 logger = logging.getLogger(__name__)
+
+
+def _recognise(path: Path) -> bool:
+    with path.open(encoding="utf-8") as file:
+        return all(_is_entry(json.loads(line)) for line in iter(lambda: file.readline(LONGEST_LINE), ""))
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and {"name", "reason"} == set(entry)
+
+
+LONGEST_LINE = 1_000_000  # characters: a file of one endless line is another's
+REJECTIONS = Kind("a list of rejections", _recognise)
 
 
 class Rejections:
     """Collects the inputs that had to be left out: `entries` of (name, reason).
 
     As a context manager it writes them to `path` as JSON lines (`{"name": ..., "reason": ...}`) on leaving,
-    also when the work is interrupted, and logs the count; with none, no file is left at `path`.
+    also when the work is interrupted, and logs the count; with none, no earlier list is left at `path`.
+    Raises UserError where there is another file.
 
         with Rejections(run_dir / "rejected.jsonl") as rejections:
             for name in names:
@@ -29,6 +44,10 @@ class Rejections:
 
     def __init__(self, path: str | os.PathLike | None = None, entries: Iterable[tuple[str, str]] = ()):
         self.path = None if path is None else Path(path)
+        if self.path is not None and not REJECTIONS.has(self.path):
+            raise UserError(
+                f"{path}: expected {REJECTIONS.words}, or no file yet, found another file; move it"
+            )
         self.entries: list[tuple[str, str]] = list(entries)
 
     def __len__(self) -> int:
@@ -53,8 +72,8 @@ class Rejections:
 
     def write(self) -> None:
         """Write the entries to `path` (where there is one) and log how many there are."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+        if self.path is not None and self.path.is_file() and self.path.stat().st_size:
+            self.path.unlink()
         if not self.entries:
             return
         if self.path is not None:

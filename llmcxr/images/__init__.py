@@ -9,9 +9,18 @@ fitted, padding = images.fit(pixels, 256)
 from llmcxr.images.fitting import Padding, fit, place
 from llmcxr.images.header import ImageHeader
 from llmcxr.images.reading import Source, is_colour, read, read_size, read_with_header
-from llmcxr.images.writing import SYNTHETIC_KEY, to_picture, to_png, write_png
+from llmcxr.images.writing import (
+    FIGURE,
+    SYNTHETIC_KEY,
+    read_chunks,
+    to_picture,
+    to_png,
+    write_figure,
+    write_png,
+)
 
 __all__ = [
+    "FIGURE",
     "SYNTHETIC_KEY",
     "ImageHeader",
     "Padding",
@@ -20,9 +29,11 @@ __all__ = [
     "is_colour",
     "place",
     "read",
+    "read_chunks",
     "read_size",
     "read_with_header",
     "to_picture",
     "to_png",
+    "write_figure",
     "write_png",
 ]

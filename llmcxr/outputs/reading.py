@@ -10,8 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from llmcxr import images
+from llmcxr.common.guard import Kind
 from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
 from llmcxr.predictor import AnswerResult, ReportResult
+
+
+def _recognise(path: Path) -> bool:
+    with path.open(encoding="utf-8") as file:
+        first = json.loads(file.readline())
+    return isinstance(first, dict) and first.get("disclaimer") == DISCLAIMER
+
+
+READINGS = Kind("reports or answers that llmcxr wrote", _recognise)
 
 
 @dataclass(frozen=True)

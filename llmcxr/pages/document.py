@@ -16,6 +16,7 @@ from html import escape
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from llmcxr.common.guard import Kind
 from llmcxr.images import SYNTHETIC_KEY, to_picture
 from llmcxr.outputs.notices import DISCLAIMER, SYNTHETIC
 from llmcxr.pages.tables import markdown, number
@@ -26,6 +27,8 @@ MARGIN = (46, 14, 10, 38)  # px of a plot left, right, above, below
 TICK, CROSS = "✓", "✗"  # as cells of a table
 MARKS = {TICK: " class='yes'", CROSS: " class='no'"}
 COLOURS = ("#1f5fa8", "#c2571a", "#2d7d4f", "#7a3f9d")
+GENERATOR = '<meta name="generator" content="llmcxr">'
+PAGE = Kind("a page that llmcxr wrote", lambda path: GENERATOR in path.open(encoding="utf-8").read(300))
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #181c21; background: #f1f3f5; margin: 0 auto;
        max-width: 1180px; padding: 1.5rem; }
@@ -153,8 +156,9 @@ def to_html(title: str, blocks: Iterable[Block]) -> str:
     """Write the whole page. It says what the software is not, and marks every synthetic picture."""
     body = "\n".join(_WRITERS[type(block)](block) for block in blocks)
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<style>{STYLE}</style></head><body><p class="notice">{escape(DISCLAIMER)} Pictures marked '
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{GENERATOR}'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+        f'<p class="notice">{escape(DISCLAIMER)} Pictures marked '
         f"synthetic were computed or drawn by a model and show no patient.</p>\n{body}\n</body></html>\n"
     )
 

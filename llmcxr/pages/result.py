@@ -7,9 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import llmcxr
 from llmcxr.common.files import replacing
+from llmcxr.common.guard import Kind
 from llmcxr.common.terminal import STDOUT
+from llmcxr.images import write_figure
 from llmcxr.pages.document import Block, Heading, Plot, to_html, to_markdown
+
+SIGNATURE = '{\n  "written_by": "llmcxr'  # how every file of results begins
+RESULTS = Kind(
+    "JSON that llmcxr wrote",
+    lambda path: path.open(encoding="utf-8").read(len(SIGNATURE)) == SIGNATURE,
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,7 @@ def deliver(
         write_page(html_file, title, result)
     if png_file is not None:
         plot = next(figure for figure in result.figures if isinstance(figure, Plot))
-        with replacing(png_file) as beside:
-            beside.write_bytes(plot.png)
+        write_figure(png_file, plot.png)
     if json_file != STDOUT:
         print(to_markdown([Heading(title, 1), *result.blocks]))
 
@@ -56,10 +64,10 @@ def write_page(path: Path, title: str, result: Result) -> None:
 
 
 def write_json(path: Path, values: dict) -> None:
-    """Write JSON to a file, or to stdout for "-"."""
-    text = json.dumps(values, indent=2)
+    """Write JSON to a file, with who wrote it, or to stdout for "-"."""
     if path == STDOUT:
-        print(text)
+        print(json.dumps(values, indent=2))
         return
+    text = json.dumps({"written_by": f"llmcxr {llmcxr.__version__}", **values}, indent=2)
     with replacing(path) as beside:
         beside.write_text(text + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections import defaultdict
@@ -9,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llmcxr.common.errors import UserError
-from llmcxr.common.files import check_writable, replacing
+from llmcxr.common.guard import check_outputs
+from llmcxr.images import FIGURE, write_figure
 
+METRICS_FILE = "metrics.jsonl"
 COLUMNS = 3
 NOT_CURVES = ("step", "epoch")  # what every line counts
 Curves = dict[str, dict[str, list[tuple[float, float]]]]  # metric -> kind ("train", ...) -> (step, value)
@@ -18,7 +21,7 @@ Curves = dict[str, dict[str, list[tuple[float, float]]]]  # metric -> kind ("tra
 
 def read_curves(run_dir: Path) -> Curves:
     """Read from a run's metrics.jsonl what has two steps or more. Raises UserError where nothing has."""
-    path = run_dir / "metrics.jsonl"
+    path = run_dir / METRICS_FILE
     if not path.is_file():
         raise UserError(f"{path}: missing; name a run directory, such as the run_dir of a configuration")
     curves: Curves = defaultdict(lambda: defaultdict(list))
@@ -45,7 +48,7 @@ def draw_curves(run_dirs: Sequence[Path], out: Path) -> Path:
 
     Raises UserError where metrics or matplotlib are missing.
     """
-    check_writable(out)
+    check_outputs([run_dir / METRICS_FILE for run_dir in run_dirs], (out, FIGURE))
     runs = [(run_dir.name, read_curves(run_dir)) for run_dir in run_dirs]
     try:
         from matplotlib.figure import Figure
@@ -61,6 +64,6 @@ def draw_curves(run_dirs: Sequence[Path], out: Path) -> Path:
             axes.plot(steps, values, label=kind, linewidth=1)
         if len(kinds) > 1:
             axes.legend()
-    with replacing(out) as beside:
-        figure.savefig(beside, format="png", dpi=100)
-    return out
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=100)
+    return write_figure(out, png.getvalue())

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from llmcxr.common.files import replacing
 from llmcxr.data import Texts, open_dataset
 from llmcxr.evaluation.demo.page import TITLE, demo_blocks, demo_sheet
 from llmcxr.evaluation.demo.records import Check, Drawing, Reading
 from llmcxr.evaluation.phantom.drawing import Request, confirm, evaluate_drawing
 from llmcxr.evaluation.phantom.reading import evaluate_reading
 from llmcxr.evaluation.phantom.run import open_held_out
+from llmcxr.images import write_figure
 from llmcxr.measure import measure_cardiothoracic_ratio
 from llmcxr.model.classifier import Classifier, ClassifierReading
 from llmcxr.model.judges import load_evaluator
@@ -79,8 +79,7 @@ def run_demo(
         summary = summarise(reading, drawing)
         result = Result(summary, demo_blocks(drawings, readings, summary, n))
         write_page(out_dir / "index.html", TITLE, result)
-        with replacing(out_dir / "demo.png") as beside:
-            beside.write_bytes(demo_sheet(drawings))
+        write_figure(out_dir / "demo.png", demo_sheet(drawings))
     summary["seconds"] = clock.seconds
     write_json(out_dir / "summary.json", summary)
     return result

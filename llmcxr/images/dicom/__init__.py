@@ -2,6 +2,15 @@
 
 from llmcxr.images.dicom.display import apply_window
 from llmcxr.images.dicom.reading import is_dataset, is_dicom, quiet, read, read_header
-from llmcxr.images.dicom.writing import write_synthetic
+from llmcxr.images.dicom.writing import is_drawn, write_synthetic
 
-__all__ = ["apply_window", "is_dataset", "is_dicom", "quiet", "read", "read_header", "write_synthetic"]
+__all__ = [
+    "apply_window",
+    "is_dataset",
+    "is_dicom",
+    "is_drawn",
+    "quiet",
+    "read",
+    "read_header",
+    "write_synthetic",
+]

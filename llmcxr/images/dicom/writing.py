@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COMMENTS_LENGTH = 10240  # value representation LT
 DERIVATION_LENGTH = 1024  # value representation ST
 MARK = "SYNTHETIC"
+MAKER = "llmcxr"
 STATEMENT = "Synthetic image drawn by a machine from text. Not a radiograph of a patient. Not for diagnosis."
 
 
@@ -47,6 +48,14 @@ def write_synthetic(
     with replacing(path) as beside:
         dataset.save_as(beside, enforce_file_format=True)
     return Path(path)
+
+
+def is_drawn(path: Path) -> bool:
+    """Tell whether a DICOM file is one that `write_synthetic` wrote."""
+    from pydicom import dcmread
+
+    dataset = dcmread(path, stop_before_pixels=True, specific_tags=["Manufacturer", "SyntheticData"])
+    return (dataset.get("Manufacturer"), dataset.get("SyntheticData")) == (MAKER, "YES")
 
 
 def _build_dataset(
@@ -101,7 +110,7 @@ def _mark_synthetic(dataset: FileDataset, comments: str) -> None:
     dataset.ConversionType = "SYN"
     dataset.SyntheticData = "YES"
     dataset.ImageType = ["DERIVED", "SECONDARY", MARK]
-    dataset.Manufacturer = "llmcxr"
+    dataset.Manufacturer = MAKER
     dataset.DerivationDescription = STATEMENT[:DERIVATION_LENGTH]
     dataset.ImageComments = comments[:COMMENTS_LENGTH]
     dataset.BurnedInAnnotation = "NO"

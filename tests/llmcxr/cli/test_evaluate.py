@@ -194,3 +194,33 @@ def test_a_tokenizer_that_is_none_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["evaluate", "tokenizer", "nowhere", PHANTOMS])
     assert isinstance(done.exception, UserError) and "nowhere" in str(done.exception)
+
+
+def test_a_table_or_a_picture_of_the_user_is_never_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.csv").write_text("image,text\nfilm.png,Clear.\n")
+    images.write_png("film.png", np.random.default_rng(0).random((64, 64)), {"synthetic": "drawn"})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "link.json").symlink_to("f.csv")
+    tokenizer = ["evaluate", "tokenizer", "phantom", "csv:f.csv"]
+    for given in (
+        [*tokenizer, "--rejected", "f.csv"],
+        [*tokenizer, "--rejected", "film.png"],
+        [*tokenizer, "--sheet", "film.png"],
+        [*tokenizer, "--json=link.json"],
+        [*tokenizer, "--html", "./f.csv"],
+        ["evaluate", "report", "prior:csv:f.csv", PHANTOMS, "--json=f.csv"],
+        ["evaluate", "report", "file:f.csv", PHANTOMS, "--html", "f.csv"],
+        ["evaluate", "compare", "f.csv", "f.csv", PHANTOMS, "--json=f.csv"],
+        ["evaluate", "privacy", "phantom", PHANTOMS, "--training", "csv:f.csv", "--json=f.csv"],
+        ["evaluate", "sweep", "phantom", "csv:f.csv", "--out", "film.png"],
+        ["evaluate", "labeler", "openi:f.csv", "--json=f.csv"],
+        ["curves", ".", "--out", "film.png"],
+        [*tokenizer, "--json", "a.json", "--html", "a.json"],
+    ):
+        done = CliRunner().invoke(app, given)
+        assert isinstance(done.exception, UserError), (given, done.output)
+        assert "choose another" in str(done.exception)
+    done = CliRunner().invoke(app, [*tokenizer, "--json", "film.json"])  # whose sheet would be film.png
+    assert done.exit_code == 0 and "name one with --sheet" in done.stderr
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before

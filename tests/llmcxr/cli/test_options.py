@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llmcxr.cli.options import check_files, options_of
-from llmcxr.common.errors import UserError
-from llmcxr.common.terminal import STDOUT
+from llmcxr.cli.options import options_of
 
 
 @pytest.mark.usefixtures("house")
@@ -55,11 +53,3 @@ def test_a_command_gets_an_option_for_each_field_of_its_settings():
     assert parameters["height"].annotation.__metadata__[0].min == 1
     command(name="a", height=5, width=3)
     assert seen == [("a", Size(5, 3))]
-
-
-def test_a_file_that_cannot_be_written_is_refused_and_stdout_is_none(tmp_path):
-    check_files(None, STDOUT, tmp_path / "new.json")
-    assert not (tmp_path / "new.json").exists()
-    (tmp_path / "file").touch()
-    with pytest.raises(UserError):
-        check_files(None, tmp_path / "file" / "a.json")

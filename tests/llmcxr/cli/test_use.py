@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +148,58 @@ def test_info_tells_what_a_model_is(run):
     code, out, _ = run("info", "phantom")
     assert code == 0 and "grid: [2, 4]" in out and "computed phantoms" in out
     assert json.loads(run("info", "phantom", "--json")[1])["codebook_size"] == 10
+
+
+def test_an_input_or_a_file_of_another_kind_is_never_replaced(run, radiograph, house):
+    for name in ("notes.json", "notes.png"):
+        Path(name).write_text('{"mine": 1}')
+    Path("b.png").write_bytes(radiograph.read_bytes())
+    Path("link.png").symlink_to(radiograph)
+    before = {path.name: path.read_bytes() for path in house.iterdir()}
+    for given in (
+        ("report", radiograph, "b.png", "--rejected", radiograph),
+        ("report", radiograph, "b.png", "--rejected", "./link.png"),
+        ("report", "link.png", "b.png", "--rejected", radiograph),
+        ("report", radiograph, "b.png", "--rejected", "notes.json"),
+        ("report", radiograph, "b.png", f"--json={radiograph}"),
+        ("report", radiograph, "--json", "notes.json"),
+        ("report", radiograph, "b.png", "--json", "a.jsonl", "--rejected", "a.jsonl"),
+        ("answer", radiograph, "Why?", "--json=b.png"),
+        ("info", "phantom", "--json", "notes.json"),
+        ("draw", "Normal.", "--out", radiograph),
+        ("draw", "Normal.", "--n", "2", "--out", "notes.png"),
+        ("export", ".", "."),
+    ):
+        code, out, err = run(*given)
+        assert (code, out) == (2, ""), given
+        assert err.startswith("error: ") and "choose another" in err
+    assert FakeCXR.loaded == []
+    assert {path.name: path.read_bytes() for path in house.iterdir()} == before
+    for _ in range(2):  # its own may be replaced
+        assert run("report", radiograph, "b.png", "--json", "a.jsonl")[0] == 0
+        assert run("info", "phantom", "--json", "info.json")[0] == 0
+        assert run("draw", "Normal.", "--n", "2", "--out", "drawn.png")[0] == 0
+
+
+def test_a_killed_drawing_leaves_what_was_drawn(house):
+    code = """if True:
+        import sys, time
+        import llmcxr.decoding.predict as predict
+        from llmcxr.cli import app
+        from tests.llmcxr.cli.fakes import FakeCXR
+        draw = FakeCXR.draw
+        FakeCXR.draw = lambda self, texts, settings, n, seed: time.sleep(seed) or draw(
+            self, texts, settings, n=n, seed=seed
+        )
+        predict.CXR = FakeCXR
+        app.main(["draw", "Normal.", "--n", "40", "--best-of", "4", "--out", "d.png"])
+    """
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    drawing = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    drawn = [drawing.stdout.readline().strip() for _ in range(4)]
+    drawing.kill()
+    drawing.wait()
+    assert drawn == [f"d-{number}.png" for number in range(1, 5)]
+    assert [images.read(name).shape for name in drawn] == [(24, 20)] * 4

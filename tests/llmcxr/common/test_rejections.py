@@ -37,10 +37,28 @@ def test_an_interruption_still_writes_the_list_and_a_bug_is_no_rejection(tmp_pat
 
 def test_a_clean_run_leaves_no_list_of_an_earlier_one(tmp_path, caplog):
     path = tmp_path / "rejected.jsonl"
-    path.write_text("old")
+    path.write_text('{"name": "a", "reason": "damaged"}\n')
     with Rejections(path):
         pass
     assert not path.exists() and caplog.text == ""
+
+
+@pytest.mark.parametrize("held", ["old", "[1]", '{"name": "a"}', '{"name": "", "reason": "", "c": 1}', "\0"])
+def test_a_file_that_is_no_list_of_rejections_is_kept(tmp_path, held):
+    path = tmp_path / "rejected.jsonl"
+    path.write_text(held)
+    with pytest.raises(UserError, match="expected a list of rejections, or no file yet, found another"):
+        Rejections(path)
+    assert path.read_text() == held
+
+
+def test_nothing_rejected_leaves_an_empty_file_and_a_device_alone(tmp_path):
+    path = tmp_path / "rejected.jsonl"
+    path.touch()
+    for place in (path, "/dev/null"):
+        with Rejections(place):
+            pass
+    assert path.exists() and os.path.exists("/dev/null")
 
 
 def test_a_name_that_is_no_text_is_listed_too(tmp_path):
