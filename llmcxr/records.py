@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 SPLITS = ("train", "validate", "test")
+# A split as people write it, in tables and in opening strings: ours
+SPLIT_WORDS = {name: name for name in SPLITS} | dict.fromkeys(
+    ("val", "valid", "validation", "dev"), "validate"
+)
 VIEW_POSITIONS = ("PA", "AP", "lateral", "unknown")
 
 

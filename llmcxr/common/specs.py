@@ -23,6 +23,7 @@ Opener = Callable[..., Any]
 Entry = Opener | tuple[str, str]
 # Old names of datasets, in configurations, command lines, models and code stores written before
 OLD_KINDS = {"folder": "csv"}
+YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def takes_place(opener: Opener) -> bool:
 def list_keys(opener: Opener) -> dict[str, inspect.Parameter]:
     """List the keys of an opener: its parameters besides the place and `device`, which the caller knows.
 
-    `annotation` of each is int, float or str: what a value given as text should become.
+    `annotation` of each is bool, int, float or str: what a value given as text should become.
     """
     parameters = list(inspect.signature(opener).parameters.values())[takes_place(opener) :]
     return {
@@ -96,13 +97,23 @@ def call_opener(opener: Opener, spec: Spec, find_device: Callable[[], str] | Non
     return opener(spec.place, **values) if takes_place(opener) else opener(**values)
 
 
-def _convert(text: str, key: inspect.Parameter, value: str) -> int | float | str:
+def _convert(text: str, key: inspect.Parameter, value: str) -> bool | int | float | str:
     try:
-        return key.annotation(value)
+        return _parse_bool(value) if key.annotation is bool else key.annotation(value)
     except ValueError as error:
         raise UserError(
-            f"{text}: expected {key.name} to be {key.annotation.__name__}, found {value!r}; correct it"
+            f"{text}: expected {key.name} to be {_tell_type(key.annotation)}, found {value!r}; correct it"
         ) from error
+
+
+def _tell_type(annotation: type) -> str:
+    return "yes or no" if annotation is bool else annotation.__name__
+
+
+def _parse_bool(value: str) -> bool:
+    if value.lower() not in YES_NO:
+        raise ValueError
+    return YES_NO[value.lower()]
 
 
 def list_needed(opener: Opener) -> list[str]:
@@ -113,4 +124,4 @@ def list_needed(opener: Opener) -> list[str]:
 def _pick_type(annotation: object) -> type:
     """Find int in `int | None`, which may be text: annotations are where they are not evaluated."""
     words = re.findall(r"\w+", annotation if isinstance(annotation, str) else str(annotation))
-    return next((each for each in (int, float) if each.__name__ in words), str)
+    return next((each for each in (bool, int, float) if each.__name__ in words), str)

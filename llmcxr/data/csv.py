@@ -1,31 +1,44 @@
-"""Read your own radiographs and texts from a CSV file with a row per image. No count, no terms but yours.
+"""Read your own radiographs, texts and questions from a table with a row per image. No count, no terms but
+yours.
 
 FILE.csv has the columns `image` (a path, taken from the CSV's folder unless absolute; empty for a text alone)
-and `text` (a report: with headings such as FINDINGS: it is split into sections, else all of it is findings).
-It may have `patient_id`, `study_id`, `split` (train, val, test), `view_position` (PA, AP, lateral), `sex` (F,
-M), `age` (years). Rows with one study_id are one study with several images and the first text that is not
-empty. Without patient_id every row is a patient of its own, so give it where you can: only then is the split
-by patient. Without `split` a hash of the patient decides.
+and `text` (a report: with headings such as FINDINGS: it is split into sections, else all of it is findings),
+or in its place or besides `question` and `answer`, a row for each question. It may have `patient_id`,
+`study_id`, `split` (train, val, test), `view_position` (PA, AP, lateral), `sex` (F, M), `age` (years), and
+`kind` (of the question: answers are scored by it; without it, presence where the answer is yes or no, else
+other). Rows with one study_id, or else with one patient and image, are one study with all their images and
+questions and the first text that is not empty. Without patient_id every image is of a patient of its own, so
+give it where you can: only then is the split by patient. Without `split` a hash of the patient decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import StudyDataset, keep_split
-from llmcxr.data.tables import parse_sex, parse_split, parse_view, parse_years, read_table
-from llmcxr.records import Radiograph, Study, split_by_patient
+from llmcxr.data.tables import (
+    Row,
+    parse_sex,
+    parse_split,
+    parse_view,
+    parse_years,
+    read_table,
+    skipping,
+    tell_names,
+)
+from llmcxr.records import Question, Radiograph, Study, split_by_patient
 from llmcxr.reports import parse_sections
 
-COLUMNS = ("image", "text")
 
-
-def open_csv(path: str, split: str | None = None) -> StudyDataset:
-    """Open FILE.csv. Images that are not there are left out and listed in `rejections`."""
+def open_csv(path: str, split: str | None = None, skip_bad: bool = False) -> StudyDataset:
+    """Open FILE.csv. Images that are not there are left out and listed in `rejections`; with `skip_bad`
+    malformed rows too, which otherwise raise UserError.
+    """
     table = Path(path)
     if table.is_dir():
         raise UserError(
@@ -33,12 +46,16 @@ def open_csv(path: str, split: str | None = None) -> StudyDataset:
         )
     studies: dict[str, Study] = {}
     rejections = Rejections()
-    for number, row in enumerate(read_table(table, COLUMNS), 1):
-        if row["image"] and not (table.parent / row["image"]).is_file():
-            rejections.add(row["image"], f"named in row {number} of the table, no such file")
+    for row in _read_rows(table, rejections if skip_bad else None):
+        if row["image"] and not os.path.isfile(table.parent / row["image"]):
+            rejections.add(row["image"], f"named in {row.place} of the table, no such file")
             continue
-        study = _build_study(row, number, table)
-        studies[study.study_id] = _merge(studies.get(study.study_id), study, number, table)
+        if not (row["image"] or row.get("text") or row.get("question")):
+            rejections.add(row.place, "expected an image, a text or a question, found none")
+            continue
+        with skipping(rejections if skip_bad else None, row.place):
+            study = _build_study(row, table, studies.get(row.get("study_id", "")))
+            studies[study.study_id] = _merge(studies.get(study.study_id), study, row, table)
     rejections.write()
     if not studies:
         raise UserError(
@@ -47,9 +64,25 @@ def open_csv(path: str, split: str | None = None) -> StudyDataset:
     return StudyDataset(keep_split(studies.values(), split, f"csv:{path}"), rejections=rejections.entries)
 
 
-def _build_study(row: Mapping[str, str], number: int, table: Path) -> Study:
-    name = row["image"] or f"row {number}"
-    patient_id = row.get("patient_id") or name
+def _read_rows(table: Path, rejections: Rejections | None) -> list[Row]:
+    rows = read_table(table, ("image",), rejections)
+    columns = rows[0].columns
+    if "text" not in columns and "question" not in columns:
+        raise UserError(
+            f"{table}: expected the column text, or question and answer, in the first line, found "
+            f"{tell_names(columns)}; add or rename it"
+        )
+    if ("question" in columns) != ("answer" in columns):
+        raise UserError(
+            f"{table}: expected the columns question and answer together, found one; add the other"
+        )
+    return rows
+
+
+def _build_study(row: Row, table: Path, known: Study | None) -> Study:
+    """Build the study of one row; `known` is what earlier rows say of it."""
+    name = row["image"] or f"row {row.number}"
+    patient_id = row.get("patient_id") or (known.patient_id if known else name)
     study_id = row.get("study_id") or f"{patient_id}/{name}"
     radiograph = Radiograph(
         image_id=name,
@@ -60,26 +93,53 @@ def _build_study(row: Mapping[str, str], number: int, table: Path) -> Study:
         sex=parse_sex(row.get("sex", "")),
         age_years=parse_years(row.get("age", "")),
     )
+    is_split = "split" in row
     return Study(
         study_id=study_id,
         patient_id=patient_id,
         radiographs=(radiograph,) if row["image"] else (),
-        report=parse_sections(row["text"]),
-        split=parse_split(row["split"], table, number) if "split" in row else split_by_patient(patient_id),
+        report=parse_sections(row.get("text", "")),
+        split=parse_split(row["split"], table, row.place) if is_split else split_by_patient(patient_id),
+        questions=_read_questions(row, table),
     )
 
 
-def _merge(known: Study | None, study: Study, number: int, table: Path) -> Study:
-    """Let a further row of a study add its image, and its text where none was."""
+def _read_questions(row: Row, table: Path) -> tuple[Question, ...]:
+    """Read a row's question, where it has one. Raises UserError for one without an answer, or the reverse."""
+    question, answer = row.get("question", ""), row.get("answer", "")
+    if bool(question) != bool(answer):
+        found = "a question" if question else "an answer"
+        raise UserError(
+            f"{table}: expected a question and its answer in {row.place}, found {found} alone; complete it"
+        )
+    if not question:
+        return ()
+    is_closed = re.match(r"(?:yes|no)\b", answer, re.IGNORECASE)
+    return (Question(question, answer, row.get("kind") or ("presence" if is_closed else "other")),)
+
+
+def _merge(known: Study | None, study: Study, row: Row, table: Path) -> Study:
+    """Let a further row of a study add its image and question, and its text where none was."""
     if known is None:
         return study
     if (known.patient_id, known.split) != (study.patient_id, study.split):
         raise UserError(
-            f"{table}: expected one patient and one split for every study_id, found row {number} unlike an "
+            f"{table}: expected one patient and one split for every study_id, found {row.place} unlike an "
             "earlier row of its study; correct it"
         )
+    answers = {one.question: one.answer for one in known.questions}
+    if any(answers.get(one.question, one.answer) != one.answer for one in study.questions):
+        raise UserError(
+            f"{table}: expected one answer to each question about a study, found another in {row.place}; "
+            "keep one"
+        )
+    known_images = {radiograph.image_id for radiograph in known.radiographs}
     return replace(
         known,
-        radiographs=(*known.radiographs, *study.radiographs),
+        radiographs=(
+            *known.radiographs,
+            *(one for one in study.radiographs if one.image_id not in known_images),
+        ),
         report=known.report or study.report,
+        questions=(*known.questions, *(one for one in study.questions if one.question not in answers)),
     )

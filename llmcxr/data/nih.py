@@ -11,12 +11,14 @@ DIR holds `Data_Entry.csv` or `Data_Entry_2017*.csv` with the publisher's column
 `images/` or `images_001/images/` ..., as .png or .jpg; images that are not there are left out. A column
 `split` (train, val, test) decides the split; else the publisher's `train_val_list.txt` and `test_list.txt`
 do; else a hash of the patient. `BBox_List.csv`, where it is there, marks where findings are. The publisher
-squeezed every radiograph to 1024 x 1024 pixels, so that a pixel is seldom square.
+squeezed every radiograph to 1024 x 1024 pixels, so that a pixel is seldom square. A row with a label that is
+none of the publisher's is an error, as it may be a misspelt one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,17 @@ import numpy as np
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.dataset import StudyDataset, Texts, keep_split
-from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
+from llmcxr.data.tables import (
+    Row,
+    find_files,
+    parse_sex,
+    parse_split,
+    parse_view,
+    parse_years,
+    read_table,
+    skipping,
+)
+from llmcxr.data.text_files import read_lines
 from llmcxr.findings import FINDING_OF_NIH_LABEL, with_article
 from llmcxr.records import Label, LesionBox, Question, Radiograph, Study, split_by_patient
 from llmcxr.reports import SEXES, capitalise, describe_circumstances, describe_labels
@@ -33,33 +45,43 @@ COLUMNS = ("Image Index", "Finding Labels", "Patient ID", "Patient Age", "View P
 SEX_COLUMNS = ("Patient Gender", "Patient Sex")  # the publisher renamed it
 BOX_COLUMNS = ("Image Index", "Finding Label", "Bbox [x", "y", "w", "h]")  # its header has commas of its own
 BOX_GRID = 1024  # pixels a side
+BOX_MARGIN = 0.02  # of the grid, by which a box may pass its edge
 BOX_WORDS = {"Infiltrate": "Infiltration"}  # spelled otherwise than in Data_Entry
 NO_FINDING = "No Finding"
+FINDINGS_BY_WORD = {word.casefold(): finding for word, finding in FINDING_OF_NIH_LABEL.items()}
 SUFFIXES = (".png", ".jpg", ".jpeg")
 PRESENCE_WORDS = ("Is there {}?", "Do you see {}?", "Does this radiograph show {}?")
 
 
-def open_nih(path: str, split: str | None = None) -> StudyDataset:
-    """Open DIR as studies of one radiograph each. Raises UserError naming the missing file or column."""
+def open_nih(path: str, split: str | None = None, skip_bad: bool = False) -> StudyDataset:
+    """Open DIR as studies of one radiograph each. Raises UserError naming the missing file or column.
+
+    Images that are not there are left out and listed in `rejections`; with `skip_bad` malformed rows too,
+    which otherwise raise UserError.
+    """
     folder = Path(path)
     table = _find_table(folder)
-    rows = read_table(table, COLUMNS)
+    rejections = Rejections()
+    skipped = rejections if skip_bad else None
+    rows = read_table(table, COLUMNS, skipped)
     if not any(column in rows[0] for column in SEX_COLUMNS):
         raise UserError(f"{table}: expected the column {SEX_COLUMNS[0]}, found none of that name; add it")
     files = find_files(_list_image_folders(folder), SUFFIXES)
     test_names = _read_test_list(folder)
-    studies, rejections = [], Rejections()
-    for number, row in enumerate(rows, 1):
-        if Path(row["Image Index"]).stem not in files:
-            rejections.add(row["Image Index"], "listed in the table, no such image in the folder")
+    studies = []
+    for row in rows:
+        image = files.get(Path(row["Image Index"]).stem)
+        if image is None:
+            rejections.add(row["Image Index"] or row.place, f"in {row.place} of the table, no such image")
             continue
-        assigned = _find_split(row, test_names, table, number)
-        studies.append(_build_study(row, files[Path(row["Image Index"]).stem], assigned))
+        with skipping(skipped, row.place):
+            studies.append(_build_study(row, image, _find_split(row, test_names, table), table))
     if not studies:
         raise UserError(
             f"{folder}: expected the images that {table.name} lists, in the folder or in images*/, "
             f"found none of {len(rows)}; download or unpack them there"
         )
+    marked = read_boxes(folder / "BBox_List.csv", skipped)
     rejections.write()
     extents = {row["Image Index"]: extent for row in rows if (extent := _find_extent(row))}
     kept = keep_split(studies, split, f"nih:{path}")
@@ -68,25 +90,38 @@ def open_nih(path: str, split: str | None = None) -> StudyDataset:
         write_texts=write_texts,
         rejections=rejections.entries,
         extents_mm=extents,
-        marked=read_boxes(folder / "BBox_List.csv"),
+        marked=marked,
     )
 
 
-def read_boxes(table: Path) -> dict[str, list[LesionBox]]:
+def read_boxes(table: Path, rejections: Rejections | None = None) -> dict[str, list[LesionBox]]:
     """Read the boxes of `BBox_List.csv` by image: x, y, width, height on the publisher's 1024 x 1024 pixels.
 
-    {} where there is no such file. Raises UserError naming the row whose numbers are none.
+    {} where there is no such file. Raises UserError naming the row that marks no part of an image, or adds it
+    to `rejections`.
     """
     boxes: dict[str, list[LesionBox]] = {}
-    for number, row in enumerate(read_table(table, BOX_COLUMNS) if table.is_file() else (), 1):
-        try:
-            left, top, width, height = (float(row[column]) / BOX_GRID for column in BOX_COLUMNS[2:])
-        except ValueError as error:
-            raise UserError(f"{table}: expected four numbers in row {number}; correct it") from error
-        word = BOX_WORDS.get(row["Finding Label"], row["Finding Label"])
-        box = LesionBox(FINDING_OF_NIH_LABEL.get(word, word.lower()), top, left, top + height, left + width)
-        boxes.setdefault(row["Image Index"], []).append(box)
+    for row in read_table(table, BOX_COLUMNS, rejections) if table.is_file() else ():
+        with skipping(rejections, f"{table.name} {row.place}"):
+            boxes.setdefault(row["Image Index"], []).append(_read_box(row, table))
     return boxes
+
+
+def _read_box(row: Row, table: Path) -> LesionBox:
+    try:
+        left, top, width, height = (float(row[column]) / BOX_GRID for column in BOX_COLUMNS[2:])
+    except ValueError as error:
+        raise UserError(f"{table}: expected four numbers in {row.place}; correct it") from error
+    is_inside = min(left, top) >= -BOX_MARGIN and max(left + width, top + height) <= 1 + BOX_MARGIN
+    if not (is_inside and width > 0 and height > 0):  # false of NaN too
+        raise UserError(
+            f"{table}: expected a box within {BOX_GRID} x {BOX_GRID} pixels in {row.place}, found another; "
+            "correct it"
+        )
+    finding = _find_label(BOX_WORDS.get(row["Finding Label"], row["Finding Label"]))
+    if finding is None:
+        raise _unknown_label(table, "Finding Label", row)
+    return LesionBox(finding, top, left, top + height, left + width)
 
 
 def write_texts(study: Study, rng: np.random.Generator) -> Texts:
@@ -141,20 +176,26 @@ def _list_image_folders(folder: Path) -> list[Path]:
 
 
 def _read_test_list(folder: Path) -> frozenset[str] | None:
-    """Read the names of the publisher's test images, or None where the list is not there."""
+    """Read the publisher's test images, by name without suffix, or None where the list is not there."""
     path = folder / "test_list.txt"
-    return frozenset(path.read_text().split()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    lines = read_lines(path, "a list of images as text")
+    return frozenset(Path(name).stem for line in lines for name in line.split())
 
 
-def _find_split(row: Mapping[str, str], test_names: frozenset[str] | None, table: Path, number: int) -> str:
+def _find_split(row: Row, test_names: frozenset[str] | None, table: Path) -> str:
     if "split" in row:
-        return parse_split(row["split"], table, number)
+        return parse_split(row["split"], table, row.place)
     if test_names is None:
         return split_by_patient(row["Patient ID"])
-    return "test" if row["Image Index"] in test_names else split_by_patient(row["Patient ID"], test=0)
+    is_test = Path(row["Image Index"]).stem in test_names
+    return "test" if is_test else split_by_patient(row["Patient ID"], test=0)
 
 
-def _build_study(row: Mapping[str, str], path: Path, split: str) -> Study:
+def _build_study(row: Row, path: Path, split: str, table: Path) -> Study:
+    if not row["Patient ID"]:
+        raise UserError(f"{table}: expected a Patient ID in {row.place}, found none; add it")
     image_id = row["Image Index"]
     study_id = Path(image_id).stem  # patient and follow-up number: every study has one image
     sex = row.get(SEX_COLUMNS[0]) or row.get(SEX_COLUMNS[1]) or ""
@@ -167,16 +208,32 @@ def _build_study(row: Mapping[str, str], path: Path, split: str) -> Study:
         sex=parse_sex(sex),
         age_years=parse_years(row["Patient Age"]),
     )
-    labels = _parse_labels(row["Finding Labels"])
+    labels = _parse_labels(row, table)
     return Study(study_id, row["Patient ID"], (radiograph,), labels=labels, split=split)
 
 
-def _parse_labels(words: str) -> dict[str, Label]:
+def _parse_labels(row: Row, table: Path) -> dict[str, Label]:
     """Parse `Effusion|Mass` -> both present, others not mentioned; `No Finding` -> all fourteen absent."""
-    if words == NO_FINDING:
+    words = [word.strip() for word in row["Finding Labels"].split("|") if word.strip()]
+    if [word.casefold() for word in words] == [NO_FINDING.casefold()]:
         return dict.fromkeys(FINDING_OF_NIH_LABEL.values(), Label.ABSENT)
-    names = [word for word in words.split("|") if word]
-    return {FINDING_OF_NIH_LABEL.get(name, name.replace("_", " ").lower()): Label.PRESENT for name in names}
+    findings = [_find_label(word) for word in words]
+    if None in findings:
+        raise _unknown_label(table, "Finding Labels", row)
+    return dict.fromkeys(findings, Label.PRESENT)
+
+
+def _find_label(word: str) -> str | None:
+    """Find the finding of a publisher's label, whatever its capitals and blanks: `Pleural Thickening`."""
+    return FINDINGS_BY_WORD.get(word.replace(" ", "_").casefold())
+
+
+def _unknown_label(table: Path, column: str, row: Row) -> UserError:
+    known = ", ".join((*FINDING_OF_NIH_LABEL, f"or {NO_FINDING} alone"))
+    return UserError(
+        f"{table}: expected labels of ChestX-ray14 ({known}), separated by |, in column {column} of "
+        f"{row.place}, found another; correct it"
+    )
 
 
 def _find_extent(row: Mapping[str, str]) -> tuple[float, float] | None:
@@ -186,4 +243,5 @@ def _find_extent(row: Mapping[str, str]) -> tuple[float, float] | None:
         across, down = float(row["OriginalImagePixelSpacing[x"]), float(row["y]"])
     except (KeyError, ValueError):
         return None
-    return height * down, width * across
+    extent = height * down, width * across
+    return extent if all(0 < side < inf for side in extent) else None

@@ -18,47 +18,63 @@ apart. The split is a hash of the patient.
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
+from llmcxr.data.archive import read_members
 from llmcxr.data.dataset import StudyDataset, keep_split
-from llmcxr.data.tables import find_files, parse_sex, parse_view, read_table
+from llmcxr.data.tables import Row, find_files, parse_sex, parse_view, read_table
 from llmcxr.findings import FINDING_OF_OPENI_HEADING
 from llmcxr.records import Label, Radiograph, Report, Study, split_by_patient
 
 REPORTS = "NLMCXR_reports.tgz"
 HEADERS = "nlmcxr_dicom_metadata.csv.gz"
+REPORT = "a report in the publisher's XML"
+LARGEST_REPORT = 2**20  # bytes: the publisher's have 9,000 at most
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 UNCERTAIN_QUALIFIERS = frozenset({"borderline", "possible"})
 MERGED = frozenset({"Airspace Disease", "Consolidation"})  # headings of one name of ours
 UNTAGGED = ("no indexing", "technical quality of image unsatisfactory")  # tags that say nothing of the chest
 
 
-def open_openi(path: str, split: str | None = None, images: str | None = None) -> StudyDataset:
-    """Open DIR (or the tgz itself). Reports that cannot be parsed are left out and listed in `rejections`."""
+def open_openi(
+    path: str, split: str | None = None, images: str | None = None, skip_bad: bool = False
+) -> StudyDataset:
+    """Open DIR (or the tgz itself). Reports that cannot be parsed are left out and listed in `rejections`;
+    with `skip_bad` malformed rows of the table of headers too, which otherwise raise UserError.
+    """
     reports = _find_reports(Path(path))
     folder = reports.parent if images is None else Path(images)
     if not folder.is_dir():
         raise UserError(f"{folder}: expected the folder of the Open-i images, found none; check images=")
     subfolders = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     files = find_files([folder, *subfolders], SUFFIXES)
-    headers = _read_headers(reports.parent / HEADERS) if files else {}
     rejections = Rejections()
+    headers = _read_headers(reports.parent / HEADERS, rejections if skip_bad else None) if files else {}
     studies = []
-    for name, text in _read_members(reports):
-        try:
-            studies.append(_parse_study(ElementTree.fromstring(text), files, headers))
-        except (ElementTree.ParseError, ValueError):
-            rejections.add(name, "not a report in the publisher's XML")
+    for name, text in read_members(reports, ".xml", LARGEST_REPORT, "Open-i's archive of reports"):
+        with rejections.skip(name):
+            studies.append(_parse_study(_parse_xml(text), files, headers))
     rejections.write()
     extents = {image_id: extent for image_id, row in headers.items() if (extent := _find_extent(row))}
     kept = keep_split(studies, split, f"openi:{path}")
     return StudyDataset(kept, rejections=rejections.entries, extents_mm=extents)
+
+
+def _parse_xml(text: bytes | None) -> ElementTree.Element:
+    """Parse a report; `text` is None where it was too large to be one."""
+    if text is None:
+        raise UserError(f"expected a report of at most {LARGEST_REPORT:,} bytes, found a larger file")
+    try:
+        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:  # no report has one, and entities can be bombs
+            raise ValueError
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # LookupError: an unknown encoding
+        raise UserError(f"expected {REPORT}, found another file or a damaged one") from error
 
 
 def _find_reports(path: Path) -> Path:
@@ -68,24 +84,11 @@ def _find_reports(path: Path) -> Path:
     return reports
 
 
-def _read_members(reports: Path) -> Iterator[tuple[str, bytes]]:
-    """Give the name and text of every XML file in the archive, in its order, without unpacking it."""
-    try:
-        with tarfile.open(reports) as archive:
-            for member in archive:
-                if member.isfile() and member.name.endswith(".xml"):
-                    yield Path(member.name).name, archive.extractfile(member).read()
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise UserError(
-            f"{reports}: expected Open-i's archive of reports, found one that is damaged; download it again"
-        ) from error
-
-
-def _read_headers(path: Path) -> dict[str, dict[str, str]]:
+def _read_headers(path: Path, rejections: Rejections | None) -> dict[str, Row]:
     """Return the DICOM headers' table by image id; empty where it is not there."""
     if not path.is_file():
         return {}
-    return {row["imageid"]: row for row in read_table(path, ("imageid", "View Position"))}
+    return {row["imageid"]: row for row in read_table(path, ("imageid", "View Position"), rejections)}
 
 
 def _parse_study(
@@ -93,7 +96,7 @@ def _parse_study(
 ) -> Study:
     patient_id = root.find("uId").get("id") if root.find("uId") is not None else None
     if not patient_id:
-        raise ValueError("no uId")
+        raise UserError(f"expected {REPORT}, found one without a uId")
     image_ids = [image.get("id", "") for image in root.iter("parentImage")]
     radiographs = [
         _build_radiograph(image_id, patient_id, path, headers.get(image_id, {}))

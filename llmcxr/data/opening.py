@@ -13,7 +13,7 @@ from llmcxr.common.specs import (
     takes_place,
 )
 from llmcxr.data.dataset import Dataset
-from llmcxr.records import SPLITS
+from llmcxr.records import SPLIT_WORDS, SPLITS
 
 # kind: what opens it. A kind that reads files takes its path first; the other parameters are the keys it
 # knows, and their annotations say what a value must be. A plug-in may add a kind.
@@ -48,9 +48,11 @@ def open_dataset(name: str) -> Dataset:
         raise UserError(
             f"{name}: expected a key of {kind} ({', '.join(keys)}), found {unknown[0]!r}; correct it"
         )
-    split = spec.settings.get("split")
-    if split is not None and split not in SPLITS:
-        raise UserError(f"{name}: expected split={'|'.join(SPLITS)}, found split={split}; correct it")
+    if "split" in spec.settings:
+        split = spec.settings["split"].strip()
+        if split.lower() not in SPLIT_WORDS:
+            raise UserError(f"{name}: expected split={'|'.join(SPLITS)}, found split={split}; correct it")
+        spec.settings["split"] = SPLIT_WORDS[split.lower()]
     dataset = call_opener(opener, spec)
     dataset.name, dataset.kind = name, kind
     return dataset

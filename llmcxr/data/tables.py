@@ -1,54 +1,227 @@
-"""Read publishers' CSV tables and the words in their cells. Knows no publisher's column names."""
+"""Read tables as people have them, and the words in their cells. Knows no publisher's column names.
+
+A row whose cells are not one per column is refused: its cells would be read as other columns'. Messages tell
+rows and lines, never a cell, which may be a patient's.
+"""
 
 from __future__ import annotations
 
 import csv
-import gzip
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from pathlib import Path
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.rejections import Rejections
+from llmcxr.data.text_files import LONGEST_LINE, read_lines
 from llmcxr.images.dicom.header import VIEWS, parse_age
+from llmcxr.records import SPLIT_WORDS
 
-SPLIT_WORDS = {"train": "train", "test": "test"} | dict.fromkeys(
-    ("val", "valid", "validate", "validation", "dev"), "validate"
+TABLE = "a CSV table"
+SEPARATORS = ",;\t|"
+MOST_MEMORY = 2**29  # bytes that a table's rows may take, by estimate: the largest archive's take a third
+ROW_MEMORY = 200  # bytes of a row besides its cells, by estimate
+SHARED_LENGTH = 32  # characters of cells that are kept once however many rows have them
+# Of a first line only these are shown: it may be a patient's row, where the header was forgotten
+COLUMN_WORDS = frozenset(
+    (
+        *("image", "text", "patient_id", "study_id", "split", "view_position", "sex", "age", "question"),
+        *("answer", "id", "report", "findings", "impression", "caption", "path", "file", "image_id", "label"),
+    )
 )
 
 
-def read_table(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
-    """Read the rows of a CSV file (UTF-8, or gzipped as .gz) by column, cells stripped; missing cells are
-    empty.
+class Row(Mapping[str, str]):
+    """Gives a row's cells by column. `place` tells messages where it stands: "row 3 (line 4)"."""
 
-    Raises UserError for a missing or unreadable file, no rows, or a missing column, naming those found.
+    __slots__ = ("cells", "columns", "line", "number")
+
+    def __init__(self, columns: Mapping[str, int], cells: Sequence[str], number: int, line: int) -> None:
+        self.columns, self.cells = columns, cells  # a column's name -> its cell's index
+        self.number, self.line = number, line  # number counts from 1 below the header
+
+    @property
+    def place(self) -> str:
+        return f"row {self.number} (line {self.line})"
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells[self.columns[column]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+
+def read_table(path: Path, required: Iterable[str], rejections: Rejections | None = None) -> list[Row]:
+    """Read the rows of a table whose columns are separated by comma, semicolon, tab or |; cells are stripped.
+
+    With `rejections`, rows of more or fewer cells than the header and empty rows are left out and added to
+    it. Empty rows at the end are left out in silence.
+
+    Raises UserError for such rows without `rejections`; for a file that cannot be read or has no rows, a
+    column that is missing or repeated, a quote that is not closed and a cell that is too long.
     """
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            columns = [column.strip() for column in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            rows = [{key: value.strip() for key, value in row.items() if key} for row in reader]
-    except OSError as error:
-        raise UserError(
-            f"{path}: expected a CSV table, found none that can be read; check the path"
-        ) from error
-    except (UnicodeDecodeError, csv.Error, EOFError) as error:
-        raise UserError(f"{path}: expected a CSV table in UTF-8, found another kind of file") from error
-    missing = [column for column in required if column not in columns]
-    if missing:
-        found = ", ".join(columns) or "none"
-        raise UserError(f"{path}: expected the column {', '.join(missing)}, found {found}; add or rename it")
+    reader = _Reader(path, tuple(required))
+    rows: list[Row] = []
+    waiting: list[Row] = []  # the empty rows before this one
+    for row in reader:
+        waiting.append(row)
+        if not any(row.cells):
+            continue
+        for each in waiting:
+            with skipping(rejections, each.place):
+                reader.check(each)
+                rows.append(each)
+        waiting.clear()
     if not rows:
-        raise UserError(f"{path}: expected at least one row under the header, found none")
+        raise UserError(f"{path}: expected at least one row under the header, found none; add some")
     return rows
 
 
-def parse_split(word: str, source: Path, row: int) -> str:
-    """Parse a publisher's split -> train, validate or test. `row` counts from 1 below the header."""
+def skipping(rejections: Rejections | None, name: str) -> AbstractContextManager[None]:
+    """Let an error of the enclosed work on `name` end the work, or with `rejections` become one of those."""
+    return nullcontext() if rejections is None else rejections.skip(name)
+
+
+class _Reader:
+    """Gives the rows of a file, whatever their cells, and checks one when it is asked to."""
+
+    def __init__(self, path: Path, required: Sequence[str]) -> None:
+        self.path = path
+        self._lines = _Lines(path)
+        first = next(self._lines, "")
+        self._line = 1
+        named = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)  # a line that spreadsheets write
+        if named:
+            first, self._line = next(self._lines, ""), 2
+        separator = named[1] if named else _find_separator(first, required)
+        self._reader = csv.reader(
+            chain([first], self._lines), delimiter=separator, strict=True, skipinitialspace=True
+        )
+        self._offset = self._line - 1
+        names = [name.strip() for name in self._read_cells() or ()]
+        self._num_named = max((place for place, name in enumerate(names, 1) if name), default=0)
+        self._num_cells = len(names)
+        _check_columns(path, names, required)
+        self.columns = {name: place for place, name in enumerate(names) if name}
+
+    def __iter__(self) -> Iterator[Row]:
+        shared: dict[str, str] = {}
+        memory, number = 0, 0
+        while (cells := self._read_cells()) is not None:
+            number += 1
+            cells = [cell.strip() for cell in cells]
+            memory += ROW_MEMORY + sum(sys.getsizeof(cell) for cell in cells if cell not in shared)
+            if memory > MOST_MEMORY:
+                raise UserError(
+                    f"{self.path}: expected a table that takes at most {MOST_MEMORY // 2**20} MB of memory, "
+                    f"found a larger one at row {number} (line {self._line}); split it"
+                )
+            cells = [shared.setdefault(cell, cell) if len(cell) <= SHARED_LENGTH else cell for cell in cells]
+            yield Row(self.columns, cells, number, self._line)
+
+    def _read_cells(self) -> list[str] | None:
+        """Read one row's cells, None at the end; `_line` is then the line on which the row begins."""
+        self._line = self._reader.line_num + self._offset + 1
+        self._lines.length = 0
+        try:
+            return next(self._reader, None)
+        except csv.Error as error:
+            longest = f"{csv.field_size_limit():,}"
+            found = (
+                f"one of more than {longest} characters; is a quote not closed?"
+                if "limit" in str(error)
+                else 'a double quote that is not closed or not alone; close it, or write "" for one in a cell'
+            )
+            raise UserError(
+                f"{self.path}: expected cells in the row that begins in line {self._line}, found {found}"
+            ) from None
+
+    def check(self, row: Row) -> None:
+        """Raise UserError for a row that is empty, or has not one cell for every column."""
+        if not any(row.cells):
+            raise UserError(f"{self.path}: expected cells in {row.place}, found an empty row; remove it")
+        found = len(row.cells)
+        if not self._num_named <= found <= self._num_cells or any(row.cells[self._num_named :]):
+            advice = (
+                "add those that are missing"
+                if found < self._num_named
+                else "put a cell with commas in quotes"
+            )
+            raise UserError(
+                f"{self.path}: expected {self._num_named} cells in {row.place}, one for each column of the "
+                f"header, found {found}; {advice}"
+            )
+
+
+class _Lines:
+    """Gives a file's lines; refuses those that make one row of more than LONGEST_LINE characters."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.length = path, 0  # length: of the row so far, set to 0 by who reads a row
+        self._lines = read_lines(path, TABLE)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.length += len(line)
+        if self.length > LONGEST_LINE:
+            raise UserError(
+                f"{self.path}: expected rows of at most {LONGEST_LINE:,} characters, found a longer one; "
+                "is a quote not closed?"
+            )
+        return line
+
+
+def _find_separator(header: str, required: Iterable[str]) -> str:
+    """Find by which separator a header has most of the columns; the comma where none has any."""
+
+    def count(separator: str) -> int:
+        names = {name.strip(' "\t\r\n') for name in header.split(separator)}
+        return len(names.intersection(required))
+
+    return max(SEPARATORS, key=count)
+
+
+def _check_columns(path: Path, names: Sequence[str], required: Iterable[str]) -> None:
+    named = [name for name in names if name]
+    if missing := [name for name in required if name not in named]:
+        advice = "add or rename it" if len(names) > 1 else "separate the columns by commas"
+        raise UserError(
+            f"{path}: expected the column {', '.join(missing)} in the first line, "
+            f"found {tell_names(named, required)}; {advice}"
+        )
+    places: dict[str, int] = {}
+    for place, name in enumerate(names, 1):
+        if name and places.setdefault(name, place) != place:
+            raise UserError(
+                f"{path}: expected columns of different names, found one name for columns {places[name]} and "
+                f"{place}; rename or remove one"
+            )
+
+
+def tell_names(names: Iterable[str], known: Iterable[str] = ()) -> str:
+    """Tell which names a file has: those that are usual, and how many others, which may be a patient's."""
+    usual = {*COLUMN_WORDS, *(name.casefold() for name in known)}
+    names = list(names)
+    shown = [name for name in names if name.casefold() in usual]
+    others = len(names) - len(shown)
+    counted = [f"{others} {'other' if others == 1 else 'others'}"] if others else []
+    return ", ".join(shown + counted) or "none"
+
+
+def parse_split(word: str, source: Path, place: str) -> str:
+    """Parse a publisher's split -> train, validate or test. `place` says where it stands, as `Row.place`."""
     if word.lower() not in SPLIT_WORDS:
         known = ", ".join(SPLIT_WORDS)
-        raise UserError(f"{source}: expected a split ({known}) in row {row}, found {word!r}; correct it")
+        raise UserError(f"{source}: expected a split ({known}) in {place}, found another word; correct it")
     return SPLIT_WORDS[word.lower()]
 
 

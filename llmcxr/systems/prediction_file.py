@@ -11,7 +11,6 @@ Identifiers may be a hospital's: messages tell rows and counts, never an id.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,8 @@ import numpy as np
 
 from llmcxr import images
 from llmcxr.common.errors import UserError
-from llmcxr.data.tables import read_table
+from llmcxr.data.json_lines import read_json_lines
+from llmcxr.data.tables import read_table, tell_names
 from llmcxr.predictor import Asked, DrawResult, System, TextResult
 
 KEYS = ("report", "answer", "image")  # of which a file needs one
@@ -47,9 +47,10 @@ class Predictions(System):
     def read(cls, path: str | Path) -> Predictions:
         """Read a file. Raises UserError for another kind of file, a row it cannot take, or duplicates."""
         path = Path(path)
-        if path.suffix.lower() not in (".csv", ".jsonl"):
+        suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+        if suffix not in (".csv", ".tsv", ".jsonl"):
             raise UserError(f"{path}: expected a .csv or .jsonl file of predictions; rename or convert it")
-        rows = _read_csv(path) if path.suffix.lower() == ".csv" else _read_jsonl(path)
+        rows = _read_jsonl(path) if suffix == ".jsonl" else _read_csv(path)
         reports, answers, drawings = _Once(), _Once(), _Once()
         for number, row in enumerate(rows, 1):
             _add_row(row, number, path, reports, answers, drawings)
@@ -142,25 +143,9 @@ def _drop_blank(row: dict[str, str]) -> dict[str, str]:
 
 
 def _read_jsonl(path: Path) -> list[dict[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise UserError(f"{path}: expected a file of predictions, found none; check the path") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: expected JSON lines in UTF-8, found another kind of file") from error
-    rows = []
-    for line in filter(str.strip, lines):
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UserError(
-                f"{path}: expected a JSON object in row {len(rows) + 1}, found text that is none; correct it"
-            ) from error
-        if not isinstance(row, dict):
-            raise UserError(
-                f"{path}: expected a JSON object in row {len(rows) + 1}, found a {type(row).__name__}"
-            )
-        rows.append({key: value for key, value in row.items() if value is not None})
+    rows = [
+        {key: value for key, value in row.items() if value is not None} for _, row in read_json_lines(path)
+    ]
     if not rows:
         raise UserError(f"{path}: expected at least one JSON object, found an empty file")
     _check_keys(path, {key for row in rows for key in row})
@@ -172,7 +157,7 @@ def _check_keys(path: Path, found: Iterable[str]) -> None:
     if "id" not in found or not found.intersection(KEYS):
         raise UserError(
             f"{path}: expected id and at least one of {', '.join(KEYS)}, "
-            f"found {', '.join(sorted(found)) or 'none'}; add or rename them"
+            f"found {tell_names(sorted(found))}; add or rename them"
         )
     if "answer" in found and "question" not in found:
         raise UserError(f"{path}: expected the question of every answer, found no question; add it")

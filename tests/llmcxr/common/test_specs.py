@@ -62,3 +62,19 @@ def test_a_signature_says_what_an_opener_takes():
 def test_an_entry_is_a_callable_or_where_one_is_found():
     assert find_opener(compute) is compute
     assert find_opener(("llmcxr.common.specs", "Spec.__init__")).__name__ == "__init__"
+
+
+def skip(bad: bool = False):
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("yes", True), ("True", True), ("1", True), ("no", False), ("0", False)]
+)
+def test_yes_and_no(word, value):
+    assert call_opener(skip, parse_spec(f"a:bad={word}")) is value
+
+
+def test_another_word_than_yes_or_no_is_named():
+    with pytest.raises(UserError, match="expected bad to be yes or no, found 'maybe'"):
+        call_opener(skip, parse_spec("a:bad=maybe"))

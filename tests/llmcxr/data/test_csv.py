@@ -10,6 +10,7 @@ import pytest
 from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
+from llmcxr.records import Question
 
 RNG = np.random.default_rng(0)
 
@@ -68,16 +69,97 @@ def test_missing_images_are_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "found"),
     [
-        (("image,caption", "a.png,x"), "expected the column text, found image, caption"),
+        (
+            ("image,caption", "a.png,x"),
+            "expected the column text, or question and answer, .* found image, caption",
+        ),
         (("image,text", "none.png,x"), "found none of 1"),
-        (("image,text,split", "a.png,x,holdout"), "row 1, found 'holdout'"),
+        (("image,text,split", "a.png,x,holdout"), r"in row 1 \(line 2\), found another word"),
         (("image,text,patient_id,split", "a.png,x,p,train", "b.png,x,p,test"), "1 patients in more than one"),
-        (("image,text,patient_id,study_id", "a.png,x,p,s", "b.png,x,q,s"), "row 2 unlike"),
+        (("image,text,patient_id,study_id", "a.png,x,p,s", "b.png,x,q,s"), r"row 2 \(line 3\) unlike"),
     ],
 )
 def test_a_bad_table_is_explained(tmp_path, lines, found):
     with pytest.raises(UserError, match=found):
         open_dataset(_make(tmp_path, *lines))
+
+
+def test_questions_of_ones_own(tmp_path):
+    dataset = open_dataset(
+        _make(
+            tmp_path,
+            "image,question,answer,kind",
+            "a.png,Is there an effusion?,Yes.,",
+            "a.png,Where?,On the left.,location",
+            'b.png,What is seen?,"No device, two clips.",',
+            "b.png,How large?,Small.,",
+        )
+    )
+    first, second = (dataset.texts(index, RNG).questions for index in range(2))
+    assert len(dataset) == 2 and len(dataset[0].radiographs) == 1
+    assert first == (
+        Question("Is there an effusion?", "Yes.", "presence"),
+        Question("Where?", "On the left.", "location"),
+    )
+    assert [one.kind for one in second] == ["presence", "other"]
+
+
+def test_questions_beside_texts_and_several_images(tmp_path):
+    lines = (
+        "image,text,study_id,question,answer",
+        "a.png,Clear.,s,Effusion?,No.",
+        "b.png,,s,Effusion?,No.",
+        "b.png,,s,,",
+    )
+    (study,) = open_dataset(_make(tmp_path, *lines))
+    assert [one.image_id for one in study.radiographs] == ["a.png", "b.png"]
+    assert study.report.findings == "Clear." and [one.answer for one in study.questions] == ["No."]
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (("image,question", "a.png,Effusion?"), "question and answer together, found one"),
+        (("image,question,answer", "a.png,Effusion?,"), r"row 1 \(line 2\), found a question alone"),
+        (("image,question,answer", "a.png,,Yes."), r"row 1 \(line 2\), found an answer alone"),
+        (("image,question,answer", "a.png,Large?,Yes.", "a.png,Large?,No."), r"another in row 2 \(line 3\)"),
+    ],
+)
+def test_half_a_question_and_two_answers_to_one_are_named(tmp_path, lines, found):
+    with pytest.raises(UserError, match=found):
+        open_dataset(_make(tmp_path, *lines))
+
+
+def test_malformed_rows_are_left_out_and_listed_where_that_is_asked_for(tmp_path):
+    lines = (
+        "image,text,patient_id,split",
+        "a.png,Clear, no effusion.,p1,train",
+        "b.png,Small effusion.,p2,train",
+        "c.png,Clear.,p3,SECRET WARD",
+        ",,,",
+        "c.png,Large heart.,p4,val",
+    )
+    name = _make(tmp_path, *lines)
+    with pytest.raises(UserError, match=r"4 cells in row 1 \(line 2\)"):
+        open_dataset(name)
+    dataset = open_dataset(f"{name},skip_bad=yes")
+    assert [study.patient_id for study in dataset] == ["p2", "p4"]
+    places = [place for place, _ in dataset.rejections]
+    assert places == ["row 1 (line 2)", "row 4 (line 5)", "row 3 (line 4)"]
+    assert "SECRET" not in str(dataset.rejections)
+
+
+def test_a_row_that_says_nothing_is_left_out_and_a_name_that_no_system_takes_is_no_file(tmp_path):
+    dataset = open_dataset(_make(tmp_path, "image,text,patient_id", "a.png,One.,p", ",,q", f"{'x' * 400},,r"))
+    assert len(dataset) == 1 and [name[:14] for name, _ in dataset.rejections] == ["row 2 (line 3)", "x" * 14]
+
+
+@pytest.mark.parametrize("word", ["val", "valid", "dev", "validation", "validate", "VAL"])
+def test_every_word_for_validate_is_understood_in_tables_and_in_opening_strings(tmp_path, word):
+    name = _make(tmp_path, "image,text,split", f"a.png,One.,{word}", "b.png,Two.,train")
+    for asked in (word, "validate", "val"):
+        assert [study.report.findings for study in open_dataset(f"{name},split={asked}")] == ["One."]
+    assert open_dataset(f"phantom:n=1,split={word}")[0].split == "validate"
 
 
 def test_a_folder_instead_of_the_table(tmp_path):

@@ -90,6 +90,11 @@ def test_publishers_lists_decide_where_there_is_no_column(tmp_path):
     (tmp_path / "test_list.txt").write_text("00000002_000.png\n")
     splits = [study.split for study in open_dataset(name)]
     assert splits[2] == "test" and splits[0] == splits[1] != "test"
+    (tmp_path / "test_list.txt").write_text("00000002_000.jpg\r\n")  # as those who converted them
+    assert [study.split for study in open_dataset(name)] == splits
+    (tmp_path / "test_list.txt").write_bytes(b"00000001_000.png\n\xe9\n")
+    with pytest.raises(UserError, match=r"test_list\.txt: .* bytes in line 2"):
+        open_dataset(name)
 
 
 def test_missing_images_are_left_out_and_counted(tmp_path, caplog):
@@ -143,3 +148,46 @@ def test_boxes_are_shares_of_the_radiograph(tmp_path):
     table.write_text(header + "a.png,Mass,1,2,three,4,,,\n")
     with pytest.raises(UserError, match="four numbers in row 1"):
         read_boxes(table)
+    for cells in (
+        "Mass,nan,2,3,4",
+        "Mass,1,2,0,4",
+        "Mass,1000,2,300,4",
+        "Mass,-99,2,300,4",
+        "Mass,inf,2,3,4",
+    ):
+        table.write_text(f"{header}a.png,{cells},,,\n")
+        with pytest.raises(UserError, match=r"a box within 1024 x 1024 pixels in row 1 \(line 2\)"):
+            read_boxes(table)
+    table.write_text(header + "a.png,SECRET,1,2,3,4,,,\n")
+    with pytest.raises(UserError, match=r"column Finding Label of row 1 \(line 2\)") as raised:
+        read_boxes(table)
+    assert "SECRET" not in str(raised.value)
+
+
+LABELS = (
+    ("Effusion | Mass", {"pleural effusion", "mass"}),
+    (" effusion|Pleural Thickening|", {"pleural effusion", "pleural thickening"}),
+    ("", set()),
+    ("Efusion|Mass", None),
+    ("SECRET^PATIENT", None),
+    ("No Finding|Mass", None),
+    ("Effusion,Mass", None),
+)
+
+
+@pytest.mark.parametrize(("cell", "present"), LABELS)
+def test_labels_are_the_publishers_whatever_the_blanks(tmp_path, cell, present):
+    name = _make(tmp_path, (ROWS[1], f'00000001_000.png,"{cell}",0,1,058Y,M,PA,2682,2749,0.1,0.1'))
+    if present is None:
+        place = r"column Finding Labels of row 2 \(line 3\), found another"
+        with pytest.raises(UserError, match=place) as raised:
+            open_dataset(name)
+        assert "SECRET" not in str(raised.value) and "Efusion" not in str(raised.value)
+        assert [reason[0] for reason in open_dataset(f"{name},skip_bad=yes").rejections] == ["row 2 (line 3)"]
+    else:
+        assert set(open_dataset(name)[1].labels) == present
+
+
+def test_a_row_without_a_patient_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"Patient ID in row 1 \(line 2\)"):
+        open_dataset(_make(tmp_path, (ROWS[0].replace(",0,1,", ",0,,"),)))

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import tarfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,52 @@ def test_bad_members_are_left_out(tmp_path):
     dataset = open_dataset(_make(tmp_path, a=XML, b="<eCitation><uId", c="<eCitation/>"))
     assert len(dataset) == 1
     assert [name for name, _ in dataset.rejections] == ["b.xml", "c.xml"]
+
+
+ENTITIES = '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">' + "".join(
+    f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ENTITIES + "]><eCitation><uId id='CXR8'/>&h;</eCitation>",  # 100 MB once its entities are put in
+        "<!DOCTYPE a SYSTEM 'file:///etc/hostname'><eCitation><uId id='CXR8'/></eCitation>",
+        "<?xml version='1.0' encoding='no-such'?><eCitation><uId id='CXR8'/></eCitation>",
+        "<eCitation>" + "<a>" * 100_000,
+        "<eCitation><uId id='CXR8'/>" + "x" * 2**20 + "</eCitation>",
+        "",
+    ],
+)
+def test_xml_that_is_no_report_is_left_out(tmp_path, text):
+    dataset = open_dataset(_make(tmp_path, a=XML, b=text))
+    assert [study.study_id for study in dataset] == ["CXR7"]
+    assert [name for name, _ in dataset.rejections] == ["b.xml"]
+
+
+def test_a_damaged_table_of_headers_is_named(tmp_path):
+    name = _make(tmp_path, a=XML)
+    _write_headers(tmp_path)
+    images.write_png(tmp_path / "CXR7_IM-0001-1001.png", np.full((10, 10), 0.5, np.float32))
+    table = tmp_path / "nlmcxr_dicom_metadata.csv.gz"
+    packed = bytearray(table.read_bytes())
+    packed[60:80] = b"\xff" * 20
+    table.write_bytes(packed)
+    with pytest.raises(UserError, match=r"metadata\.csv\.gz: .* damaged or cut short; download it again"):
+        open_dataset(name)
+
+
+def test_malformed_rows_of_the_headers_are_left_out_where_that_is_asked_for(tmp_path):
+    name = _make(tmp_path, a=XML)
+    images.write_png(tmp_path / "CXR7_IM-0001-1001.png", np.full((10, 10), 0.5, np.float32))
+    rows = b"imageid,View Position\nCXR7_IM-0001-1001,PA\nCXR8_IM,PA,?\n"
+    (tmp_path / "nlmcxr_dicom_metadata.csv.gz").write_bytes(gzip.compress(rows))
+    with pytest.raises(UserError, match=r"row 2 \(line 3\)"):
+        open_dataset(name)
+    dataset = open_dataset(f"{name},skip_bad=yes")
+    assert dataset[0].radiographs[0].view_position == "PA"
+    assert [place for place, _ in dataset.rejections] == ["row 2 (line 3)"]
 
 
 def test_a_bad_archive_or_folder_is_named(tmp_path):

@@ -8,42 +8,127 @@ from pathlib import Path
 import pytest
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.rejections import Rejections
+from llmcxr.data import tables
 from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
 
 
-def test_cells_are_stripped_and_missing_ones_empty(tmp_path):
+def test_cells_are_stripped(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_bytes("\ufeffa, b,c\n1 ,é\n".encode())  # with the mark that spreadsheets write
+    path.write_bytes("\ufeffa, b ,c\n1 , é,\n".encode())  # with the mark that spreadsheets write
     assert read_table(path, ("a", "b")) == [{"a": "1", "b": "é", "c": ""}]
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
     assert read_table(tmp_path / "a.csv.gz", ()) == read_table(path, ())
 
 
+def _read(folder: Path, content: bytes | str, required: tuple[str, ...] = ("a", "b"), **options) -> list:
+    (folder / "a.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_table(folder / "a.csv", required, **options)
+
+
+ROWS = [{"a": "1", "b": "x, y; z|w"}, {"a": "2", "b": "two\nlines"}]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_separators_encodings_and_line_ends_of_spreadsheets(tmp_path, separator, encoding, end):
+    lines = (
+        f"a{separator} b",
+        f'1{separator} "x, y; z|w"',
+        f'2{separator}"two\nlines"',
+        "",
+        separator,
+    )  # blank lines at the end are no rows
+    assert _read(tmp_path, end.join(lines).encode(encoding)) == ROWS
+
+
+def test_a_line_that_names_the_separator(tmp_path):
+    assert _read(tmp_path, "sep=;\r\na;b\r\n1;2\r\n") == [{"a": "1", "b": "2"}]
+    with pytest.raises(UserError, match=r"row 1 \(line 3\)"):
+        _read(tmp_path, "sep=;\na;b\n1\n")
+
+
+def test_columns_without_a_name_hold_nothing_that_is_read(tmp_path):
+    assert _read(tmp_path, ",a,b,,\n0,1,2,,\n1,3,4\n") == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+    with pytest.raises(UserError, match=r"row 1 \(line 2\)"):  # shifted by a comma in it
+        _read(tmp_path, "a,b,\n1,two, three\n")
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (b"a,c\n1,2\n", "column b, found a, c"),
-        (b"a,b\n", "at least one row"),
-        (b"", "column a, b, found none"),
-        (b"\xff\xfe\x00bad", "another kind of file"),
+        ("a,c\n1,2\n", "column b in the first line, found a, 1 other; add"),
+        ("a,b\n", "at least one row"),
+        ("a,b\n\n\n", "at least one row"),
+        ("", "column a, b in the first line, found none"),
+        ("\na,b\n1,2\n", "column a, b in the first line, found none"),
+        ("a:b\n1:2\n", "found 1 other; separate the columns by commas"),
+        ("a,b,a\n1,2,3\n", "one name for columns 1 and 3"),
+        ("a,b\n1,2,3\n", r"2 cells in row 1 \(line 2\), one for each column of the header, found 3; put"),
+        ("a,b\n1,2\n3\n", r"2 cells in row 2 \(line 3\), one for each column of the header, found 1; add"),
+        ("a,b\n1,2,\n", r"2 cells in row 1 \(line 2\)"),
+        ('a,b\n1,"2\n\n2"\n3\n', r"row 2 \(line 5\)"),
+        ("a,b\n1,2\n\n3,4\n", r"cells in row 2 \(line 3\), found an empty row"),
+        ("a,b\n1,2\n , \n3,4\n", r"cells in row 2 \(line 3\), found an empty row"),
+        ('a,b\n1,2\n3,"4\n5,6\n', "begins in line 3, found a double quote that is not closed"),
+        ('a,b\n1,2\n3,"4" 5\n6,7\n', "begins in line 3, found a double quote"),
+        ("a,b\n1,2\n3," + "4" * 200_000 + "\n", "line 3, found one of more than 131,072 characters"),
+        ("a,b\n1,2\n3,4\0\n", "a NUL byte in line 3"),
+        (b"a,b\n1,2\n3,\xe9t\xe9\n", "in UTF-8, found bytes in line 3"),
+        (b"\xff\xfe\x00ba", "another kind of file"),
+        (b"PK\x03\x04...", "a spreadsheet"),
+        ("a,b\n" + "1,2\n" * 9 + "3," * 3_000_000, "longer one in line 11"),
     ],
 )
 def test_a_bad_table_is_named(tmp_path, content, found):
-    (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(UserError, match=found) as raised:
-        read_table(tmp_path / "a.csv", ("a", "b"))
+        _read(tmp_path, content)
     assert str(raised.value).startswith(f"{tmp_path / 'a.csv'}: expected ")
 
 
+def test_no_cell_stands_in_a_message_where_the_header_was_forgotten(tmp_path):
+    with pytest.raises(UserError, match="found Text, 1 other;") as raised:
+        _read(tmp_path, "Text,DOE^JANE 4711\nx,y\n", ("image",))
+    assert "DOE" not in str(raised.value)
+
+
+def test_malformed_rows_become_rejections(tmp_path):
+    rejections = Rejections()
+    rows = _read(tmp_path, "a,b\n1,2,DOE\n\n3,4\n5\n", rejections=rejections)
+    assert rows == [{"a": "3", "b": "4"}] and rows[0].place == "row 3 (line 4)"
+    assert [place for place, _ in rejections.entries] == [
+        "row 1 (line 2)",
+        "row 2 (line 3)",
+        "row 4 (line 5)",
+    ]
+    assert "DOE" not in str(rejections.entries)
+    with pytest.raises(UserError, match="not closed"):  # which row ends where is not known
+        _read(tmp_path, 'a,b\n1,"2\n3,4\n', rejections=rejections)
+
+
+@pytest.mark.parametrize("line", ["1,2\n", "\n", '"' + "x" * 40 + '",y\n', "1," + "y" * 1000 + "\n"])
+def test_a_table_that_takes_too_much_memory_is_refused_before_it_does(tmp_path, monkeypatch, line):
+    monkeypatch.setattr(tables, "MOST_MEMORY", 10**6)
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,b\n" + line.encode() * 10_000))
+    with pytest.raises(UserError, match="takes at most 0 MB of memory, found a larger one at row"):
+        read_table(tmp_path / "a.csv.gz", ("a",))
+
+
+def test_one_row_over_many_lines_is_refused(tmp_path):
+    with pytest.raises(UserError, match="longer one; is a quote not closed"):
+        _read(tmp_path, "a,b\n" + '"\n' + '","\n' * 2_000_000)
+
+
 def test_words_of_publishers():
-    assert [parse_split(word, Path("t"), 1) for word in ("train", "VAL", "validate", "test")] == [
+    assert [parse_split(word, Path("t"), "row 1") for word in ("train", "VAL", "validate", "test")] == [
         "train",
         "validate",
         "validate",
         "test",
     ]
-    with pytest.raises(UserError, match="row 7, found 'holdout'"):
-        parse_split("holdout", Path("t.csv"), 7)
+    with pytest.raises(UserError, match="in row 7, found another word"):
+        parse_split("holdout", Path("t.csv"), "row 7")
     assert [parse_view(word) for word in ("pa", "AP", "LL", "Lateral", "", "?")] == [
         "PA",
         "AP",

@@ -91,8 +91,16 @@ def test_missing_and_extra_answers_are_told_as_questions(tmp_path):
         ("p.csv", "id,report\n", "at least one row"),
         ("p.csv", "id,report\n,x\n", "the id of a study in row 1"),
         ("p.csv", "id,image\na,\n", "found none"),
+        ("p.csv", "id,report\na,Clear, no effusion.\n", "2 cells in row 1 (line 2)"),
+        ("p.csv", "id,report\na\n", "2 cells in row 1 (line 2)"),
+        (
+            "p.csv",
+            'id,report\na,"Clear.\nb,Large heart.\n',
+            "line 2, found a double quote that is not closed",
+        ),
+        ("p.csv", "id,report,report\na,x,y\n", "one name for columns 2 and 3"),
         ("p.jsonl", "", "an empty file"),
-        ("p.jsonl", '{"id": "a", "report": "x"}\n{"id": ', "in row 2, found text that is none"),
+        ("p.jsonl", '{"id": "a", "report": "x"}\n{"id": ', "in row 2 (line 2), found text that is none"),
         ("p.jsonl", "[1]", "found a list"),
         ("p.jsonl", '{"id": "a", "report": 3}', "text as report in row 1, found int"),
         ("p.jsonl", '{"id": true, "report": "x"}', "the id of a study in row 1"),
@@ -104,6 +112,12 @@ def test_bad_files(tmp_path, name, text, says):
     with pytest.raises(UserError) as error:
         Predictions.read(write(tmp_path, text, name))
     assert says in str(error.value)
+
+
+def test_a_key_that_may_be_a_patients_is_counted_and_not_shown(tmp_path):
+    with pytest.raises(UserError, match="found report, 1 other;") as error:
+        Predictions.read(write(tmp_path, '{"DOE^JANE 4711": "x", "report": "y"}', "p.jsonl"))
+    assert "DOE" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["none.csv", "none.jsonl"])

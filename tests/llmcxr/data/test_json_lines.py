@@ -1,0 +1,34 @@
+"""JSON lines: whole and malformed."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmcxr.common.errors import UserError
+from llmcxr.data.json_lines import read_json_lines
+
+
+def test_objects_and_their_places(tmp_path):
+    (tmp_path / "a.jsonl").write_text('\ufeff{"a": 1}\n\n{"b": "\\ud83d\\ude00"}\n', encoding="utf-8")
+    found = list(read_json_lines(tmp_path / "a.jsonl"))
+    assert found == [("row 1 (line 1)", {"a": 1}), ("row 2 (line 3)", {"b": "😀"})]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"SECRET": ', "text that is none"),
+        ("[" * 100_000, "text that is none"),
+        ('{"a":' * 100_000, "text that is none"),
+        ("1" * 5000, "text that is none"),  # an integer of more digits than Python reads
+        ('["SECRET"]', "found a list"),
+        ('{"SECRET": 1, "SECRET": 2}', "found one twice"),
+        ('{"a": {"SECRET": 1, "SECRET": 2}}', "found one twice"),
+        ('{"a": "SECRET\\ud800"}', "half a character"),
+    ],
+)
+def test_a_line_that_is_no_object_is_named_and_not_shown(tmp_path, line, says):
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n\n' + line + "\n")
+    with pytest.raises(UserError, match=says) as raised:
+        list(read_json_lines(tmp_path / "a.jsonl"))
+    assert "row 2 (line 3)" in str(raised.value) and "SECRET" not in str(raised.value)
