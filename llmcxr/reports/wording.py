@@ -1,5 +1,4 @@
-"""Handle reports as text: sections in and out, cleaning, and a report worded from labels alone. Knows no
-models.
+"""Clean the words of reports, exchange their sides, and word a report from labels alone. Knows no models.
 
 Findings go by the names of `llmcxr.findings`; those of ChestX-ray14 are understood too.
 """
@@ -14,22 +13,6 @@ import numpy as np
 from llmcxr.findings import FINDING_OF_NIH_LABEL
 from llmcxr.records import Label, Report
 
-SECTIONS = ("indication", "technique", "comparison", "findings", "impression")
-
-_HEADINGS = {
-    "indication": r"indications?|(?:clinical )?(?:history|information)|reason for (?:exam\w*|study)",
-    "technique": r"technique|procedure|views?|exam(?:ination)?|study",
-    "comparison": r"comparisons?(?: studies)?|priors?",
-    "findings": r"findings?",
-    "impression": r"impressions?|conclusions?|opinion|summary",
-}
-_HEADING = re.compile(
-    r"(?:^|(?<=[.\n?!])|(?<=[.?!]\s))[ \t]*(?:"
-    + "|".join(f"(?P<{name}>{words})" for name, words in _HEADINGS.items())
-    + r")[ \t]*:",
-    re.IGNORECASE | re.MULTILINE,
-)
-_BANNER = re.compile(r"^\s*(?:final|wet read|preliminary|radiology)?\s*report\s*:?\s*$", re.I | re.M)
 _REMOVED = re.compile(r"\[\*\*.*?\*\*\]|_{2,}|(?<![A-Za-z])(?:[Xx]-)?X{3,}(?:-X{3,})*")
 _SIDE = re.compile(r"\b(?:left|right)\b", re.IGNORECASE)
 _OTHER_SIDE = {"left": ("right", "Right"), "right": ("left", "Left")}
@@ -41,46 +24,6 @@ _TIDY = (
     (re.compile(r"[,;:](?=[?!]|$)"), ""),
     (re.compile(r"^[\s.,;]+"), ""),
 )
-
-
-def parse_sections(text: str) -> Report:
-    """Split at headings such as "FINDINGS:" (any case, at the start of a line or a sentence).
-
-    Text without headings is all findings; text before the first heading counts as findings where no section
-    of that name follows. A heading that returns adds to its section.
-    """
-    text = _BANNER.sub("", text)
-    headings = list(_HEADING.finditer(text))
-    sections = dict.fromkeys(SECTIONS, "")
-    ends = [*(heading.start() for heading in headings), len(text)][1:]
-    for heading, end in zip(headings, ends, strict=True):
-        section = text[heading.end() : end]
-        sections[heading.lastgroup] = f"{sections[heading.lastgroup]} {section}"
-    before = text[: headings[0].start()] if headings else text
-    if not sections["findings"].strip():
-        sections["findings"] = before
-    return Report(**{name: " ".join(section.split()) for name, section in sections.items()})
-
-
-def to_text(
-    report: Report,
-    sections: Sequence[str] = ("findings", "impression"),
-    has_headings: bool = True,
-    separator: str = "\n",
-) -> str:
-    """Write the named sections, each under its heading where asked for; sections that are empty are left out.
-
-    A new line ends a sentence for the labeler, a space does not: the separator can change what it finds.
-    """
-    written = ((name, getattr(report, name)) for name in sections)
-    return separator.join(
-        f"{name.upper()}: {text}" if has_headings else text for name, text in written if text
-    )
-
-
-def join_sections(report: Report, separator: str = " ") -> str:
-    """Join findings and impression without headings: the text of a report as metrics compare it."""
-    return to_text(report, has_headings=False, separator=separator)
 
 
 def exchange_sides(text: str) -> str:

@@ -1,0 +1,24 @@
+"""Handle reports as text: sections in and out, cleaning, and a report worded from labels. Knows no models."""
+
+from llmcxr.reports.sections import SECTIONS, join_sections, parse_sections, to_text
+from llmcxr.reports.wording import (
+    SEXES,
+    capitalise,
+    clean,
+    describe_circumstances,
+    describe_labels,
+    exchange_sides,
+)
+
+__all__ = [
+    "SECTIONS",
+    "SEXES",
+    "capitalise",
+    "clean",
+    "describe_circumstances",
+    "describe_labels",
+    "exchange_sides",
+    "join_sections",
+    "parse_sections",
+    "to_text",
+]
