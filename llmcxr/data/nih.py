@@ -110,8 +110,8 @@ def read_boxes(table: Path, rejections: Rejections | None = None) -> dict[str, l
 def _read_box(row: Row, table: Path) -> LesionBox:
     try:
         left, top, width, height = (float(row[column]) / BOX_GRID for column in BOX_COLUMNS[2:])
-    except ValueError as error:
-        raise UserError(f"{table}: expected four numbers in {row.place}; correct it") from error
+    except ValueError:
+        raise UserError(f"{table}: expected four numbers in {row.place}; correct it") from None
     is_inside = min(left, top) >= -BOX_MARGIN and max(left + width, top + height) <= 1 + BOX_MARGIN
     if not (is_inside and width > 0 and height > 0):  # false of NaN too
         raise UserError(

@@ -24,6 +24,7 @@ TABLE = "a CSV table"
 SEPARATORS = ",;\t|"
 MOST_MEMORY = 2**29  # bytes that a table's rows may take, by estimate: the largest archive's take a third
 ROW_MEMORY = 200  # bytes of a row besides its cells, by estimate
+ROWS_SHOWN = 3
 SHARED_LENGTH = 32  # characters of cells that are kept once however many rows have them
 # Of a first line only these are shown: it may be a patient's row, where the header was forgotten
 COLUMN_WORDS = frozenset(
@@ -68,19 +69,32 @@ def read_table(path: Path, required: Iterable[str], rejections: Rejections | Non
     """
     reader = _Reader(path, tuple(required))
     rows: list[Row] = []
+    malformed = Rejections()
     waiting: list[Row] = []  # the empty rows before this one
     for row in reader:
         waiting.append(row)
         if not any(row.cells):
             continue
         for each in waiting:
-            with skipping(rejections, each.place):
+            with malformed.skip(each.place):
                 reader.check(each)
                 rows.append(each)
         waiting.clear()
+    if rejections is not None:
+        rejections.entries += malformed.entries
+    elif malformed.entries:
+        raise UserError(_tell_malformed(malformed.entries))
     if not rows:
         raise UserError(f"{path}: expected at least one row under the header, found none; add some")
     return rows
+
+
+def _tell_malformed(entries: Sequence[tuple[str, str]]) -> str:
+    (_, reason), *others = entries
+    if not others:
+        return reason
+    shown = ", ".join(place for place, _ in others[:ROWS_SHOWN]) + (", ..." if others[ROWS_SHOWN:] else "")
+    return f"{reason}; {len(others)} more {'row does' if len(others) == 1 else 'rows do'} not fit: {shown}"
 
 
 def skipping(rejections: Rejections | None, name: str) -> AbstractContextManager[None]:
@@ -194,6 +208,8 @@ def _check_columns(path: Path, names: Sequence[str], required: Iterable[str]) ->
     named = [name for name in names if name]
     if missing := [name for name in required if name not in named]:
         advice = "add or rename it" if len(names) > 1 else "separate the columns by commas"
+        if set(named).isdisjoint(required):
+            advice += "; the first line must name the columns"
         raise UserError(
             f"{path}: expected the column {', '.join(missing)} in the first line, "
             f"found {tell_names(named, required)}; {advice}"
