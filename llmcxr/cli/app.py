@@ -15,7 +15,7 @@ import typer
 
 from llmcxr.cli import evaluate, use
 from llmcxr.cli import train as training
-from llmcxr.cli.options import Command
+from llmcxr.cli.options import Command, take_skip_bad
 from llmcxr.common.errors import UserError
 from llmcxr.common.plugins import load_plugins
 from llmcxr.common.terminal import say
@@ -58,7 +58,7 @@ def _program(name: str, about: str, **options: object) -> typer.Typer:
 def _add(program: typer.Typer, *commands: Callable[..., None]) -> None:
     """Add commands, each under the name of its function."""
     for command in commands:
-        program.command(command.__name__.removesuffix("_command"), cls=Command)(command)
+        program.command(command.__name__.removesuffix("_command"), cls=Command)(take_skip_bad(command))
 
 
 app = _program(

@@ -35,7 +35,21 @@ SystemArgument = Annotated[
         metavar="SYSTEM",
     ),
 ]
-DatasetArgument = Annotated[str, typer.Argument(help="KIND:PATH,key=value...", metavar="DATASET")]
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        help="csv:FILE.csv, nih:DIR, openi:DIR, dicom:DIR or phantom:, then keys as ,split=train|val|test",
+        metavar="DATASET",
+    ),
+]
+SkipBadOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave malformed rows of the dataset's table out and count them, instead of an error. In a "
+        "configuration: DATASET,skip_bad=yes.",
+    ),
+]
 TrainingOption = Annotated[
     str, typer.Option(help="The system's training data, KIND:PATH,split=train, or unknown.")
 ]
@@ -128,6 +142,25 @@ def load_model(model: str, device: str) -> CXR:
 
     transformers_logging.disable_progress_bar()
     return CXR.from_pretrained(model, device=choose_device(device))
+
+
+def take_skip_bad(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option --skip-bad, where it takes a dataset."""
+    parameters = signature(command, eval_str=True).parameters
+    if "dataset" not in parameters:
+        return command
+
+    @wraps(command)
+    def with_option(dataset: str, skip_bad: bool, **arguments: Any) -> None:
+        from llmcxr.data.opening import skip_bad_rows
+
+        command(dataset=skip_bad_rows(dataset) if skip_bad else dataset, **arguments)
+
+    option = Parameter("skip_bad", Parameter.KEYWORD_ONLY, default=False, annotation=SkipBadOption)
+    listed = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in parameters.values()] + [option]
+    with_option.__signature__ = Signature(listed)
+    with_option.__annotations__ = {one.name: one.annotation for one in listed}
+    return with_option
 
 
 def options_of(settings: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -80,5 +80,5 @@ class Rejections:
             with replacing(self.path) as beside, beside.open("w", encoding="utf-8") as file:
                 for name, reason in self.entries:
                     file.write(json.dumps({"name": name, "reason": reason}) + "\n")
-        where = f"; see {self.path.name}" if self.path is not None else ""
+        where = f"; see {self.path.name}" if self.path is not None else f"; the first: {self.entries[0][1]}"
         logger.warning("left out %d that could not be read%s", len(self.entries), where)

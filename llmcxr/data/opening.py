@@ -58,6 +58,13 @@ def open_dataset(name: str) -> Dataset:
     return dataset
 
 
+def skip_bad_rows(name: str) -> str:
+    """Let an opening string leave malformed rows out, where its kind reads a table and it does not say."""
+    kind = find_kind(name)
+    has_key = kind in KINDS and "skip_bad" in list_keys(find_opener(KINDS[kind]))
+    return f"{name},skip_bad=yes" if has_key and "skip_bad" not in parse_spec(name).settings else name
+
+
 def find_kind(name: str) -> str:
     """Find the kind that an opening string names, whether or not there is one of that name."""
     return parse_spec(name_as_today(name)).kind

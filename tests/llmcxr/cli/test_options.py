@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llmcxr.cli.options import options_of
+from llmcxr.cli.options import options_of, take_skip_bad
 
 
 @pytest.mark.usefixtures("house")
@@ -32,6 +32,33 @@ def test_json_goes_to_a_file_beside_the_text_or_alone_to_stdout(run, radiograph)
     assert "grid: [2, 4]" in run("info", "phantom", "--json", "info.json")[1]
     assert json.loads(Path("info.json").read_text())["codebook_size"] == 10
     assert run("report", radiograph, "--json", "radiograph.png/a.json")[0] == 2
+
+
+def asked(dataset: str, n: int = 1) -> None:
+    """Do nothing."""
+    SEEN.append((dataset, n))
+
+
+SEEN: list[tuple[str, int]] = []
+
+
+@pytest.mark.parametrize(
+    ("dataset", "opened"),
+    [
+        ("csv:a.csv", "csv:a.csv,skip_bad=yes"),
+        ("folder:a.csv,split=val", "folder:a.csv,split=val,skip_bad=yes"),
+        ("nih:a,skip_bad=no", "nih:a,skip_bad=no"),
+        ("phantom:n=2", "phantom:n=2"),  # has no table
+        ("nothing:a", "nothing:a"),
+    ],
+)
+def test_skip_bad_is_an_option_of_every_command_with_a_dataset(dataset, opened):
+    command = take_skip_bad(asked)
+    assert list(signature(command).parameters) == ["dataset", "n", "skip_bad"]
+    command(dataset=dataset, n=3, skip_bad=True)
+    command(dataset=dataset, n=4, skip_bad=False)
+    assert SEEN[-2:] == [(opened, 3), (dataset, 4)]
+    assert take_skip_bad(signature) is signature
 
 
 @dataclass(frozen=True)
