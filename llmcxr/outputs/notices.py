@@ -7,3 +7,4 @@ PHANTOM_NOTICE = (
 )
 SYNTHETIC_IMAGES = "Synthetic images, by a model trained on computed phantoms only."
 SYNTHETIC = "Synthetic image drawn by a model; not a radiograph of a patient."
+REPETITIVE = "This text repeats the same words over and over, as a model does where it fails: do not use it."

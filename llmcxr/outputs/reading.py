@@ -11,8 +11,9 @@ import numpy as np
 
 from llmcxr import images
 from llmcxr.common.guard import Kind
-from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
+from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE, REPETITIVE
 from llmcxr.predictor import AnswerResult, ReportResult
+from llmcxr.reports import is_repetitive
 
 
 def _recognise(path: Path) -> bool:
@@ -59,10 +60,16 @@ class Reading:
         return list(dict.fromkeys([*self.radiograph.warnings, *self.result.warnings]))
 
     @property
+    def is_repetitive(self) -> bool:
+        """Tell whether the text repeats itself over and over, see `llmcxr.reports.repetition`."""
+        return is_repetitive(self.result.text)
+
+    @property
     def warnings(self) -> list[str]:
         means_nothing = self.is_phantom_trained and not self.radiograph.is_synthetic
         notices = [PHANTOM_NOTICE] if means_nothing else []
-        return [*self.image_warnings, *notices]
+        marks = [REPETITIVE] if self.is_repetitive else []
+        return [*self.image_warnings, *notices, *marks]
 
     @property
     def sections(self) -> dict[str, str]:
@@ -73,16 +80,18 @@ class Reading:
 
     def to_text(self) -> str:
         sections = [f"{name.upper()}\n{text}" for name, text in self.sections.items()]
-        return "\n\n".join(sections) or self.result.text
+        text = "\n\n".join(sections) or self.result.text
+        return f"{text}\n\n{REPETITIVE}" if self.is_repetitive else text
 
     def to_json(self) -> str:
-        """Write one line: image, question or sections, text, log_probability, seed, warnings, model, ..."""
+        """Write one line: image, question or sections, text, is_repetitive, seed, warnings, model, ..."""
         is_answer = isinstance(self.result, AnswerResult)
         about = {"question": self.result.question} if is_answer else {"sections": self.sections}
         reading = {
             "image": str(self.radiograph.path),
             **about,
             "text": self.result.text,
+            "is_repetitive": self.is_repetitive,
             "log_probability": self.result.log_probability,
             "seed": self.result.seed,
             "warnings": self.warnings,

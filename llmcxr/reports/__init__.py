@@ -1,5 +1,6 @@
 """Handle reports as text: sections in and out, cleaning, and a report worded from labels. Knows no models."""
 
+from llmcxr.reports.repetition import is_repetitive
 from llmcxr.reports.sections import SECTIONS, join_sections, parse_sections, to_text
 from llmcxr.reports.wording import (
     SEXES,
@@ -18,6 +19,7 @@ __all__ = [
     "describe_circumstances",
     "describe_labels",
     "exchange_sides",
+    "is_repetitive",
     "join_sections",
     "parse_sections",
     "to_text",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # What a heading opens: a section of `Report`, or one of these.
 OUTSIDE = "outside"  # in no section: recommendations, who was told, addenda, signatures
@@ -96,7 +97,9 @@ _SIGNED = re.compile(
     re.IGNORECASE,
 )
 _SIGNED_HINT = re.compile(r"ed by|read by|this report|personally|attest|certify|undersigned")
-_OUTSIDE_LINE = re.compile(r"^ *WET READ\b|\(?\bEND OF (?:IMPRESSION|FINDINGS|REPORT)\b[).:]*", re.MULTILINE)
+_OUTSIDE_LINE = re.compile(
+    r"^ *(?:WET READ|(?:FINAL )?ADDENDUM)\b|\(?\bEND OF (?:IMPRESSION|FINDINGS|REPORT)\b[).:]*", re.MULTILINE
+)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -160,7 +163,7 @@ def _find_all(text: str) -> Iterator[Heading]:
         yield from (Heading(*one.span(), BODY) for one in _BANNER.finditer(text) if _is_banner(one))
     if _SIGNED_HINT.search(lowered):
         yield from (Heading(*one.span(), OUTSIDE) for one in _SIGNED.finditer(text) if _is_raised(one))
-    if "wet read" in lowered or "end of" in lowered:
+    if "wet read" in lowered or "addendum" in lowered or "end of" in lowered:
         yield from (Heading(*one.span(), OUTSIDE) for one in _OUTSIDE_LINE.finditer(text))
     yield from _find_named(text, lowered)
     if ":" in text or "：" in text:
@@ -227,6 +230,9 @@ class _Candidate:
 
     @property
     def is_heading(self) -> bool:
+        words = self.words.lower()
+        if " with " in words and "impression" not in words:  # "Comparison with prior: stable"
+            return False
         if self.mark == ":":
             return self._is_heading_with_colon()
         if self.starts_line and not self._line_after().strip():
@@ -280,6 +286,7 @@ class _Candidate:
         return re.match(r" {2,}\S| +[A-Z0-9][a-z0-9.]", self._line_after()) is not None
 
 
+@lru_cache(maxsize=1024)
 def _section_of(words: str) -> str:
     """Return what a heading opens: of several names joined, findings, else impression, else the first."""
     named = [

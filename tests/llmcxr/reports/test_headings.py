@@ -24,6 +24,9 @@ from llmcxr.reports.headings import ABOUT, FILM, ORGAN, OUTSIDE, PERSON, RULE, T
         ("Findings consistent with edema", None),
         ("Findings are: x", None),
         ("as signed by x", None),
+        ("ADDENDUM ___ by x", OUTSIDE),
+        ("Comparison with prior: stable", None),
+        ("FINDINGS WITH IMPRESSION: x", "findings"),
     ],
 )
 def test_a_line_opens(text, opens):
