@@ -14,7 +14,8 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing import get_start_method
 from pathlib import Path
 
 from vqgan.errors import UserError
@@ -36,6 +37,7 @@ def one_at_a_time(lock_file: Path, place: str | os.PathLike, waits: bool = False
     if _held.get(key) == threading.get_ident():
         yield
         return
+    is_new = not lock_file.parent.exists()
     handle = _take(lock_file, place, waits)
     _held[key] = threading.get_ident()
     try:
@@ -45,6 +47,9 @@ def one_at_a_time(lock_file: Path, place: str | os.PathLike, waits: bool = False
         # removed while it is held: who waits for it looks whether it still has its name
         lock_file.unlink(missing_ok=True)
         os.close(handle)
+        if is_new:  # and nothing was written
+            with suppress(OSError):
+                lock_file.parent.rmdir()
 
 
 def _take(lock_file: Path, place: str | os.PathLike, waits: bool) -> int:
@@ -90,13 +95,17 @@ def _is_named(handle: int, file: Path) -> bool:
         return False
 
 
-def end_with_parent(parent: int) -> None:
-    """Let this worker process end when its parent, the process of that id, does: also when that is killed."""
+def end_with_parent(parent: int, worker: int = 0) -> None:
+    """Let this worker process end when its parent, the process of that id, does: also when that is killed.
+
+    A DataLoader also gives the `worker`'s number.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:  # it ended before this was asked
+    # it may have ended before this was asked; a fork server is no parent of ours to compare with
+    if os.getppid() != parent and get_start_method(allow_none=True) != "forkserver":
         os._exit(1)
 
 

@@ -23,6 +23,7 @@ from llmcxr.common.specs import name_as_today
 from vqgan.old_names import OLD_NAMES
 
 CONFIG_FILE = "config.yaml"  # in a run directory
+HEADER = "# Written by a run, with the settings it has.\n"
 DATASETS = ("dataset", "validation")  # settings that are opening strings
 PLACES = ("run_dir", "cache_dir", "threads", "device")  # where a run is, not what it is of
 NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
@@ -96,11 +97,28 @@ def load(
 
 
 def save(config: Any, path: str | Path) -> None:
-    """Write a run's dataclass as YAML that `load` reads back to an equal one."""
+    """Write a run's dataclass as YAML that `load` reads back to an equal one.
+
+    Raises UserError where a file is that a user wrote and that says something else.
+    """
     from omegaconf import OmegaConf
 
+    path = Path(path)
+    if path.is_file() and not _is_of_a_run(path):
+        if load(path, kinds={config.kind: type(config)}) == config:
+            return
+        raise UserError(
+            f"{path}: expected the settings that a run wrote, or none, found those of a user, which would be "
+            "lost; move the file, or choose another run_dir"
+        )
     with replacing(path) as beside:
-        beside.write_text(OmegaConf.to_yaml(OmegaConf.structured(config)), encoding="utf-8")
+        beside.write_text(HEADER + OmegaConf.to_yaml(OmegaConf.structured(config)), encoding="utf-8")
+
+
+def _is_of_a_run(file: Path) -> bool:
+    """Tell whether a run wrote a file of settings: since some time with a header, and beside what it did."""
+    has_header = file.read_text(encoding="utf-8", errors="replace").startswith(HEADER)
+    return has_header or (file.parent / "checkpoints").is_dir()
 
 
 def check_resumable(config: Any, may_change: Collection[str] = ()) -> None:
@@ -114,7 +132,13 @@ def check_resumable(config: Any, may_change: Collection[str] = ()) -> None:
 
     file = Path(config.run_dir) / CONFIG_FILE
     if RunDirectory(config.run_dir).last_step() is not None and file.is_file():
-        before = load(file, kinds={config.kind: type(config)})
+        try:
+            before = load(file, kinds={config.kind: type(config)})
+        except UserError as error:
+            raise UserError(
+                f"{error}; these are the settings of the run to be resumed: restore the file, or remove it "
+                "to resume with those that are given now"
+            ) from error
         free = {*PLACES, *(f"training.{name}" for name in MAY_CHANGE), *may_change}
         check_resumable(file, _as_today(before), _as_today(config), free, {})
 

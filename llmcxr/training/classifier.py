@@ -31,6 +31,7 @@ from llmcxr.training.tokenizer import CachedImages
 from vqgan.training.augmentation import AugmentationConfig, augment
 from vqgan.training.loop import Loop, LoopConfig, Task
 from vqgan.training.optim import build_optimizer
+from vqgan.training.run_directory import RunDirectory
 from vqgan.training.trackers import check_installed
 
 VALIDATION_BATCH = 100  # images
@@ -89,8 +90,12 @@ def run(config: ClassifierRun) -> Path:
     nothing can be read, and for a run directory that holds a run of other settings.
     """
     torch.set_num_threads(config.threads)
-    run_dir = Path(config.run_dir)
     check_installed(config.training.wandb)
+    with RunDirectory(config.run_dir).alone():
+        return _run_alone(config, Path(config.run_dir))
+
+
+def _run_alone(config: ClassifierRun, run_dir: Path) -> Path:
     run_config.check_resumable(config)  # before images are read, which can take long
     datasets = open_dataset(config.dataset), open_dataset(config.validation)
     targets = _load_targets(config, *datasets)

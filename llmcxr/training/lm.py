@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import send_to_device
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import set_seed
@@ -43,6 +44,7 @@ from llmcxr.training.step_examples import StepExamples
 from llmcxr.training.study_sheet import draw_studies
 from vqgan.training.loop import Loop, Task
 from vqgan.training.optim import build_optimizer
+from vqgan.training.run_directory import RunDirectory
 from vqgan.training.trackers import check_installed
 
 TEXTS_FOR_BPE = 4000  # studies whose words the text tokenizer is trained on
@@ -57,9 +59,14 @@ def run(config: LMRun) -> Path:
     The best model by the validation is left in run_dir/best, and the last one also in run_dir/compact, the
     same in some megabytes, where it has that form. A resumed run may have other settings of training.
     """
-    ranks, run_dir = find_ranks(), Path(config.run_dir)
-    check_writable(run_dir / run_config.CONFIG_FILE)
     check_installed(config.training.wandb)
+    with RunDirectory(config.run_dir).alone():
+        return _run_alone(config, Path(config.run_dir))
+
+
+def _run_alone(config: LMRun, run_dir: Path) -> Path:
+    ranks = find_ranks()
+    check_writable(run_dir / run_config.CONFIG_FILE)
     run_config.check_resumable(config, may_change=("training",))
     ranks.wait()  # before the first process writes what the others have read
     if ranks.index == 0:
@@ -111,8 +118,18 @@ def _save(bundle: Bundle, run_dir: Path, is_compact: bool) -> None:
         save(bundle, run_dir / "compact", compact=True)
     save(bundle, run_dir / "model")
     if (run_dir / BEST_FILE).is_file():
-        bundle.model.load_state_dict(load_file(run_dir / BEST_FILE))
+        bundle.model.load_state_dict(_load_best(run_dir / BEST_FILE))
         save(bundle, run_dir / "best")
+
+
+def _load_best(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{file}: expected the best weights so far, found a damaged file; the last are in "
+            f"{file.parent / 'model'}. Remove it, and the same command goes on without them"
+        ) from error
 
 
 def _step_examples(

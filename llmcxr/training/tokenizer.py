@@ -26,6 +26,7 @@ from llmcxr.images.checks import ImageSummary, summarise_images, write_summary
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
 from vqgan.foreign.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
+from vqgan.training.run_directory import RunDirectory
 from vqgan.training.tokenizer import TrainingConfig, check_start, train
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,11 @@ def run(config: TokenizerRun) -> Path:
     """
     if config.threads:
         torch.set_num_threads(config.threads)
+    with RunDirectory(config.run_dir).alone():
+        return _run_alone(config)
+
+
+def _run_alone(config: TokenizerRun) -> Path:
     run_config.check_resumable(config)  # before images are read, which can take long
     check_start(config.training)
     feature_network, loss_networks = _load_loss_network(config.loss_network), _list_loss_networks(config)

@@ -16,7 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +31,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vqgan.bar import open_bar
 from vqgan.errors import UserError, check_counts
+from vqgan.processes import end_with_parent
 from vqgan.training.batches import StepBatches
 from vqgan.training.optim import OptimConfig, learning_rate_share
 from vqgan.training.run_directory import RunDirectory
@@ -70,9 +73,11 @@ class LoopConfig(OptimConfig):
             raise UserError(f"wandb must be '', 'offline' or 'online', got {self.wandb!r}")
 
 
-# What a resumed run may set differently: none of these changes the curve.
+# What a resumed run may set differently: none of these changes the curve, but for `steps`, with which a run
+# goes on after its end.
 MAY_CHANGE = (
-    "max_minutes", "num_workers", "log_every", "validate_every", "checkpoint_every", "tensorboard", "wandb",
+    "steps", "max_minutes", "num_workers", "log_every", "validate_every", "checkpoint_every", "tensorboard",
+    "wandb",
 )  # fmt: skip
 
 
@@ -242,7 +247,15 @@ class Loop:
 
     def _start_or_resume(self, settings: Mapping[str, Any]) -> None:
         self.directory = RunDirectory(self.run_dir).create()  # after what can fail
+        if self.accelerator.is_main_process:
+            self.directory.set_aside_damaged()
+        self.accelerator.wait_for_everyone()
         step = self.directory.last_step()
+        if step is not None and step > self.config.steps:
+            raise UserError(
+                f"{self.run_dir}: expected at least the {step} steps that this run has done, found "
+                f"steps={self.config.steps}; give more, or another run_dir"
+            )
         self.accelerator.wait_for_everyone()  # before the first process writes what the others have read
         if step is not None:
             self._load_checkpoint(self.directory.checkpoint(step))
@@ -264,7 +277,7 @@ class Loop:
     def _load_checkpoint(self, checkpoint: Path) -> None:
         try:
             self.accelerator.load_state(str(checkpoint))
-        except (RuntimeError, ValueError, KeyError) as error:
+        except (RuntimeError, ValueError, KeyError, OSError, EOFError, UnpicklingError) as error:
             reason = str(error).strip().split("\n")[0]
             raise UserError(
                 f"{checkpoint}: expected the state of this run, found another's or an older version's "
@@ -333,6 +346,7 @@ class Loop:
             batch_sampler=order,
             collate_fn=self.task.collate,
             num_workers=self.config.num_workers,
+            worker_init_fn=partial(end_with_parent, os.getpid()),
             generator=torch.Generator(),  # else starting would draw from the chance of the first step
         )
         return zip(*[iter(micro)] * self.config.accumulate, strict=True)

@@ -5,7 +5,8 @@ config.yaml         the settings, of a run of llmcxr; training.json of one of vq
 environment.json    python, packages, machine, git revision
 log.txt             one line per event
 metrics.jsonl       one JSON object per line, each with its step
-checkpoints/step_*  everything needed to resume; the last one is kept
+checkpoints/step_*  everything needed to resume; the last two are kept, should the last be damaged
+run.lock            while a process trains here
 sheets/             what the network did with held-out data, at each validation
 model/, best/       the latest and the best on validation
 """
@@ -13,13 +14,16 @@ model/, best/       the latest and the best on validation
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -28,10 +32,23 @@ import torch
 
 from vqgan.config import flatten
 from vqgan.errors import UserError
-from vqgan.files import write_text
+from vqgan.files import remove_abandoned, write_text
+from vqgan.processes import one_at_a_time
+from vqgan.training.manifest import find_damage, write_manifest
 
 OLD_CHECKPOINTS = ("checkpoints/checkpoint-*[0-9]", "checkpoint.pt")  # of the loops that came before this one
+KEPT_CHECKPOINTS = 2
+# What a run writes, and by which of it an earlier run is known
+OWN_NAMES = (
+    "config.yaml", "training.json", "environment.json", "log.txt", "metrics.jsonl", "rejected.jsonl",
+    "checkpoints", "sheets", "model", "best", "best.safetensors", "compact", "classifier", "codes",
+    "codes-validation",
+)  # fmt: skip
+SIGNS = {"config.yaml": "run_dir:", "training.json": '"model"', "environment.json": '"cpu_threads"'}
 PACKAGES = ("torch", "accelerate", "numpy", "torchmetrics")
+
+
+logger = logging.getLogger(__name__)
 
 
 def check_resumable(
@@ -69,6 +86,36 @@ class RunDirectory:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Do the enclosed work while no other process trains here, but those of the same training.
+
+        What killed ones left unfinished is removed. Raises UserError where another trains, and where files
+        are that a run would write and no run wrote.
+        """
+        if os.environ.get("RANK", "0") != "0":  # the first process holds the lock for all
+            yield
+            return
+        with one_at_a_time(self.path / "run.lock", self.path):
+            self._refuse_others_files()
+            for folder in (self.path, *(path for path in self.path.iterdir() if path.is_dir())):
+                remove_abandoned(folder)
+            for unfinished in self.checkpoints.glob("step_*.tmp"):
+                shutil.rmtree(unfinished, ignore_errors=True)
+            yield
+
+    def _refuse_others_files(self) -> None:
+        others = [name for name in OWN_NAMES if (self.path / name).exists()]
+        if others and not self._step_folders() and not any(map(self._has_sign, SIGNS)):
+            raise UserError(
+                f"{self.path}: expected a new or empty folder, or that of an earlier run, found {others[0]}, "
+                "which a run would replace; choose another run_dir"
+            )
+
+    def _has_sign(self, name: str) -> bool:
+        file = self.path / name
+        return file.is_file() and SIGNS[name] in file.read_text(encoding="utf-8", errors="replace")
+
     def create(self) -> RunDirectory:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         return self
@@ -100,13 +147,13 @@ class RunDirectory:
         """
         file = self.path / "metrics.jsonl"
         if file.exists():
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
             kept = [line for line in lines if _step_of(line) <= step]
             write_text(file, "".join(line + "\n" for line in kept))
 
     def last_step(self) -> int | None:
         """Return the step of the newest whole checkpoint. Raises UserError for one of an older version."""
-        steps = [int(path.name.removeprefix("step_")) for path in self.checkpoints.glob("step_*[0-9]")]
+        steps = self._step_folders()
         older = sorted(path for pattern in OLD_CHECKPOINTS for path in self.path.glob(pattern))
         if older and not steps:
             raise UserError(
@@ -114,6 +161,34 @@ class RunDirectory:
                 "run can be resumed; finish it with that version, or choose another run_dir"
             )
         return max(steps, default=None)
+
+    def _step_folders(self) -> dict[int, Path]:
+        found = ((re.fullmatch(r"step_(\d+)", path.name), path) for path in self.checkpoints.glob("step_*"))
+        return {int(match[1]): path for match, path in found if match}
+
+    def set_aside_damaged(self) -> None:
+        """Rename the newest checkpoints that are damaged, so that the one before them is the last.
+
+        Raises UserError where no other is whole; then nothing is renamed.
+        """
+        damaged: list[tuple[Path, str]] = []
+        for _, path in sorted(self._step_folders().items(), reverse=True):
+            if not (damage := find_damage(path)):
+                break
+            damaged.append((path, damage))
+        else:
+            if damaged:
+                path, damage = damaged[0]
+                raise UserError(
+                    f"{path}: expected the checkpoint as it was written, found {damage}, and no other "
+                    "that is whole; restore it from a copy, or remove it to begin anew"
+                )
+        for path, damage in damaged:
+            message = f"{path.name} is damaged, found {damage}: going on from the checkpoint before it"
+            logger.warning("%s: %s", self.path, message)
+            self.log(message)
+            shutil.rmtree(path.with_name(f"{path.name}.damaged"), ignore_errors=True)
+            path.rename(path.with_name(f"{path.name}.damaged"))
 
     def checkpoint(self, step: int) -> Path:
         return self.checkpoints / f"step_{step:08d}"
@@ -125,8 +200,8 @@ class RunDirectory:
         is_main_process: bool = True,
         wait: Callable[[], None] = lambda: None,
     ) -> None:
-        """Let `save_state` of every process write into a fresh folder, rename it into place and remove the
-        older ones.
+        """Let `save_state` of every process write into a fresh folder, rename it into place and remove all
+        but it and the one before.
         """
         target = self.checkpoint(step)
         if target.exists():
@@ -138,17 +213,18 @@ class RunDirectory:
         save_state(str(temporary))
         wait()
         if is_main_process:
+            write_manifest(temporary)
             os.replace(temporary, target)
-            for other in self.checkpoints.iterdir():
-                if other != target:
-                    shutil.rmtree(other)
+            folders = [path for _, path in sorted(self._step_folders().items())]
+            for older in (*folders[:-KEPT_CHECKPOINTS], *self.checkpoints.glob("step_*.damaged")):
+                shutil.rmtree(older)
         wait()
 
 
 def _step_of(line: str) -> float:
     try:
         return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError):  # the last line of a killed run may be cut off
+    except (json.JSONDecodeError, KeyError, TypeError):  # the last line of a killed run may be cut off
         return float("inf")
 
 

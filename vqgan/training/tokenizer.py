@@ -71,8 +71,14 @@ def check_start(config: TrainingConfig) -> None:
 def check_training_json(config: TrainingConfig, run_dir: str | Path, seed: int) -> None:
     file = Path(run_dir) / "training.json"
     if file.is_file() and RunDirectory(run_dir).last_step() is not None:
-        before = json.loads(file.read_text(encoding="utf-8"))
-        before["model"] = from_old_names(before["model"])
+        try:
+            before = json.loads(file.read_text(encoding="utf-8"))
+            before["model"] = from_old_names(before["model"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{file}: expected the settings of the run to be resumed, found a damaged file; restore it, "
+                "or remove it to resume with the settings that are given now"
+            ) from error
         check_resumable(file, before, _recorded(config, seed), MAY_CHANGE, asdict(TrainingConfig()))
 
 
@@ -116,9 +122,25 @@ def train(
     """
     if device not in ("auto", "cpu"):
         raise UserError(f"device must be 'auto' or 'cpu', got {device!r}")
-    run_dir = Path(run_dir)
     check_feature_network(config.losses, feature_network)
     check_installed(config.wandb)
+    with RunDirectory(run_dir).alone():
+        return _train_alone(
+            config, dataset, Path(run_dir), feature_network, validation, seed, device, after_saving, settings
+        )
+
+
+def _train_alone(
+    config: TrainingConfig,
+    dataset: Dataset,
+    run_dir: Path,
+    feature_network: FeatureNetwork | None,
+    validation: Dataset | None,
+    seed: int,
+    device: str,
+    after_saving: Callable[[Path], object] | None,
+    settings: Mapping[str, Any] | None,
+) -> TrainingResult:
     loop = Loop(config, run_dir, seed, device)
     task = _TokenizerTask(
         config, dataset, validation, run_dir, seed, loop.accelerator.device, feature_network, after_saving

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.vqgan.test_processes import ends
 from vqgan.errors import UserError
 from vqgan.training.loop import Loop, LoopConfig, LoopResult, Task
 from vqgan.training.optim import build_optimizer
@@ -94,7 +96,8 @@ def test_a_resumed_run_is_a_whole_run_to_the_bit(tmp_path: Path) -> None:
 def test_the_best_and_the_last_are_saved_and_sheets_drawn(tmp_path: Path) -> None:
     result, _, line = fit(tmp_path)
     assert line.saved.count("best") >= 1 and line.saved[-1] == "last"
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step_00000006"]
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["step_00000004", "step_00000006"]
     assert sorted(path.name for path in (tmp_path / "sheets").iterdir())[0] == "step_00000002.png"
     assert set(result.validation) == {"distance"}
 
@@ -140,6 +143,69 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         Loop(CONFIG, tmp_path, seed=0, device="cpu").run(other, {})
 
 
+def _spoil(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    if how == "missing":
+        file.unlink()
+    elif how == "flipped":
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    else:
+        file.write_bytes(b"" if how == "empty" else content[: len(content) // 2])
+
+
+@pytest.mark.parametrize("how", ["cut", "empty", "missing", "flipped"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before_and_says_so(
+    tmp_path: Path, how: str, caplog
+) -> None:
+    config = replace(CONFIG, steps=4, ema_decay=0.5)
+    _, whole, _ = fit(tmp_path / "whole", config, dropout=0.5)
+    last = tmp_path / "whole" / "checkpoints" / "step_00000004"
+    for name in [path.name for path in last.iterdir() if how != "missing" or path.name != "files.json"]:
+        run_dir = tmp_path / name
+        shutil.copytree(tmp_path / "whole", run_dir)
+        _spoil(run_dir / "checkpoints" / last.name / name, how)
+        caplog.clear()
+        _, weight, _ = fit(run_dir, config, dropout=0.5)
+        assert "step_00000004 is damaged" in caplog.text
+        assert "went on from step 2" in (run_dir / "log.txt").read_text()
+        assert torch.equal(weight, whole) and curve_of(run_dir) == curve_of(tmp_path / "whole")
+        kept = sorted(path.name for path in (run_dir / "checkpoints").iterdir())
+        assert kept == ["step_00000002", last.name]
+
+
+def test_the_only_checkpoint_damaged_is_named_and_kept(tmp_path: Path) -> None:
+    fit(tmp_path, replace(CONFIG, steps=2))
+    file = tmp_path / "checkpoints" / "step_00000002" / "optimizer.bin"
+    whole = file.read_bytes()
+    _spoil(file, "cut")
+    told = (
+        rf"step_00000002: expected .* found {len(whole) // 2} of {len(whole)} bytes of optimizer.bin, and no"
+    )
+    with pytest.raises(UserError, match=told):
+        fit(tmp_path)
+    file.write_bytes(whole)  # restored, as the message advises
+    assert fit(tmp_path)[0].is_finished
+
+
+def test_a_finished_run_goes_on_with_more_steps_and_not_with_fewer(tmp_path: Path) -> None:
+    assert fit(tmp_path, replace(CONFIG, steps=2))[0].step == 2
+    result, _, _ = fit(tmp_path)
+    assert (result.step, result.is_finished) == (6, True)
+    assert [line["step"] for line in curve_of(tmp_path) if line["kind"] == "train"] == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(UserError, match=r"expected at least the 6 steps .* found steps=4"):
+        fit(tmp_path, replace(CONFIG, steps=4))
+
+
+def test_files_of_a_user_among_the_checkpoints_are_left_alone(tmp_path: Path) -> None:
+    for name in ("step_00000001.backup", "mine"):
+        (tmp_path / "checkpoints" / name).mkdir(parents=True)
+    (tmp_path / "checkpoints" / "notes.txt").touch()
+    fit(tmp_path)
+    assert {"step_00000001.backup", "mine", "notes.txt"} < {
+        path.name for path in (tmp_path / "checkpoints").iterdir()
+    }
+
+
 SCRIPT = """
 import sys, time
 from dataclasses import replace
@@ -169,3 +235,29 @@ def test_a_signal_saves_after_the_step_says_so_and_ends(tmp_path: Path, number: 
     step = RunDirectory(tmp_path).last_step()
     assert step == curve_of(tmp_path)[-1]["step"] and 0 < step < 1000
     assert f"stopped by {number.name} at step {step}" in (tmp_path / "log.txt").read_text()
+
+
+WORKERS = """
+import os, sys, time
+from dataclasses import replace
+from tests.vqgan.training.test_loop import CONFIG, Line, Loop
+
+class Told(list):
+    def __getitem__(self, index):
+        open(f"{sys.argv[1]}/worker-{os.getpid()}", "w").close()
+        time.sleep(0.05)
+        return list.__getitem__(self, index)
+
+line = Line(CONFIG)
+line.dataset = Told(line.dataset)
+Loop(replace(CONFIG, steps=1000, num_workers=2), sys.argv[1], seed=0, device="cpu").run(line, {})
+"""
+
+
+def test_the_workers_of_a_killed_training_end_with_it(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen([sys.executable, "-c", WORKERS, str(tmp_path)], env=environment) as process:
+        while len(workers := list(tmp_path.glob("worker-*"))) < 2 and process.poll() is None:
+            time.sleep(0.1)
+        process.kill()
+    assert len(workers) == 2 and all(ends(int(file.name.partition("-")[2])) for file in workers)
