@@ -16,7 +16,7 @@ SPLITS = ("train", "validate", "test")
 SPLIT_WORDS = {name: name for name in SPLITS} | dict.fromkeys(
     ("val", "valid", "validation", "dev"), "validate"
 )
-VIEW_POSITIONS = ("PA", "AP", "lateral", "unknown")
+VIEW_POSITIONS = ("PA", "AP", "lateral", "other", "unknown")  # other: oblique, decubitus, lordotic
 
 
 class Label(StrEnum):

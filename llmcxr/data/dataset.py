@@ -145,7 +145,7 @@ class StudyDataset(Dataset):
         study = self.studies[index]
         radiograph = find_frontal(study)
         if radiograph is None:
-            found = "only lateral views" if study.radiographs else "none"
+            found = "only lateral or other views" if study.radiographs else "none"
             raise UserError(
                 f"study {index} of the dataset: expected a frontal radiograph, found {found}; skip it"
             )

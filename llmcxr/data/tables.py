@@ -17,7 +17,8 @@ from pathlib import Path
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.text_files import LONGEST_LINE, read_lines
-from llmcxr.images.dicom.header import VIEWS, parse_age
+from llmcxr.images.dicom.header import parse_age
+from llmcxr.images.dicom.views import parse_view as parse_dicom_view
 from llmcxr.records import SPLIT_WORDS
 
 TABLE = "a CSV table"
@@ -242,8 +243,8 @@ def parse_split(word: str, source: Path, place: str) -> str:
 
 
 def parse_view(word: str) -> str:
-    """Parse a view position as publishers write it -> PA, AP, lateral or unknown."""
-    return VIEWS.get(word.strip().upper(), "unknown")
+    """Parse a view position as publishers write it -> PA, AP, lateral, other or unknown."""
+    return parse_dicom_view(word)
 
 
 def parse_sex(word: str) -> str | None:

@@ -1,6 +1,8 @@
 """Turn stored DICOM values into brightness in [0, 1], in the order of PS3.4 N.2. Reads no file.
 
-Modality LUT or rescale first, then VOI LUT or window, then the inversion that MONOCHROME1 asks for.
+Modality LUT or rescale first, then VOI LUT or window, then the inversion that MONOCHROME1 asks for. All of it
+is done once for each value that occurs, `levels` (L,), and then looked up for the pixels: exact in 64 bits,
+whatever the slope, and in little memory.
 """
 
 from __future__ import annotations
@@ -9,95 +11,139 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmcxr.images.dicom.header import get_number, get_text
-from llmcxr.images.header import measure_colour, to_luminance
+from llmcxr.images.dicom.colour import iterate_rows, to_grey
+from llmcxr.images.dicom.elements import get_code, get_number, get_numbers, get_values
+from llmcxr.images.dicom.layout import FLOAT_BITS, Layout
+from llmcxr.images.dicom.lookup import read_lookup_table
+from llmcxr.images.dicom.pixels import DecodedPixels
 
 if TYPE_CHECKING:
     from pydicom import Dataset as DicomDataset
 
 STRETCH = (0.1, 99.9)  # percentiles that become black and white where a file gives no window
+WINDOW_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
-def to_brightness(stored: np.ndarray, dataset: DicomDataset) -> tuple[np.ndarray, list[str]]:
-    """Turn stored values (H, W), or (H, W, 3) in colour -> (H, W) float32 in [0, 1], bright = dense, and
-    warnings.
+def to_brightness(decoded: DecodedPixels, dataset: DicomDataset) -> tuple[np.ndarray, list[str]]:
+    """Turn decoded pixels -> (H, W) float32 in [0, 1], bright = dense, and warnings.
 
     0 and 1 are the ends of the window or of the VOI LUT's output. A file with neither is scaled by its bits
-    if it stores 8, else between the 0.1 and 99.9 percentiles of its values without padding. Colour becomes
-    luminance. Raises whatever pydicom raises on malformed tables, ValueError on other shapes.
+    if it stores 8, else between the 0.1 and 99.9 percentiles of its values without padding. Padding is black.
+    Colour becomes luminance. Raises ValueError for values that are not finite or overflow when rescaled.
     """
-    photometric = get_text(dataset, "PhotometricInterpretation")
-    if photometric == "PALETTE COLOR":
-        from pydicom.pixels import apply_color_lut
-
-        stored = apply_color_lut(stored, dataset)
-    if stored.ndim == 3 and stored.shape[-1] in (3, 4):
-        return _to_grey(stored)
-    if stored.ndim != 2:
-        raise ValueError(f"expected rows and columns, got pixels of shape {stored.shape}")
-    values, warnings = _apply_voi(_apply_modality(stored, dataset), stored, dataset)
-    if photometric == "MONOCHROME1":
-        values = 1 - values
-    return np.clip(values, 0, 1).astype(np.float32), warnings
+    if decoded.layout.samples == 3 or decoded.layout.photometric == "PALETTE COLOR":
+        return to_grey(decoded, dataset)
+    levels, places, counts = _find_levels(decoded)
+    if not np.isfinite(levels[counts > 0]).all():
+        raise ValueError("values that are not finite numbers")
+    warnings: list[str] = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = _apply_modality(levels, dataset, warnings)
+        if not np.isfinite(values).all():
+            raise ValueError("a rescale slope and intercept that turn values into infinite ones")
+        shown = _apply_voi(values, levels, counts, decoded.layout, dataset, warnings)
+    if decoded.layout.photometric == "MONOCHROME1":
+        shown = 1 - shown
+    shown = np.clip(shown, 0, 1).astype(np.float32)
+    pixels = np.empty(places.shape, np.float32)
+    for rows in iterate_rows(places):
+        pixels[rows] = shown[places[rows]]
+    if decoded.is_padding is not None:
+        pixels[decoded.is_padding] = 0
+    return pixels, warnings
 
 
 def apply_window(values: np.ndarray, centre: float, width: float, function: str = "LINEAR") -> np.ndarray:
-    """Apply a window to values of any shape, giving [0, 1] by PS3.3 C.11.2.1; function LINEAR, LINEAR_EXACT
-    or SIGMOID.
+    """Apply a window to values of any shape, giving [0, 1] by PS3.3 C.11.2.1.2 and C.11.2.1.3; function
+    LINEAR, LINEAR_EXACT or SIGMOID, width above 0.
+
+    LINEAR counts whole values and is not defined below width 1: there, and at width 1 over values finer than
+    1, it is LINEAR_EXACT.
     """
-    values = np.asarray(values, dtype=np.float32)  # stored values are often unsigned
+    values = np.asarray(values, dtype=np.float64)  # stored values are often unsigned
     if function == "SIGMOID":
         return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -80, 80)))
-    if function == "LINEAR_EXACT":
+    if function == "LINEAR" and width == 1 and _is_whole(values):
+        return (values > centre - 0.5).astype(np.float64)
+    if function == "LINEAR_EXACT" or width <= 1:
         return np.clip((values - centre) / width + 0.5, 0, 1)
-    if width <= 1:  # a threshold
-        return (values > centre - 0.5).astype(np.float32)
     return np.clip((values - (centre - 0.5)) / (width - 1) + 0.5, 0, 1)
 
 
-def _to_grey(stored: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    colours = stored.astype(np.float32) / np.iinfo(stored.dtype).max
-    coloured = measure_colour(colours[::4, ::4])
-    return to_luminance(colours), [f"a colour picture, {coloured:.0%} coloured; only its brightness is read"]
+def _is_whole(values: np.ndarray) -> bool:
+    return bool((values == np.rint(values)).all())
 
 
-def _apply_modality(stored: np.ndarray, dataset: DicomDataset) -> np.ndarray:
-    from pydicom.pixels import apply_modality_lut
-
-    return apply_modality_lut(stored, dataset)
-
-
-def _apply_voi(values: np.ndarray, stored: np.ndarray, dataset: DicomDataset) -> tuple[np.ndarray, list[str]]:
-    if dataset.get("VOILUTSequence"):
-        return _apply_voi_lut(values, dataset), []
-    centre, width = get_number(dataset, "WindowCenter"), get_number(dataset, "WindowWidth")
-    if centre is not None and width is not None and width > 0:
-        function = get_text(dataset, "VOILUTFunction").upper() or "LINEAR"
-        return apply_window(values, centre, width, function), []
-    return _stretch(values, stored, dataset)
-
-
-def _apply_voi_lut(values: np.ndarray, dataset: DicomDataset) -> np.ndarray:
-    """Return the first VOI LUT's output in [0, 1], by the bits that it fills where they are fewer."""
-    from pydicom.pixels import apply_voi
-
-    item = dataset.VOILUTSequence[0]
-    if not np.issubdtype(values.dtype, np.integer):
-        values = np.rint(values).astype(np.int64)
-    looked_up = apply_voi(values, dataset).astype(np.float32)
-    data = item.LUTData
-    largest = int(np.frombuffer(data, np.uint16).max() if isinstance(data, bytes) else max(data))
-    bits = min(int(item.LUTDescriptor[2]), max(1, largest.bit_length()))
-    return looked_up / (2**bits - 1)
+def _find_levels(decoded: DecodedPixels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the levels (L,) float64, rising, which of them each pixel has (H, W), and how many pixels that are
+    no padding have each (L,).
+    """
+    values = decoded.values
+    if values.dtype.itemsize <= 2 and np.issubdtype(values.dtype, np.integer):
+        lowest, highest = int(values.min()), int(values.max())
+        levels = np.arange(lowest, highest + 1, dtype=np.float64)
+        unsigned = np.dtype(f"u{values.dtype.itemsize}")  # differences fit, whatever the sign
+        places = values.astype(unsigned) - unsigned.type(lowest % 2 ** (8 * unsigned.itemsize))
+    else:
+        levels, places = np.unique(values, return_inverse=True)
+        levels, places = levels.astype(np.float64), places.reshape(values.shape)
+    counts = np.zeros(len(levels), np.int64)
+    for rows in iterate_rows(places):
+        real = places[rows] if decoded.is_padding is None else places[rows][~decoded.is_padding[rows]]
+        counts += np.bincount(real.ravel(), minlength=len(levels))
+    return levels, places, counts
 
 
-def _stretch(values: np.ndarray, stored: np.ndarray, dataset: DicomDataset) -> tuple[np.ndarray, list[str]]:
+def _apply_modality(levels: np.ndarray, dataset: DicomDataset, warnings: list[str]) -> np.ndarray:
+    """Apply the modality LUT, else the rescale. An element that is empty counts as not given."""
+    items = get_values(dataset, "ModalityLUTSequence")
+    for item in items:
+        table = read_lookup_table(item, has_negative=levels[0] < 0, is_big_endian=_is_big_endian(dataset))
+        if table is not None:
+            return table.look_up(levels)
+    if items:
+        warnings.append("a modality LUT that cannot be used is left aside")
+    slope, intercept = get_number(dataset, "RescaleSlope"), get_number(dataset, "RescaleIntercept")
+    if slope == 0:
+        warnings.append("a rescale slope of 0 is left aside")
+    return levels * (slope or 1) + (intercept or 0)
+
+
+def _apply_voi(
+    values: np.ndarray,
+    levels: np.ndarray,
+    counts: np.ndarray,
+    layout: Layout,
+    dataset: DicomDataset,
+    warnings: list[str],
+) -> np.ndarray:
+    """Apply the first VOI LUT that can be used, else the first window, else scale; say what is left aside."""
+    for item in get_values(dataset, "VOILUTSequence"):
+        table = read_lookup_table(item, has_negative=values.min() < 0, is_big_endian=_is_big_endian(dataset))
+        if table is not None:
+            return table.to_brightness(values)
+        warnings.append("a VOI LUT that cannot be used is left aside")
+    centres, widths = get_numbers(dataset, "WindowCenter"), get_numbers(dataset, "WindowWidth")
+    function = get_code(dataset, "VOILUTFunction")
+    for number in range(max(len(centres), len(widths))):
+        centre, width = (ends[number] if number < len(ends) else None for ends in (centres, widths))
+        if centre is not None and width is not None and width > 0:
+            return apply_window(values, centre, width, function if function in WINDOW_FUNCTIONS else "LINEAR")
+        warnings.append("a window that cannot be used is left aside")
+    return _stretch(values, levels, counts, layout, warnings)
+
+
+def _stretch(
+    values: np.ndarray, levels: np.ndarray, counts: np.ndarray, layout: Layout, warnings: list[str]
+) -> np.ndarray:
     """Scale the values of a file that gives no window: by its bits where it stores 8, else by their range."""
-    bits = int(dataset.get("BitsStored") or 16)
-    if bits <= 8 and not dataset.get("PixelRepresentation") and np.array_equal(values, stored):
-        return values / (2**bits - 1), []
-    padding = dataset.get("PixelPaddingValue")
-    real = values[stored != padding] if padding is not None else values
-    low, high = np.percentile(real if real.size else values, STRETCH)
-    scaled = (values.astype(np.float32) - low) / max(float(high - low), 1e-6)
-    return np.clip(scaled, 0, 1), ["no window in the file: scaled by the range of its values"]
+    is_plain = not layout.is_signed and np.array_equal(values, levels) and layout.keyword not in FLOAT_BITS
+    if layout.bits_stored <= 8 and is_plain:
+        return values / (2**layout.bits_stored - 1)
+    low, high = sorted(np.percentile(values, STRETCH, weights=counts, method="inverted_cdf"))
+    warnings.append("no window in the file: scaled by the range of its values")
+    return (values - low) / max(high - low, np.finfo(np.float64).tiny)
+
+
+def _is_big_endian(dataset: DicomDataset) -> bool:
+    return dataset.original_encoding[1] is False

@@ -6,60 +6,56 @@ Malformed values, common in real archives, are left unknown; no warning quotes w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from llmcxr.images.dicom.elements import get_code, get_text
+from llmcxr.images.dicom.geometry import find_spacing
+from llmcxr.images.dicom.views import find_view
 from llmcxr.images.header import ImageHeader
 
 if TYPE_CHECKING:
     from pydicom import Dataset as DicomDataset
 
 RADIOGRAPHS = ("CR", "DX", "RG", "RF", "OT", "SC", "")  # modalities under which radiographs are filed
-VIEWS = {"PA": "PA", "AP": "AP"} | dict.fromkeys(
-    ("LL", "RL", "LLO", "RLO", "LAT", "LATERAL", "LARGE LATERAL"), "lateral"
-)
-VIEW_CODES = {  # SNOMED CT and the older SNOMED RT, PS3.16 CID 4010
-    "272479007": "PA",
-    "R-10214": "PA",
-    "R-40888": "PA",
-    "399348003": "AP",
-    "R-10206": "AP",
-    "399067008": "lateral",
-    "R-102CD": "lateral",
-    "399173006": "lateral",
-    "R-10236": "lateral",
-    "399198007": "lateral",
-    "R-10232": "lateral",
+# PS3.3 C.7.3.1.1.1, with the retired ones
+MODALITIES = """ANN AR AS ASMT AU BDUS BI BMD CD CFM CP CR CS CT CTPROTOCOL DD DF DG DM DMS DOC DS DX EC ECG
+EEG EMG EOG EPS ES FA FID FS GM HC HD IO IOL IVOCT IVUS KER KO LEN LP LS M3D MA MG MR MS NM OAM OCT OP OPM OPR
+OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD
+RTSEGANN RTSTRUCT RWV SC SEG SM SMR SR SRF ST STAIN TEXTUREMAP TG US VA VF XA XAPROTOCOL XC"""
+OBJECTS = {  # SOP classes of files that often leave the modality out
+    "1.2.840.10008.5.1.4.1.1.2": "CT",
+    "1.2.840.10008.5.1.4.1.1.2.1": "CT",
+    "1.2.840.10008.5.1.4.1.1.4": "MR",
+    "1.2.840.10008.5.1.4.1.1.4.1": "MR",
+    "1.2.840.10008.5.1.4.1.1.6.1": "US",
+    "1.2.840.10008.5.1.4.1.1.3.1": "US",
+    "1.2.840.10008.5.1.4.1.1.20": "NM",
+    "1.2.840.10008.5.1.4.1.1.128": "PT",
+    "1.2.840.10008.5.1.4.1.1.1.2": "MG",
+    "1.2.840.10008.5.1.4.1.1.1.2.1": "MG",
+    "1.2.840.10008.5.1.4.1.1.12.1": "XA",
+    "1.2.840.10008.5.1.4.1.1.66.4": "SEG",
+    "1.2.840.10008.5.1.4.1.1.104.1": "DOC",
 }
-SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+RAW_OBJECTS = (  # digital X-ray and mammography for processing
+    "1.2.840.10008.5.1.4.1.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.2.1",
+)
 UNITS_PER_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 OLDEST = 120  # years; beyond it an age is a typing error
 
 
 def build_header(dataset: DicomDataset) -> ImageHeader:
     """Read view position, spacing, sex, age and warnings of a dataset. Never raises for odd values."""
-    sex = get_text(dataset, "PatientSex").upper()
+    sex = get_code(dataset, "PatientSex")
     return ImageHeader(
         view_position=find_view(dataset),
-        pixel_spacing_mm=_find_spacing(dataset),
+        pixel_spacing_mm=find_spacing(dataset),
         sex=sex if sex in ("F", "M") else None,
         age_years=parse_age(get_text(dataset, "PatientAge")),
         warnings=tuple(_warn(dataset)),
     )
-
-
-def find_view(dataset: DicomDataset) -> str:
-    """Find PA, AP, lateral or unknown from view position, coded view, or the rows' direction."""
-    view = get_text(dataset, "ViewPosition").upper()
-    if view in VIEWS:
-        return VIEWS[view]
-    for item in dataset.get("ViewCodeSequence") or ():
-        if get_text(item, "CodeValue") in VIEW_CODES:
-            return VIEW_CODES[get_text(item, "CodeValue")]
-    rows_run_to = get_text(dataset, "PatientOrientation").upper()
-    return "lateral" if rows_run_to[:1] in ("A", "P") else "unknown"  # front to back: seen from the side
 
 
 def parse_age(age: str) -> float | None:
@@ -71,47 +67,35 @@ def parse_age(age: str) -> float | None:
     return years if years <= OLDEST else None
 
 
-def get_text(dataset: DicomDataset, keyword: str) -> str:
-    """Return an element's value as text, the first of several; empty where there is none."""
-    value = dataset.get(keyword)
-    if value is not None and not isinstance(value, str) and isinstance(value, Iterable):
-        value = next(iter(value), None)
-    return "" if value is None else str(value).strip()
+def find_modality(dataset: DicomDataset) -> str:
+    """Find the modality: as said, else as the kind of object shows; "unknown" for a word of no standard."""
+    modality = get_code(dataset, "Modality")
+    if not modality:
+        return OBJECTS.get(get_text(dataset, "SOPClassUID"), "")
+    return modality if modality in MODALITIES.split() else "unknown"
 
 
-def get_number(dataset: DicomDataset, keyword: str) -> float | None:
-    """Return an element's first value as a number; None where there is none or it is malformed."""
-    try:
-        number = float(get_text(dataset, keyword))
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
-
-
-def _find_spacing(dataset: DicomDataset) -> tuple[float, float] | None:
-    """Find (row, column) in mm: calibrated in the patient, else at the detector, some 5-10% wider."""
-    for keyword in SPACINGS:
-        try:
-            row, column = (float(value) for value in dataset.get(keyword) or ())
-        except (TypeError, ValueError):
-            continue
-        if row > 0 and column > 0:
-            return row, column
-    return None
+def is_raw(dataset: DicomDataset) -> bool:
+    """Return whether the pixels are a detector's values, not yet processed to be looked at."""
+    intent = get_code(dataset, "PresentationIntentType")
+    return intent == "FOR PROCESSING" or get_text(dataset, "SOPClassUID") in RAW_OBJECTS
 
 
 def _warn(dataset: DicomDataset) -> Iterator[str]:
-    if find_view(dataset) == "lateral":
+    view = find_view(dataset)
+    if view == "lateral":
         yield "a lateral view: a frontal radiograph is expected"
-    if get_text(dataset, "Modality") not in RADIOGRAPHS:
-        yield f"modality {get_text(dataset, 'Modality')[:16]}: not a plain radiograph (CR, DX)"
-    if get_text(dataset, "PresentationIntentType") == "FOR PROCESSING":
+    elif view == "other":
+        yield "an oblique, lying or other special view: a plain frontal radiograph is expected"
+    if find_modality(dataset) not in RADIOGRAPHS:
+        yield f"modality {find_modality(dataset)}: not a plain radiograph (CR, DX)"
+    if is_raw(dataset):
         yield "raw detector values (FOR PROCESSING): contrast and polarity may be unusual"
-    photometric = get_text(dataset, "PhotometricInterpretation")
-    shape = get_text(dataset, "PresentationLUTShape")
+    photometric = get_code(dataset, "PhotometricInterpretation")
+    shape = get_code(dataset, "PresentationLUTShape")
     if (photometric, shape) in (("MONOCHROME1", "IDENTITY"), ("MONOCHROME2", "INVERSE")):
         yield f"{photometric} contradicts presentation LUT shape {shape}: {photometric} is followed"
-    if get_text(dataset, "BurnedInAnnotation") == "YES":
+    if get_code(dataset, "BurnedInAnnotation") == "YES":
         yield "annotation is burned into the pixels"
-    if get_text(dataset, "SyntheticData") == "YES" or get_text(dataset, "ConversionType") == "SYN":
+    if get_code(dataset, "SyntheticData") == "YES" or get_code(dataset, "ConversionType") == "SYN":
         yield "the file says that it is a synthetic image, not a radiograph of a patient"

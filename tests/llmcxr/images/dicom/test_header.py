@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.dataset import Dataset
 
-from llmcxr.images.dicom.header import build_header, find_view, parse_age
+from llmcxr.images.dicom.header import build_header, find_modality, is_raw, parse_age
 
 
 def _dataset(**elements: object) -> Dataset:
@@ -31,33 +31,9 @@ def test_ages(age, years):
     assert parse_age(age) == (None if years is None else pytest.approx(years))
 
 
-def _coded(code: str) -> Dataset:
-    return _dataset(ViewCodeSequence=[_dataset(CodeValue=code, CodingSchemeDesignator="SCT")])
-
-
-@pytest.mark.parametrize(
-    ("dataset", "view"),
-    [
-        (_dataset(ViewPosition="PA"), "PA"),
-        (_dataset(ViewPosition="AP"), "AP"),
-        (_dataset(ViewPosition="LL"), "lateral"),
-        (_dataset(ViewPosition="LATERAL"), "lateral"),
-        (_coded("272479007"), "PA"),
-        (_coded("399173006"), "lateral"),
-        (_dataset(PatientOrientation=["A", "F"]), "lateral"),
-        (_dataset(PatientOrientation=["L", "F"]), "unknown"),  # frontal, but PA or AP is not told
-        (_dataset(ViewPosition="XY"), "unknown"),
-        (_dataset(), "unknown"),
-    ],
-)
-def test_views(dataset, view):
-    assert find_view(dataset) == view
-
-
 def test_spacing_in_the_patient_goes_before_spacing_at_the_detector():
-    assert build_header(_dataset(ImagerPixelSpacing=[0.2, 0.1])).pixel_spacing_mm == (0.2, 0.1)
-    both = _dataset(ImagerPixelSpacing=[0.2, 0.2], PixelSpacing=[0.18, 0.19])
-    assert build_header(both).pixel_spacing_mm == (0.18, 0.19)
+    both = _dataset(ImagerPixelSpacing=[0.2, 0.2], PixelSpacing=[0.18, 0.18])
+    assert build_header(both).pixel_spacing_mm == (0.18, 0.18)
     assert build_header(_dataset(PixelSpacing=[0, 0])).pixel_spacing_mm is None
 
 
@@ -65,7 +41,10 @@ def test_spacing_in_the_patient_goes_before_spacing_at_the_detector():
     ("elements", "warning"),
     [
         ({"ViewPosition": "LL"}, "a lateral view"),
+        ({"ViewPosition": "XTABLE"}, "special view"),
+        ({"ViewPosition": "AP LLD"}, "special view"),
         ({"Modality": "CT"}, "modality CT"),
+        ({"Modality": "Mr Miller"}, "modality unknown"),  # a patient's words are not repeated
         ({"PresentationIntentType": "FOR PROCESSING"}, "raw detector values"),
         ({"PhotometricInterpretation": "MONOCHROME2", "PresentationLUTShape": "INVERSE"}, "contradicts"),
         ({"BurnedInAnnotation": "YES"}, "burned"),
@@ -81,3 +60,17 @@ def test_what_is_odd_is_warned(elements, warning):
 def test_an_ordinary_radiograph_has_no_warning_and_a_whole_header():
     header = build_header(_dataset(Modality="DX", ViewPosition="PA", PatientSex="F", PatientAge="031Y"))
     assert (header.view_position, header.sex, header.age_years, header.warnings) == ("PA", "F", 31, ())
+
+
+def test_modality_as_said_or_as_the_object_shows():
+    assert find_modality(_dataset(Modality="dx")) == "DX"
+    assert find_modality(_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.2")) == "CT"
+    assert find_modality(_dataset(Modality="CR", SOPClassUID="1.2.840.10008.5.1.4.1.1.2")) == "CR"
+    assert find_modality(_dataset()) == ""
+
+
+def test_raw_by_intent_or_by_object():
+    assert is_raw(_dataset(PresentationIntentType="for processing"))
+    assert is_raw(_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1.1"))
+    assert not is_raw(_dataset(PresentationIntentType="FOR PRESENTATION"))
+    assert not is_raw(_dataset())

@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.images import dicom
+from tests.llmcxr.images.dicom.built import build, fill
 
 # file of pydicom's: (H, W), decodable by pydicom and pillow alone
 READABLE = {
@@ -32,6 +33,7 @@ READABLE = {
     "SC_rgb_rle_16bit.dcm": (100, 100),
     "examples_palette.dcm": (350, 800),
     "liver_1frame.dcm": (512, 512),
+    "badVR.dcm": (10, 10),
 }
 REFUSED = {
     "test-SR.dcm": "without pixels",
@@ -39,8 +41,6 @@ REFUSED = {
     "SC_rgb_rle_2frame.dcm": "found 2",
     "rtdose.dcm": "found 15",
     "MR_truncated.dcm": "cut short or damaged",
-    "badVR.dcm": "cut short or damaged",
-    "JPEG-lossy.dcm": r"pip install 'llmcxr\[dicom\]'",
     "no_meta.dcm": "not DICOM",
 }
 
@@ -105,6 +105,35 @@ def test_unknown_transfer_syntax(tmp_path):
     )
     with pytest.raises(UserError, match="transfer syntax of the standard, found an unknown one"):
         images.read(path)
+
+
+def test_an_overflow_names_the_file(tmp_path):
+    path = _edited(tmp_path / "a.dcm", RescaleSlope="1e308", RescaleIntercept="-1e308")
+    with pytest.raises(UserError, match="infinite") as raised:
+        images.read(path)
+    assert str(raised.value).startswith(f"{path}: expected a DICOM radiograph")
+
+
+def test_pixels_come_square_and_in_the_usual_view_and_the_header_fits_them():
+    values = fill(range(0, 40000, 100))
+    window = {"WindowCenter": 20000, "WindowWidth": 40000, "ViewPosition": "PA"}
+    usual, _ = dicom.read(build(values, **window))
+    mirrored, header = dicom.read(build(values[:, ::-1], PatientOrientation=["R", "F"], **window))
+    np.testing.assert_array_equal(mirrored, usual)
+    assert [("mirrored" in warning) for warning in header.warnings] == [True]
+    oblong, header = dicom.read(build(values[:, :18], PixelSpacing=[0.1, 0.2], **window))
+    assert oblong.shape == (20, 36) and header.pixel_spacing_mm == (0.1, 0.1)
+    assert "made square" in header.warnings[0]
+
+
+def test_every_warning_of_a_bare_header_is_passed_on():
+    elements = {"PhotometricInterpretation": None, "PixelRepresentation": None, "Modality": "DX"}
+    _, header = dicom.read(build(fill(range(400)), **elements))
+    assert [warning.split(" in ")[0] for warning in header.warnings] == [
+        "no photometric interpretation",
+        "no pixel representation",
+        "no window",
+    ]
 
 
 def test_errors_warnings_and_log_hold_no_patient_data(tmp_path, caplog):
