@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+import llmcxr
 from llmcxr.cli import evaluate, use
 from llmcxr.cli import train as training
 from llmcxr.cli.options import Command, take_skip_bad
@@ -27,6 +28,12 @@ EPILOG = f"Every command takes --help, and --debug, which shows the traceback of
 PLUGIN = "--plugin"
 
 
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"llmcxr {llmcxr.__version__}")
+        raise typer.Exit
+
+
 def _take_plugins(
     plugin: Annotated[
         list[str] | None,
@@ -38,6 +45,9 @@ def _take_plugins(
             "name only files that you trust.",
         ),
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
+    ] = False,
 ) -> None:
     """Show --plugin in the help; `_run` has imported the files already."""
 

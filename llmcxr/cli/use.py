@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from llmcxr.common.rejections import Rejections
     from llmcxr.outputs.reading import Radiograph, Reading
     from llmcxr.predictor import DrawResult
+    from vqgan import VQGAN
 
 BATCH = 16  # images worked on between two steps of a progress bar
 
@@ -72,7 +72,16 @@ def draw_command(
 
 
 def report_command(
-    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG or DICOM files.", metavar="IMAGE...")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="PNG, JPEG or DICOM files, or folders of them.", metavar="IMAGE..."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file for the reports, in place of the screen: .txt, .jsonl (as --json) or .csv."
+        ),
+    ] = None,
     json_file: JsonOption = None,
     seed: SeedOption = 0,
     temperature: WordingOption = 0.0,
@@ -82,39 +91,45 @@ def report_command(
 ) -> None:
     """Write the report of each radiograph.
 
+    A folder stands for the pictures and DICOM files in it and its subfolders, in the order of their names.
     Images of many that cannot be read are left out, listed with the reason in rejected.jsonl, and counted at
-    the end; the exit code is then 1, or 2 where none could be read. --json: an object a line.
+    the end; the exit code is then 1, or 2 where none could be read. --json: an object a line. The .csv is
+    what `evaluate report file:REPORTS.csv` takes; its id is the image's path.
 
     \b
     Examples:
       llmcxr report radiograph.png
+      llmcxr report archive --out reports.csv
       llmcxr report archive/*.dcm --json > reports.jsonl
     """
     from llmcxr.common.rejections import REJECTIONS, Rejections
     from llmcxr.outputs.reading import READINGS, read_all
+    from llmcxr.outputs.reading_file import find_kind
 
-    listed = (rejected, REJECTIONS) if len(images) > 1 else (None, REJECTIONS)
-    check_outputs([*images, model], (json_file, READINGS), listed)
-    if len(images) == 1:
-        opened = _open_radiographs(images, None)
+    is_many = len(images) > 1 or images[0].is_dir()
+    paths = _list_files(images)
+    outputs = [(json_file, READINGS), (rejected, REJECTIONS) if is_many else (None, REJECTIONS)]
+    check_outputs([*images, *paths, model], *outputs, *([(out, find_kind(out))] if out else []))
+    if not is_many:
+        opened = _open_radiographs(paths, None)
         cxr = _load_reader(model, device)
-        with _reading_writer(json_file) as write:
+        with _reading_writer(json_file, out) as write:
             write(read_all(opened, cxr, seed, temperature)[0])
         return
     cxr = _load_reader(model, device)
     with (
         Rejections(rejected) as rejections,
-        _reading_writer(json_file, with_heading=True) as write,
-        progress("reading", len(images)) as advance,
+        _reading_writer(json_file, out, with_heading=True) as write,
+        progress("reading", len(paths)) as advance,
     ):
-        for start, count in _batches(len(images), BATCH):
-            opened = _open_radiographs(images[start : start + count], rejections)
+        for start, count in _batches(len(paths), BATCH):
+            opened = _open_radiographs(paths[start : start + count], rejections)
             for reading in read_all(opened, cxr, seed, temperature):
                 write(reading)
             advance(count)
     if len(rejections):
-        say(f"{len(images) - len(rejections)} of {len(images)} images were read")
-        raise typer.Exit(2 if len(rejections) == len(images) else 1)
+        say(f"{len(paths) - len(rejections)} of {len(paths)} images were read; see {rejected}")
+        raise typer.Exit(2 if len(rejections) == len(paths) else 1)
 
 
 def answer_command(
@@ -157,20 +172,43 @@ def export_command(
     print(load_model(model, "cpu").save_pretrained(out))
 
 
-def info_command(model: ModelArgument = "phantom", json_file: JsonOption = None) -> None:
-    """Say what a model is: its grid, its size, where it came from.
+def info_command(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model or image tokenizer directory, or 'phantom' or 'cxr'.", metavar="MODEL|TOKENIZER"
+        ),
+    ] = "phantom",
+    json_file: JsonOption = None,
+) -> None:
+    """Say what a model or an image tokenizer is: its grid, its size, where it came from.
 
     \b
-    Example:
+    Examples:
       llmcxr info phantom
+      llmcxr info cxr
     """
-    from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
+    from llmcxr.model.directory import is_image_tokenizer, load_image_tokenizer
     from llmcxr.pages.result import RESULTS, write_json
 
     check_outputs([model], (json_file, RESULTS))
-    cxr = load_model(model, "cpu")
+    if is_image_tokenizer(model):
+        facts = _describe_tokenizer(model, load_image_tokenizer(model))
+    else:
+        facts = _describe_model(load_model(model, "cpu"))
+    if json_file is not None:
+        write_json(json_file, facts)
+    if json_file == STDOUT:
+        return
+    for name, value in facts.items():
+        print(f"{name.replace('_', ' ')}: {value}")
+
+
+def _describe_model(cxr: CXR) -> dict[str, Any]:
+    from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE
+
     vocabulary, image_tokenizer = cxr.model.vocabulary, cxr.image_tokenizer
-    facts = {
+    return {
         "model": cxr.name,
         "disclaimer": DISCLAIMER,
         "notice": PHANTOM_NOTICE if cxr.is_phantom_trained else "",
@@ -183,12 +221,24 @@ def info_command(model: ModelArgument = "phantom", json_file: JsonOption = None)
         "image_tokenizer_fingerprint": image_tokenizer.fingerprint,
         "provenance": cxr.provenance,
     }
-    if json_file is not None:
-        write_json(json_file, facts)
-    if json_file == STDOUT:
-        return
-    for name, value in facts.items():
-        print(f"{name.replace('_', ' ')}: {value}")
+
+
+def _describe_tokenizer(name: str, tokenizer: VQGAN) -> dict[str, Any]:
+    from llmcxr.outputs.notices import DISCLAIMER, FIDELITY_NOTICE
+
+    config = tokenizer.config
+    return {
+        "image_tokenizer": name,
+        "disclaimer": DISCLAIMER,
+        "notice": FIDELITY_NOTICE,
+        "image_size": config.image_size,
+        "grid": list(config.grid),
+        "codebook_size": config.codebook_size,
+        "architecture": config.architecture,
+        "quantizer": config.quantizer,
+        "image_tokenizer_parameters": _num_parameters(tokenizer),
+        "image_tokenizer_fingerprint": tokenizer.fingerprint,
+    }
 
 
 def _open_radiographs(paths: Sequence[Path], rejections: Rejections | None) -> list[Radiograph]:
@@ -207,29 +257,46 @@ def _open_radiographs(paths: Sequence[Path], rejections: Rejections | None) -> l
     return opened
 
 
+def _list_files(images: Sequence[Path]) -> list[Path]:
+    """List files, those of a folder in its place."""
+    from llmcxr.images.folders import find_radiographs
+
+    return [path for image in images for path in (find_radiographs(image) if image.is_dir() else [image])]
+
+
 @contextmanager
 def _reading_writer(
-    json_file: Path | None, with_heading: bool = False
+    json_file: Path | None, out: Path | None = None, with_heading: bool = False
 ) -> Iterator[Callable[[Reading], None]]:
-    """Yield a function that prints a reading: as text, or for "-" as JSON; a file gets JSON too."""
-    is_file = json_file not in (None, STDOUT)
-    with json_file.open("w", encoding="utf-8") if is_file else nullcontext(sys.stdout) as lines:
+    """Yield a function that writes a reading to the files; without `out` it prints it as text, and for "-" as
+    JSON. What was written to `out` is said at the end.
+    """
+    from llmcxr.outputs.reading_file import open_file
+
+    with ExitStack() as stack:
+        files = [stack.enter_context(open_file(out))] if out else []
+        if json_file not in (None, STDOUT):
+            files.append(stack.enter_context(open_file(json_file, ".jsonl")))
 
         def write(reading: Reading) -> None:
-            if json_file is not None:
-                print(reading.to_json(), file=lines, flush=True)
-            if json_file != STDOUT:
+            for write_to_file in files:
+                write_to_file(reading)
+            if json_file == STDOUT:
+                print(reading.to_json(), flush=True)
+            elif out is None:
                 _print_reading(reading, with_heading)
 
         yield write
+    if out is not None and json_file != STDOUT:
+        print(out)
 
 
 def _print_reading(reading: Reading, with_heading: bool) -> None:
-    path = reading.radiograph.path
+    from llmcxr.outputs.reading_file import to_titled_text
+
     for warning in reading.image_warnings:
-        say(f"{path}: {warning}")
-    title, end = (f"== {path}\n", "\n") if with_heading else ("", "")
-    print(f"{title}{reading.to_text()}{end}", flush=True)
+        say(f"{reading.radiograph.path}: {warning}")
+    print(to_titled_text(reading) if with_heading else reading.to_text(), flush=True)
 
 
 def _load_reader(model: str, device: str) -> CXR:

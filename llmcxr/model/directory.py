@@ -37,7 +37,7 @@ from llmcxr.outputs.notices import DISCLAIMER
 from llmcxr.prompts import TEMPLATES, PromptTokenizer
 from llmcxr.prompts.vocabulary import ImageVocabulary
 from vqgan import VQGAN
-from vqgan.shipped import find_directory
+from vqgan.shipped import SHIPPED, find_directory
 
 COMPACT_FILE = "compact.safetensors"
 CARD_FILE = "llmcxr.json"
@@ -155,6 +155,18 @@ def find_image_tokenizer(directory_or_name: str | Path) -> Path:
         return find_directory(path)
     except UserError as error:
         raise UserError(f"{error}; the tokenizer of the embedded model is called phantom") from error
+
+
+def is_image_tokenizer(directory_or_name: str | Path) -> bool:
+    """Tell whether a directory, or a name that ships, is an image tokenizer alone, without a model around."""
+    path = Path(directory_or_name)
+    if not path.exists():
+        return str(path) in SHIPPED
+    try:
+        description = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(description, dict) and str(description.get("format")).startswith("vqgan-")
 
 
 def _save_language_model(model: UnifiedModel, directory: Path, compact: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import llmcxr
 from llmcxr.cli import app as cli
 from llmcxr.common.errors import UserError
 from llmcxr.model.judges import EVALUATOR, fingerprint
@@ -88,6 +89,12 @@ def test_a_model_is_not_judged_by_its_loss_network(run, monkeypatch, arguments):
 
 
 # -- help
+
+
+@pytest.mark.parametrize("program", [cli.main, cli.generate])
+def test_the_version_is_printed(run, program):
+    code, out, err = run("--version", program=program)
+    assert (code, out, err) == (0, f"llmcxr {llmcxr.__version__}\n", "")
 
 
 COMMANDS = ["draw", "report", "answer", "train", "curves", "encode", "export", "info", "demo"]

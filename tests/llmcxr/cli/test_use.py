@@ -15,6 +15,7 @@ from PIL import Image
 from llmcxr import images
 from llmcxr.cli import app as cli
 from tests.llmcxr.cli.fakes import FakeCXR
+from vqgan import VQGAN
 
 pytestmark = pytest.mark.usefixtures("house")
 
@@ -127,6 +128,43 @@ def test_nothing_readable_exits_with_2(run):
     assert (code, out) == (2, "") and err.startswith("error: a.png: ")
 
 
+def test_a_folder_stands_for_its_pictures(run, radiograph, house):
+    Path("films/sub").mkdir(parents=True)
+    for name in ("films/b.png", "films/a.png", "films/sub/c.png"):
+        Path(name).write_bytes(radiograph.read_bytes())
+    Path("films/d.png").write_text("damaged")
+    Path("films/table.csv").write_text("image,text")
+    code, out, err = run("report", "films")
+    assert code == 1 and "3 of 4 images were read; see rejected.jsonl" in err
+    assert [line for line in out.splitlines() if line.startswith("==")] == [
+        "== films/a.png",
+        "== films/b.png",
+        "== films/sub/c.png",
+    ]
+    assert json.loads(Path("rejected.jsonl").read_text())["name"] == "films/d.png"
+    Path("empty").mkdir()
+    assert "found none; check the path" in run("report", "empty")[2]
+
+
+@pytest.mark.parametrize("name", ["reports.csv", "reports.txt", "reports.jsonl"])
+def test_reports_go_to_a_file_and_its_name_to_the_screen(run, radiograph, name):
+    for _ in range(2):  # its own may be replaced
+        assert run("report", radiograph, radiograph, "--out", name)[:2] == (0, f"{name}\n")
+    assert Path(name).read_text().count("Nothing else.") in (2, 4)
+    assert run("report", radiograph, "--out", name)[:2] == (0, f"{name}\n")
+    code, out, _ = run("report", radiograph, "--out", name, "--json")
+    assert code == 0 and json.loads(out)["image"] == "radiograph.png"
+
+
+@pytest.mark.parametrize("name", ["radiograph.png", "reports", "mine.csv", "mine.csv/a.txt"])
+def test_reports_never_replace_an_input_or_another_file(run, radiograph, name):
+    Path("mine.csv").write_text("id,report\n")
+    before = radiograph.read_bytes()
+    code, out, err = run("report", radiograph, "--out", name)
+    assert (code, out) == (2, "") and err.startswith("error: ") and FakeCXR.loaded == []
+    assert radiograph.read_bytes() == before and Path("mine.csv").read_text() == "id,report\n"
+
+
 def test_many_reports_are_written_in_batches(run, radiograph):
     run("report", *[radiograph] * 20, "--temperature", "0.5")
     assert [call[1:] for call in FakeCXR.calls] == [(16, 0, 0.5), (4, 0, 0.5)]
@@ -148,6 +186,18 @@ def test_info_tells_what_a_model_is(run):
     code, out, _ = run("info", "phantom")
     assert code == 0 and "grid: [2, 4]" in out and "computed phantoms" in out
     assert json.loads(run("info", "phantom", "--json")[1])["codebook_size"] == 10
+
+
+def test_info_tells_what_an_image_tokenizer_is(run, house):
+    code, out, _ = run("info", "cxr")
+    assert code == 0 and "grid: [16, 16]" in out and "codebook size: 4096" in out
+    VQGAN.from_pretrained("cxr").save_pretrained("mine")
+    told = json.loads(run("info", "mine", "--json")[1])
+    assert (told["image_tokenizer"], told["image_size"]) == ("mine", 256) and FakeCXR.loaded == []
+    Path("other").mkdir()
+    Path("other/config.json").write_text('{"model_type": "llama"}')
+    run("info", "other")
+    assert FakeCXR.loaded == ["other"]
 
 
 def test_an_input_or_a_file_of_another_kind_is_never_replaced(run, radiograph, house):
