@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache
+from transformers import Cache
 
+from llmcxr.decoding.cache import build_cache
 from llmcxr.decoding.sampling import RowStreams, sample
 from llmcxr.decoding.settings import Sampling
 from llmcxr.model.unified import UnifiedModel
-from llmcxr.prompts.parts import ImageCodes, Prompt, TokenIds, gather_features, to_token_ids
+from llmcxr.prompts.parts import ImageCodes, Prompt, TokenIds, gather_features, num_tokens, to_token_ids
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,12 @@ class TextGeneration:
 
 
 class _Rows:
-    """Prompts that grow token by token, and their KV cache. `last` (B, D) predicts the next token."""
+    """Prompts that grow by up to `room` tokens, and their KV cache. `last` (B, D) predicts the next token."""
 
-    def __init__(self, model: UnifiedModel, prompts: Sequence[Prompt]) -> None:
+    def __init__(self, model: UnifiedModel, prompts: Sequence[Prompt], room: int) -> None:
         self.model = model
-        self.cache = DynamicCache(config=model.decoder.config)
+        longest = max(num_tokens(prompt) for prompt in prompts)
+        self.cache = build_cache(model.decoder.config, longest + room)
         hidden, _, self.mask = _read(model, prompts, self.cache)
         self.last = hidden[:, -1]
 
@@ -74,7 +76,7 @@ def generate_images(
     negatives = dict(negatives or {}) if negative_scale else {}
     copies = list(range(num)) * (2 if is_guided else 1) + list(negatives)  # the row whose code each row takes
     all_prompts = [*prompts, *([unconditional] * num if is_guided else []), *negatives.values()]
-    rows = _Rows(model, [[*prompt, boi] for prompt in all_prompts])
+    rows = _Rows(model, [[*prompt, boi] for prompt in all_prompts], model.vocabulary.num_cells)
     copies = torch.tensor(copies, device=model.device)  # (rows,)
     negative_rows = torch.tensor([*negatives], device=model.device, dtype=torch.long)
     streams = RowStreams(seeds)
@@ -111,7 +113,7 @@ def generate_text(
     """Generate text after each prompt until `end_ids` (one or several tokens) or max_new_tokens; image tokens
     are not scored.
     """
-    rows, streams = _Rows(model, prompts), RowStreams(seeds)
+    rows, streams = _Rows(model, prompts, max_new_tokens), RowStreams(seeds)
     written: list[list[int]] = [[] for _ in prompts]
     is_open = torch.ones(len(prompts), dtype=torch.bool, device=model.device)
     log_probability = torch.zeros(len(prompts), device=model.device)
