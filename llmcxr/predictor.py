@@ -5,7 +5,7 @@ Images are float32 arrays (H, W) in [0, 1], bright = dense.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -14,9 +14,9 @@ import numpy as np
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import progress
-from llmcxr.records import Report
+from llmcxr.records import Report, Study
 
-BATCH = 64  # asked for at once, as many as our model decodes at once
+BATCH = 64  # as many as our model decodes at once
 ABILITIES = {  # the methods that a system may have, and what messages call them
     "report": "reads",
     "answer": "answers",
@@ -86,6 +86,7 @@ class System:
     provenance: Mapping[str, Any] = MappingProxyType({})  # where it came from; "dataset" trained it
     loss_networks: Mapping[str, str] = MappingProxyType({})  # fingerprint -> name of who may not judge it
     image_tokenizer: Any = None
+    batch = BATCH  # asked for at once
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> Sequence[TextResult]:
         """Write a report of each image."""
@@ -117,16 +118,38 @@ class System:
         does = f"{' and '.join(verbs)} only" if verbs else "can do nothing"
         return UserError(f"{self.kind} {does}; choose a system that {ABILITIES[ability]}")
 
-    def ask(self, ability: str, asked: Sequence[Asked], **settings: Any) -> list:
+    def for_studies(self, studies: Sequence[Study]) -> System:
+        """Return the system as it answers for these studies of a dataset; one that is recorded knows ids."""
+        return self
+
+    @property
+    def reach(self) -> int:
+        """Count those studies up to the last that is recorded."""
+        return 0
+
+    def predicts(self, ability: str, asked: Asked) -> bool:
+        """Tell whether there is a result of what is asked: always, but for systems that are recorded."""
+        return True
+
+    def ask(
+        self,
+        ability: str,
+        asked: Sequence[Asked],
+        keep: Callable[[Asked, Any], None] | None = None,
+        **settings: Any,
+    ) -> list:
         """Report, answer or draw (`ability`) what is `asked`, in batches, with a bar on a terminal's stderr.
 
-        `settings`, such as seed, go to the method of that name.
+        `settings`, such as seed, go to the method of that name. `keep` is given each result as it comes.
         """
         results: list = []
         with progress(_BARS[ability], len(asked)) as advance:
-            for start in range(0, len(asked), BATCH):
-                batch = asked[start : start + BATCH]
-                results += self._ask_batch(ability, batch, settings)
+            for start in range(0, len(asked), self.batch):
+                batch = asked[start : start + self.batch]
+                for one, result in zip(batch, self._ask_batch(ability, batch, settings), strict=True):
+                    results.append(result)
+                    if keep:
+                        keep(one, result)
                 advance(len(batch))
         return results
 

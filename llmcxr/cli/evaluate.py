@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmcxr.cli.options import (
+    CardNumOption,
     ClassifierOption,
     DatasetArgument,
     DeviceOption,
@@ -108,7 +109,7 @@ def _card_command(part: str | None, about: str):
     def command(
         system: SystemArgument,
         dataset: DatasetArgument,
-        n: NumOption = 200,
+        n: CardNumOption = None,
         seeds: SeedsOption = "0",
         size: SizeOption = 128,
         extractor: ExtractorOption = "classifier",
@@ -119,11 +120,13 @@ def _card_command(part: str | None, about: str):
         device: DeviceOption = "auto",
     ) -> None:
         from llmcxr.data import open_dataset
+        from llmcxr.evaluation.card.page import left_out_sentences
         from llmcxr.evaluation.card.parts import PARTS
         from llmcxr.evaluation.card.run import evaluate_card
         from llmcxr.evaluation.card.session import CardSettings
         from llmcxr.metrics.reports.opening import open_metrics
         from llmcxr.pages.result import deliver
+        from llmcxr.systems.ask import choose_n
         from llmcxr.systems.opening import open_system
 
         _check_results([system, dataset, extractor, *(metric or [])], json_file, html_file)
@@ -131,17 +134,18 @@ def _card_command(part: str | None, about: str):
         judged = open_system(system, device)
         if part in (None, "image"):  # no other part has a judge or features
             _refuse_loss_networks(judged, extractor, studies)
+        chosen_n = choose_n(_clip_n(n, dataset, studies), studies, [judged])
         result = evaluate_card(
             judged,
             studies,
-            CardSettings(
-                _clip_n(n, dataset, studies), _parse_grid("--seeds", seeds, int), size, extractor, training
-            ),
+            CardSettings(chosen_n, _parse_grid("--seeds", seeds, int), size, extractor, training),
             (part,) if part else tuple(PARTS),
             judge=_open_judge(studies),
             metrics=open_metrics(metric or (), choose_device(device)),
             announce=lambda name: say(f"{name} ..."),
         )
+        for sentence in left_out_sentences(result.json):
+            say(sentence)
         result = result.about(system=system, dataset=dataset, metric_options=metric or [])
         deliver(f"{system} on {dataset}", result, json_file, html_file)
 
@@ -355,6 +359,7 @@ def compare_command(
     first: Annotated[Path, typer.Argument(help="Predictions, CSV or JSONL.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="Another system's, of the same studies.", metavar="B")],
     dataset: DatasetArgument,
+    n: CardNumOption = None,
     seed: SeedOption = 0,
     resamples: Annotated[
         int, typer.Option(min=100, help="How often the test and the interval resample.")
@@ -375,11 +380,13 @@ def compare_command(
     from llmcxr.pages.result import deliver
 
     _check_results([first, second, dataset], json_file, html_file)
+    studies = open_dataset(dataset)
     result = compare_files(
         first,
         second,
-        open_dataset(dataset),
+        studies,
         [*report_metrics(), KindAccuracy()],
+        n=_clip_n(n, dataset, studies),
         resamples=resamples,
         seed=seed,
     )
@@ -412,10 +419,11 @@ def _parse_grid(option: str, text: str, kind: type) -> tuple:
     return values
 
 
-def _clip_n(n: int, name: str, studies: Dataset) -> int:
-    if n > len(studies):
-        say(f"{name} has {len(studies)} studies; all of them are judged")
-    return min(n, len(studies))
+def _clip_n(n: int | None, name: str, studies: Dataset) -> int | None:
+    if n is None or n <= len(studies):
+        return n
+    say(f"{name} has {len(studies)} studies; all of them are judged")
+    return len(studies)
 
 
 def _open_judge(dataset: Dataset) -> Classifier | None:

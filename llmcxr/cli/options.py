@@ -54,6 +54,14 @@ TrainingOption = Annotated[
     str, typer.Option(help="The system's training data, KIND:PATH,split=train, or unknown.")
 ]
 NumOption = Annotated[int, typer.Option(min=1, help="The first so many studies.")]
+CardNumOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="The first so many studies. Without it 200, or all where a file predicts more.",
+        show_default=False,
+    ),
+]
 SizeOption = Annotated[int, typer.Option(min=16, help="Side in pixels at which images are shown.")]
 DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto': cuda where there is one.")]
 

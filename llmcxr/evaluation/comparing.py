@@ -13,10 +13,11 @@ from llmcxr.data import Dataset
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.metric import Inputs, Metric
 from llmcxr.metrics.significance import Comparison, compare
-from llmcxr.pages.document import Table
+from llmcxr.pages.document import Paragraph, Table
 from llmcxr.pages.result import Result
 from llmcxr.pages.tables import interval, number
-from llmcxr.systems import Predictions, gather
+from llmcxr.systems import Gathered, Predictions, gather
+from llmcxr.systems.ask import choose_n
 
 
 def compare_systems(
@@ -60,14 +61,14 @@ def compare_files(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Result:
-    """Compare two prediction files over the first `n` (all) studies of a dataset.
+    """Compare two prediction files over the first `n` studies of a dataset (see `choose_n` for None).
 
     Both must predict the same things: reports, answers, or both. `metrics` may be of reports and of
     questions. `seed` chooses the questions' wording
     too, as in `gather`. Raises UserError for files that share nothing, or that are not of these studies.
     """
-    metrics, n = list(metrics), len(dataset) if n is None else n
-    files = [Predictions.read(first), Predictions.read(second)]
+    metrics, files = list(metrics), [Predictions.read(first), Predictions.read(second)]
+    n = choose_n(n, dataset, files)
     abilities = {"reports": "report", "answers": "answer"}  # of which a part asks
     parts = [part for part, ability in abilities.items() if all(ability in file.abilities for file in files)]
     if not parts:
@@ -75,14 +76,22 @@ def compare_files(
             f"{first} and {second}: expected reports in both or answers in both, found neither; "
             "compare files of one kind"
         )
-    answers = [gather(file, dataset, n, seed, parts=parts) for file in files]
-    comparisons = []
-    if "reports" in parts:
-        comparisons += compare_systems(metrics, *[one.report_inputs() for one in answers], resamples, seed)
-    if "answers" in parts:
-        comparisons += compare_systems(metrics, *[one.question_inputs() for one in answers], resamples, seed)
-    scores = {"comparisons": [asdict(one) for one in comparisons]}
-    return Result(scores, [comparison_table((str(first), str(second)), comparisons)])
+    comparisons, judged = [], {}
+    for part in parts:
+        pair = _on_the_same_studies([gather(file, dataset, n, seed, parts=(part,)) for file in files])
+        inputs = [one.report_inputs() if part == "reports" else one.question_inputs() for one in pair]
+        comparisons += compare_systems(metrics, *inputs, resamples, seed)
+        judged[part] = len(pair[0].ids)
+    scores = {"n": n, "judged": judged, "comparisons": [asdict(one) for one in comparisons]}
+    counts = " and ".join(f"the {part} of {count}" for part, count in judged.items())
+    sentence = Paragraph(f"Of the first {n} studies, {counts} are compared.")
+    return Result(scores, [sentence, comparison_table((str(first), str(second)), comparisons)])
+
+
+def _on_the_same_studies(pair: Sequence[Gathered]) -> list[Gathered]:
+    """Leave out of both what one had to leave out."""
+    left_out = {index: why for one in pair for index, why in one.left_out.items()}
+    return [one.without(left_out) for one in pair]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Handle reports as text: sections in and out, cleaning, and a report worded from labels. Knows no models."""
 
+from llmcxr.reports.chat_text import strip_reasoning
 from llmcxr.reports.repetition import is_repetitive
+from llmcxr.reports.scored import scored_answer, scored_text
 from llmcxr.reports.sections import SECTIONS, join_sections, parse_sections, to_text
 from llmcxr.reports.wording import (
     SEXES,
@@ -22,5 +24,8 @@ __all__ = [
     "is_repetitive",
     "join_sections",
     "parse_sections",
+    "scored_answer",
+    "scored_text",
+    "strip_reasoning",
     "to_text",
 ]

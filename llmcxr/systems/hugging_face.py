@@ -15,7 +15,7 @@ import torch
 from llmcxr.common.errors import UserError
 from llmcxr.images import to_picture
 from llmcxr.predictor import AnswerResult, ReportResult, System
-from llmcxr.reports import parse_sections
+from llmcxr.reports import parse_sections, strip_reasoning
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
 
 
@@ -84,7 +84,7 @@ class HuggingFaceSystem(System):
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
         """Write a report of each image."""
         return [
-            ReportResult(text, seed=seed, report=parse_sections(text))
+            ReportResult(text, seed=seed, report=parse_sections(strip_reasoning(text)))
             for text in self._write(images, [self.report_prompt] * len(images), seed)
         ]
 

@@ -25,7 +25,7 @@ import numpy as np
 from llmcxr.common.errors import UserError
 from llmcxr.images import to_png
 from llmcxr.predictor import AnswerResult, ReportResult, System, TextResult
-from llmcxr.reports import parse_sections
+from llmcxr.reports import parse_sections, strip_reasoning
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
 
 LONGEST_WAIT_S = 60.0
@@ -86,7 +86,9 @@ class OpenAIEndpoint(System):
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
         """Write a report of each image."""
         return [
-            ReportResult(one.text, seed=seed, warnings=one.warnings, report=parse_sections(one.text))
+            ReportResult(
+                one.text, seed=seed, warnings=one.warnings, report=parse_sections(strip_reasoning(one.text))
+            )
             for one in self._ask_all(images, [self.report_prompt] * len(images), seed)
         ]
 

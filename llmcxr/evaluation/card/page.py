@@ -20,6 +20,7 @@ CONVENTIONS = {
 SHOWN_CONVENTION = OmissionNegative("positive").name  # of precision, recall and the bars
 OTHER_MEASURES = ("precision", "recall", "balanced accuracy")
 AVERAGED = [(scope, average) for scope in ("all 14", "CheXpert 5") for average in AVERAGES]
+SHOWN_PLACES = 5  # of the studies left out
 SETTINGS = {
     "n": "studies",
     "seeds": "seeds",
@@ -37,8 +38,40 @@ def card_blocks(card: dict) -> list[Block]:
     for name, part in card["parts"].items():
         title, write = WRITERS[name]
         blocks.append(Heading(title))
-        blocks += [Paragraph(f"Left out: {part['left_out']}")] if "left_out" in part else write(part)
+        if "left_out" in part:
+            blocks.append(Paragraph(f"Left out: {part['left_out']}"))
+        else:
+            blocks += [*_left_out(part), *write(part)]
     return blocks
+
+
+def left_out_sentences(card: dict) -> list[str]:
+    """Say which studies the parts of a card had to leave out, a sentence a reason, and why images failed."""
+    counts = [count for part in card["parts"].values() for count in _list_counts(part)]
+    sentences = list(dict.fromkeys(sentence for count in counts for sentence in _say_left_out(count)))
+    unread = card["unread_images"][:SHOWN_PLACES]
+    return [*sentences, *(f"study {one['study']}: {one['reason']}" for one in unread)]
+
+
+def _list_counts(part: dict) -> list[dict]:
+    """List the counts of studies of a part: its own, or those of what it judged."""
+    inner = (one for one in part.values() if isinstance(one, dict))
+    return [one["studies"] for one in (part, *inner) if "studies" in one]
+
+
+def _say_left_out(count: dict) -> list[str]:
+    total = count["judged"] + sum(map(len, count["left_out"].values()))
+    sentences = []
+    for reason, places in count["left_out"].items():
+        named = ", ".join(map(str, places[:SHOWN_PLACES])) + (", ..." if len(places) > SHOWN_PLACES else "")
+        are = "is" if len(places) == 1 else "are"
+        sentences.append(f"{len(places)} of {total} studies {are} left out, with {reason} (study {named})")
+    return sentences
+
+
+def _left_out(part: dict) -> list[Block]:
+    sentences = dict.fromkeys(sentence for count in _list_counts(part) for sentence in _say_left_out(count))
+    return [Paragraph(f"{'; '.join(sentences)}.")] if sentences else []
 
 
 def _report(part: dict) -> list[Block]:

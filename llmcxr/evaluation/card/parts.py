@@ -35,6 +35,7 @@ from llmcxr.metrics.scores import cosines
 from llmcxr.model.classifier import to_probabilities
 from llmcxr.pages.document import Picture, Sheet
 from llmcxr.records import Label
+from llmcxr.reports import scored_answer
 from llmcxr.systems import Gathered
 
 AUDITED = ("BLEU-4", "micro F1, all 14 [omission negative, uncertain positive]")
@@ -48,6 +49,7 @@ def report_part(view: Interview) -> dict:
     inputs = [label_inputs(gathered.patients, gathered.references, gathered.candidates) for gathered in runs]
     metrics = [*report_metrics(CHEXPERT_FINDINGS), *view.metrics]
     return {
+        "studies": count_studies(runs[0]),
         **view.score(metrics, inputs),
         "support": _support(inputs[0]),
         "empty_reports": sum(not text.strip() for text in runs[0].candidates),
@@ -65,14 +67,18 @@ def questions_part(view: Interview) -> dict:
         "balance": score_balance(inputs, seed),
         "elixr": score_elixr(inputs, seed),
     }
-    return {name: [asdict(one) for one in scores] for name, scores in groups.items()}
+    scores = {name: [asdict(one) for one in scores] for name, scores in groups.items()}
+    return {"studies": count_studies(gathered), **scores}
 
 
 def image_part(view: Interview) -> dict:
     """Score by every metric beside real images and shuffled requests; by finding too. Fills the album."""
+    if not view.has_images:
+        raise UserError("expected radiographs to compare drawings with, found none in the dataset")
     settings, runs = view.settings, view.ask_each_seed("drawings")
+    pixels = view.pixels_of(runs[0])
     network = open_extractor(settings.extractor)
-    real_features = extract(network, view.pixels)
+    real_features = extract(network, pixels)
     inputs = [
         drawing_inputs(
             gathered.patients,
@@ -85,7 +91,7 @@ def image_part(view: Interview) -> dict:
         )
         for gathered in runs
     ]
-    true = np.stack(view.pixels)
+    true = np.stack(pixels)
     first = inputs[0]
     real = {"drawn_images": true}
     if view.judge is not None:
@@ -97,10 +103,11 @@ def image_part(view: Interview) -> dict:
         over_seeds = view.summarise(metrics, inputs)
     view.album += drawing_sheets(first, runs[0].requests)
     return {
+        "studies": count_studies(runs[0]),
         "scores": [asdict(one.score) for one in framed.values()],
         "against": {name: asdict(one) for name, one in framed.items()},
         "findings": _by_finding(first, settings.seed),
-        "warning": _warn_few(settings.n, network.dimension),
+        "warning": _warn_few(len(pixels), network.dimension),
         **over_seeds,
     }
 
@@ -115,15 +122,17 @@ def audit_part(view: Interview) -> dict:
         return metric.rows(label_inputs(gathered.patients, gathered.references, texts))
 
     def write(images: Sequence[np.ndarray]) -> list[str]:
-        return [result.text for result in view.system.report(images, seed=seed)]
+        return view.read(images, seed)
 
     metrics = [metric for metric in report_metrics(CHEXPERT_FINDINGS) if metric.name in AUDITED]
+    shown = view.pixels_of(gathered)
     results = audit(
-        write, rows_of_reports, metrics, view.pixels, gathered.patients, seed=seed, texts=gathered.candidates
+        write, rows_of_reports, metrics, shown, gathered.patients, seed=seed, texts=gathered.candidates
     )
-    part = {"reports": _reliance(results)}
+    part = {"reports": {"studies": count_studies(gathered), **_reliance(results)}}
     if view.studies.questions:
-        part["answers"] = _reliance(_audit_answers(view))
+        answered = count_studies(view.ask("answers"))
+        part["answers"] = {"studies": answered, **_reliance(_audit_answers(view))}
     return part
 
 
@@ -131,27 +140,29 @@ def evidence_part(view: Interview) -> dict:
     """Test whether the model's own probabilities find the wrong sentences of its first reports."""
     if "score_sentences" not in view.system.abilities:
         raise view.system.cannot("score_sentences")
-    n, gathered = min(view.settings.n, EVIDENCE_STUDIES), view.ask("reports")
-    truths = [label(text) for text in gathered.references[:n]]
-    return evaluate_evidence(
+    gathered = view.ask("reports")
+    first = slice(min(len(gathered.ids), EVIDENCE_STUDIES))
+    evidence = evaluate_evidence(
         view.system,
-        view.pixels[:n],
-        gathered.candidates[:n],
-        truths,
-        gathered.patients[:n],
+        view.pixels_of(gathered)[first],
+        gathered.written[first],  # with its headings: probabilities are of what the model wrote
+        [label(text) for text in gathered.references[first]],
+        gathered.patients[first],
         seed=view.settings.seed,
     )
+    return {"studies": count_studies(gathered), **evidence}
 
 
 def cycle_part(view: Interview) -> dict:
     """Draw each request, let the system report its drawing, and score whether the findings come back."""
     if view.system.is_recorded:
         raise UserError("a file of predictions cannot read its own drawings")
-    inputs = []
-    for gathered, seed in zip(view.ask_each_seed("drawings"), view.settings.seeds, strict=True):
-        reread = [result.text for result in view.system.report(list(gathered.drawings), seed=seed)]
+    inputs, runs = [], view.ask_each_seed("drawings")
+    for gathered, seed in zip(runs, view.settings.seeds, strict=True):
+        reread = view.read(list(gathered.drawings), seed)
         inputs.append(label_inputs(gathered.patients, gathered.requests, reread))
-    return {**view.score(label_metrics(CHEXPERT_FINDINGS), inputs), "support": _support(inputs[0])}
+    scores = view.score(label_metrics(CHEXPERT_FINDINGS), inputs)
+    return {"studies": count_studies(runs[0]), **scores, "support": _support(inputs[0])}
 
 
 PARTS: dict[str, Callable[[Interview], dict]] = {
@@ -162,6 +173,14 @@ PARTS: dict[str, Callable[[Interview], dict]] = {
     "evidence": evidence_part,
     "cycle": cycle_part,
 }
+
+
+def count_studies(gathered: Gathered) -> dict:
+    """Count the studies judged, and list those left out by reason, each by its place in the order from 1."""
+    left_out: dict[str, list[int]] = {}
+    for index, reason in sorted(gathered.left_out.items()):
+        left_out.setdefault(reason, []).append(index + 1)
+    return {"judged": len(gathered.ids), "left_out": left_out}
 
 
 def drawing_sheets(inputs: Inputs, requests: Sequence[str]) -> list[Sheet]:
@@ -194,14 +213,15 @@ def _ask_questions(view: Interview) -> Gathered:
 def _audit_answers(view: Interview) -> list:
     gathered, seed = view.ask("answers"), view.settings.seed
     owners = [gathered.patients[place] for place in gathered.asked_of]
-    shown = [view.pixels[place] for place in gathered.asked_of]
+    pixels = view.pixels_of(gathered)
+    shown = [pixels[place] for place in gathered.asked_of]
     asked = [question.question for question in gathered.questions]
 
     def rows_of_answers(metric: Metric, texts: Sequence[str]) -> np.ndarray:
         return metric.rows(replace(gathered, answers=texts).question_inputs())
 
     def answer(images: Sequence[np.ndarray]) -> list[str]:
-        return [result.text for result in view.system.answer(images, asked)]
+        return [scored_answer(result.text) for result in view.system.answer(images, asked)]
 
     return audit(answer, rows_of_answers, [KindAccuracy()], shown, owners, seed=seed, texts=gathered.answers)
 

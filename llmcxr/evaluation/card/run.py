@@ -67,6 +67,8 @@ def evaluate_card(
         except UserError as error:
             card["parts"][part] = {"left_out": str(error)}
         card["seconds"][part] = round(time.perf_counter() - started, 1)
+    unread = view.radiographs.unread if "radiographs" in vars(view) else {}
+    card["unread_images"] = [{"study": index + 1, "reason": reason} for index, reason in unread.items()]
     if all("left_out" in part for part in card["parts"].values()):
         reasons = [f"{name}: {part['left_out']}" for name, part in card["parts"].items()]
         raise UserError(reasons[0].partition(": ")[2] if len(reasons) == 1 else "; ".join(reasons))

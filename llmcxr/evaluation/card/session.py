@@ -17,7 +17,9 @@ from llmcxr.evaluation.comparing import summarise_seeds
 from llmcxr.metrics.metric import Inputs, Metric, score_all
 from llmcxr.model.classifier import Classifier
 from llmcxr.pages.document import Sheet
+from llmcxr.reports import scored_text
 from llmcxr.systems import Gathered, System, gather
+from llmcxr.systems.ask import Radiographs, read_radiographs, select_studies
 
 
 @dataclass(frozen=True)
@@ -55,29 +57,47 @@ class Interview:
     _gathered: dict[tuple[str, int], Gathered] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def pixels(self) -> list[np.ndarray]:
-        """Read the true images, (H, W) float32 in [0, 1] of the settings' size."""
-        return [self.dataset.read(index, self.settings.size) for index in range(self.settings.n)]
+    def radiographs(self) -> Radiographs:
+        """Read the true images, (H, W) float32 in [0, 1] of the settings' size, once for all parts."""
+        return read_radiographs(self.dataset, self.settings.n, self.settings.size)
+
+    def pixels_of(self, gathered: Gathered) -> list[np.ndarray]:
+        """Return the true images of the studies gathered."""
+        return [self.radiographs.images[index] for index in gathered.indices]
+
+    @cached_property
+    def has_images(self) -> bool:
+        return any(self.dataset.identify(index).radiographs for index in range(self.settings.n))
 
     @cached_property
     def studies(self) -> Gathered:
         """Gather the studies' own texts, asking nothing."""
-        return gather(self.system, self.dataset, self.settings.n, self.settings.seed, parts=())
+        return select_studies(self.dataset, self.settings.n, self.settings.seed)
 
     def ask(self, part: str, seed: int | None = None) -> Gathered:
-        """Gather a part of `systems.ask.PARTS` by one seed, the first for None."""
+        """Gather a part of `systems.ask.PARTS` by one seed, the first for None.
+
+        A file of reports or answers needs no image. Whatever else is judged leaves out the studies whose
+        image cannot be read; drawings need no image of a dataset that has none.
+        """
         key = (part, self.settings.seed if seed is None else seed)
         if key not in self._gathered:
+            looks = self.has_images if part == "drawings" else not self.system.is_recorded
             self._gathered[key] = gather(
                 self.system,
                 self.dataset,
                 self.settings.n,
                 self.settings.seed,
                 parts=(part,),
+                size=self.settings.size,
                 system_seed=key[1],
-                pixels=None if part == "drawings" else self.pixels,
+                radiographs=self.radiographs if looks else None,
             )
         return self._gathered[key]
+
+    def read(self, images: Sequence[np.ndarray], seed: int) -> list[str]:
+        """Let the system report other images than the studies' own; return what metrics compare."""
+        return [scored_text(result.text) for result in self.system.report(images, seed=seed)]
 
     def ask_each_seed(self, part: str) -> list[Gathered]:
         return [self.ask(part, seed) for seed in self.settings.seeds]

@@ -39,8 +39,8 @@ class ReadReport:
 
 def evaluate_reading(system: System, dataset: Any, n: int, seed: int = 0, size: int = 128) -> dict:
     """Score the reports of the first `n` phantoms, see `score_reports`. Images are given at `size` px."""
-    cases = [dataset.case(index) for index in range(n)]
-    return score_reports(cases, gather(system, dataset, n, seed, parts=("reports",), size=size).candidates)
+    gathered = gather(system, dataset, n, seed, parts=("reports",), size=size)
+    return score_reports([dataset.case(index) for index in gathered.indices], gathered.candidates)
 
 
 def score_reports(cases: Sequence[PhantomCase], texts: Sequence[str]) -> dict:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
+import numpy as np
+
 from llmcxr.common.errors import UserError
 from llmcxr.common.terminal import progress
 from llmcxr.data import Dataset
@@ -34,7 +36,9 @@ from llmcxr.model.classifier import Classifier
 from llmcxr.pages.document import Plot
 from llmcxr.pages.result import Result
 from llmcxr.prompts import REPORT
-from llmcxr.systems import System, gather
+from llmcxr.reports import scored_text
+from llmcxr.systems import Gathered, System
+from llmcxr.systems.ask import read_radiographs, select_studies
 
 MICRO_F1 = "micro F1, all 14 [omission negative, uncertain positive]"
 READING_SCORES = (MICRO_F1, "BLEU-4")
@@ -115,8 +119,7 @@ def _score_grid(
 def _reading(
     system: System, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
 ) -> tuple[Callable[[dict], Inputs], list[Metric]]:
-    studies = gather(system, dataset, settings.n, settings.seed, parts=())
-    pixels = [dataset.read(index, settings.size) for index in range(settings.n)]
+    studies, pixels = _select(dataset, settings, "reports")
 
     def ask(point: dict) -> Inputs:
         results = system.report(
@@ -126,17 +129,25 @@ def _reading(
             top_p=point["top_p"],
             instruction=point["prompt"],
         )
-        return label_inputs(studies.patients, studies.references, [one.text for one in results])
+        written = [scored_text(one.text) for one in results]
+        return label_inputs(studies.patients, studies.references, written)
 
     return ask, _named(report_metrics(CHEXPERT_FINDINGS), READING_SCORES)
+
+
+def _select(dataset: Dataset, settings: SweepSettings, part: str) -> tuple[Gathered, list[np.ndarray]]:
+    """Return the studies that can be judged in a part, and their images."""
+    radiographs = read_radiographs(dataset, settings.n, settings.size)
+    studies = select_studies(dataset, settings.n, settings.seed, (part,), radiographs)
+    return studies, [radiographs.images[index] for index in studies.indices]
 
 
 def _drawing(
     system: System, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
 ) -> tuple[Callable[[dict], Inputs], list[Metric]]:
-    studies = gather(system, dataset, settings.n, settings.seed, parts=())
+    studies, pixels = _select(dataset, settings, "drawings")
     network = open_extractor(settings.extractor)
-    real = extract(network, [dataset.read(index, settings.size) for index in range(settings.n)])
+    real = extract(network, pixels)
 
     def ask(point: dict) -> Inputs:
         images = [one.image for one in system.draw(list(studies.requests), seed=settings.seed, **point)]

@@ -20,6 +20,8 @@ class Bleu:
     """Multiply the geometric mean of the n-gram precisions of 1 to `order` by the brevity penalty.
 
     0 where some order has no match at all; an empty report adds nothing but the length of its reference.
+    Where every report has just the words of its reference, orders longer than all reports are left out, so
+    that short reports equal to their references score 1.
     """
 
     order: int
@@ -51,7 +53,9 @@ class Bleu:
         counts = rows.sum(axis=0)
         matches, totals = counts[: self.order], counts[self.order : -2]
         length, reference_length = counts[-2:]
-        if not matches.all():
+        if matches[0] == length == reference_length:
+            matches, totals = matches[totals > 0], totals[totals > 0]
+        if not len(matches) or not matches.all():
             return 0.0
         brevity_penalty = min(1.0, np.exp(1 - reference_length / length))
         return float(brevity_penalty * np.exp(np.log(matches / totals).mean()))

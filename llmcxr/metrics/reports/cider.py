@@ -3,6 +3,9 @@
 As in the COCO caption tools: orders 1 to 4, counts clipped to the reference's, a Gaussian on the difference
 in length, times 10. How rare an n-gram is is counted once over the references of the set; the bootstrap keeps
 those weights and resamples the scores of the reports.
+
+A report that equals its reference scores 10, the most there is. As in those tools, one of three words scores
+7.5 at most, for it has no run of four.
 """
 
 from __future__ import annotations
@@ -24,15 +27,15 @@ Ngrams = Mapping[tuple[str, ...], int]
 
 
 def cider_d(references: Sequence[str], candidates: Sequence[str]) -> np.ndarray:
-    """Return (N,) scores, 0 to 10; NaN for fewer than two studies: nothing is rare among one reference."""
-    if len(references) < 2:
-        return np.full(len(references), np.nan)
+    """Return (N,) scores, 0 to 10; NaN where nothing is rare: all references are one text."""
     true = [_count(report) for report in references]
     written = [_count(report) for report in candidates]
     frequency = Counter(ngram for orders in true for ngrams in orders for ngram in ngrams)
-    most = log(len(references))
+    most = log(max(1, len(references)))
     # an n-gram that no reference has weighs as much as one that a single reference has
     weights = {ngram: most - log(count) for ngram, count in frequency.items()}
+    if not any(weights.values()):
+        return np.full(len(references), np.nan)
     pairs = zip(true, written, strict=True)
     return np.array([_compare(reference, candidate, weights, most) for reference, candidate in pairs])
 

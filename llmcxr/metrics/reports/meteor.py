@@ -1,8 +1,10 @@
 """Compute METEOR (Banerjee and Lavie 2005; weights of Lavie and Agarwal 2007), exact and stem modules only.
 
 The synonym module needs WordNet, which is a download of its own, so the metric's name says what is left: it
-is nltk's meteor_score with an empty WordNet. Figures made with the Java METEOR 1.5 (as in the COCO caption
-tools) use other weights, synonyms and paraphrases and cannot be compared with it.
+is nltk's meteor_score with an empty WordNet, save for a report that equals its reference: that scores 1, as
+in the program of METEOR's authors, where nltk still takes 0.5 / words**3 for the one run of words. Figures
+made with the Java METEOR 1.5 (as in the COCO caption tools) use other weights, synonyms and paraphrases and
+cannot be compared with it.
 """
 
 from __future__ import annotations
@@ -45,6 +47,8 @@ def _porter() -> PorterStemmer:
 
 def meteor(reference: Sequence[str], candidate: Sequence[str]) -> float:
     """Score one report, given as tokens: 0..1, 0 where no word is shared."""
+    if reference and list(reference) == list(candidate):
+        return 1.0
     from nltk.translate.meteor_score import single_meteor_score
 
     return single_meteor_score(reference, candidate, stemmer=_Stemmer, wordnet=_NoSynonyms())

@@ -55,7 +55,6 @@ def test_drawings_are_read_beside_the_file(tmp_path):
     [
         ("secret-1,x\nsecret-2,x\n", "none for 1 of 3 (by their order: study 3)"),
         ("secret-1,x\nsecret-2,x\nsecret-3,x\nsecret-4,x\nsecret-5,x\n", "2 for others (row 4, 5)"),
-        ("secret-9,x\n", "none for 3 of 3 (by their order: study 1, 2, 3) and 1 for others (row 1)"),
         ("secret-1,x\nsecret-1,y\nsecret-2,x\nsecret-3,x\nsecret-1,z\n", "found 2 duplicates (row 2, 5)"),
     ],
 )
@@ -65,6 +64,16 @@ def test_ids_that_are_not_those_evaluated_are_counted_and_not_shown(tmp_path, bo
         Predictions.read(path).reports_for(IDS)
     assert says in str(error.value)
     assert "secret" not in str(error.value)
+
+
+def test_ids_that_are_not_understood_are_shown_one_of_each_side(tmp_path):
+    path = write(tmp_path, "id,report\nfilm a,x\nfilm b,x\n")
+    with pytest.raises(UserError) as error:
+        Predictions.read(path).reports_for(["x-7", "x-8"])
+    said = str(error.value)
+    assert "none for 2 of 2 (by their order: study 1, 2) and 2 for others (row 1, 2)" in said
+    assert "'film a'" in said and "'x-7'" in said
+    assert "film b" not in said and "x-8" not in said
 
 
 def test_at_most_three_rows_are_shown(tmp_path):

@@ -1,10 +1,12 @@
 """The card of a model on phantoms, of a file of predictions, and of a reader that never looks."""
 
+import csv
 import json
 
 import numpy as np
 import pytest
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data import open_dataset
 from llmcxr.evaluation.card.run import evaluate_card
@@ -133,3 +135,105 @@ def test_what_training_saw_and_what_cannot_be_done_is_refused(dataset):
         evaluate_card(elsewhere, dataset, SETTINGS, ("wisdom",))
     with pytest.raises(UserError, match="found n=7"):
         evaluate_card(elsewhere, dataset, CardSettings(n=N + 1), ("report",))
+
+
+WORDS = ("FINDINGS: Wide aorta, {}.\n\nIMPRESSION: Tortuous aorta.", "FINDINGS: {}.\n\nIMPRESSION: Well.")
+
+
+def write_table(folder, texts, names=None):
+    """Write a table of one split, study i with texts[i] and, where it has a name, a picture."""
+    rows = [("image", "text", "patient_id", "study_id", "split")]
+    rows += [(names[i] if names else "", text, f"p{i}", f"s{i}", "test") for i, text in enumerate(texts)]
+    with (folder / "table.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return open_dataset(f"csv:{folder / 'table.csv'}")
+
+
+def write_predictions(path, texts):
+    path.write_text("".join(json.dumps({"id": i, "report": text}) + "\n" for i, text in texts.items()))
+    return Predictions.read(path)
+
+
+def values_of(part):
+    return {one["name"]: one["value"] for one in part["scores"]}
+
+
+def test_reports_need_no_image_and_what_has_no_true_report_is_left_out_and_counted(tmp_path):
+    texts = [
+        WORDS[0].format("no fracture of the ribs"),
+        "",
+        WORDS[1].format("No nodule is seen"),
+        "IMPRESSION:",
+    ]
+    dataset = write_table(tmp_path, texts)
+    said = {f"s{i}": text or "Wide aorta." for i, text in enumerate(texts)}
+    settings = CardSettings(n=4, size=SIZE)
+    result = evaluate_card(write_predictions(tmp_path / "p.jsonl", said), dataset, settings, ("report",))
+    part = result.json["parts"]["report"]
+    assert part["studies"] == {"judged": 2, "left_out": {"no report to compare with": [2, 4]}}
+    values = values_of(part)
+    assert [values[f"BLEU-{order}"] for order in (1, 2, 3, 4)] == [1, 1, 1, 1]
+    assert values["ROUGE-L"] == values["METEOR (exact, stem)"] == 1 and values["CIDEr-D"] == pytest.approx(10)
+    assert values["micro F1, all 14 [omission negative, uncertain positive]"] == 1
+    assert "2 of 4 studies are left out, with no report" in to_markdown(result.blocks)
+    with pytest.raises(UserError, match="expected a frontal radiograph, found none"):
+        evaluate_card(TextPrior("Clear.", {}, "No."), dataset, settings, ("report",))
+
+
+class Echo(System):
+    """Looks at each image and writes the same; keeps count of what it was shown."""
+
+    abilities = frozenset({"report", "answer", "draw", "score_sentences"})
+
+    def __init__(self):
+        self.shown = []
+
+    def report(self, images, seed=0):
+        self.shown.append(len(images))
+        return [Result("FINDINGS: Wide aorta, small heart.\nIMPRESSION: Tortuous aorta.")] * len(images)
+
+    def draw(self, texts, *, seed=0, best_of=1):
+        return [Result(text, np.full((SIZE, SIZE), 0.5)) for text in texts]
+
+    def score_sentences(self, images, report):
+        self.scored = report
+        return [(report, [0.0] * len(images))]
+
+
+def test_a_damaged_film_leaves_one_study_out_of_every_part(tmp_path):
+    names = [f"{i}.png" for i in range(5)]
+    for i, name in enumerate(names):
+        images.write_png(tmp_path / name, np.full((40, 40), i / 9))
+    (tmp_path / "3.png").write_bytes((tmp_path / "3.png").read_bytes()[:50])
+    dataset = write_table(tmp_path, [WORDS[0].format(f"rib {i}") for i in range(5)], names)
+    echo = Echo()
+    result = evaluate_card(echo, dataset, CardSettings(n=5, size=SIZE))
+    parts = result.json["parts"]
+    counts = {"judged": 4, "left_out": {"no image that can be read": [4]}}
+    assert "asks no questions" in parts.pop("questions")["left_out"]
+    assert parts["audit"].pop("reports")["studies"] == counts
+    assert {name: part["studies"] for name, part in parts.items() if part} == dict.fromkeys(
+        ("report", "image", "evidence", "cycle"), counts
+    )
+    assert set(echo.shown) == {4}
+    assert echo.scored.startswith("FINDINGS:")  # as it was written
+    assert [one["study"] for one in result.json["unread_images"]] == [4]
+    assert all(one["n"] == 4 for one in parts["report"]["scores"])
+
+
+def test_the_same_films_are_left_out_of_the_predictions_that_lack_them(tmp_path):
+    names = [f"{i}.png" for i in range(3)]
+    for i in range(2):
+        images.write_png(tmp_path / names[i], np.full((40, 40), i / 9))
+    (tmp_path / "2.png").write_bytes(b"no picture")
+    dataset = write_table(tmp_path, [WORDS[0].format(f"rib {i}") for i in range(3)], names)
+    said = {name: WORDS[0].format(f"rib {i}") for i, name in enumerate(names[:2])}
+    settings = CardSettings(n=3, size=SIZE)
+    part = evaluate_card(write_predictions(tmp_path / "p.jsonl", said), dataset, settings, ("report",)).json[
+        "parts"
+    ]["report"]
+    assert part["studies"] == {"judged": 2, "left_out": {"no image that can be read": [3]}}
+    assert values_of(part)["BLEU-4"] == 1
+    del said["1.png"]  # this film can be read
+    with pytest.raises(UserError, match="none for 2 of 3"):
+        evaluate_card(write_predictions(tmp_path / "p.jsonl", said), dataset, settings, ("report",))

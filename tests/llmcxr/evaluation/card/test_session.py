@@ -37,7 +37,7 @@ def test_each_seed_is_asked_once_however_often_its_answers_are_needed(view):
 def test_studies_are_gathered_without_asking(view):
     assert view.studies.candidates is None and len(view.studies.references) == 3
     assert view.system.seeds == []
-    assert [image[0, 0] for image in view.pixels] == pytest.approx([0, 1 / 4096, 2 / 4096])
+    assert [image[0, 0] for image in view.pixels_of(view.studies)] == pytest.approx([0, 1 / 4096, 2 / 4096])
 
 
 def test_scores_are_of_the_first_seed_and_the_mean_is_over_all(view):

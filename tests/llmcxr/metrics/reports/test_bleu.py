@@ -72,6 +72,13 @@ def test_empty_reports():
     assert Bleu(1).value(Bleu(1).rows(Inputs([], [], []))) is None
 
 
+def test_short_reports_equal_to_their_references_score_one():
+    texts = ["Normal.", "No effusion."]  # no run of three words on either side
+    assert value(4, Inputs(["a", "b"], texts, texts)) == 1
+    assert value(4, Inputs(["a", "b"], texts, ["Normal.", "No edema."])) == 0
+    assert value(4, Inputs(["a", "b"], texts, texts[::-1])) == 0  # the same words in all, of other reports
+
+
 def test_score_has_an_interval_around_the_value():
     result = score(Bleu(2), make_inputs())
     assert result.interval[0] < result.value < result.interval[1]

@@ -18,8 +18,9 @@ def test_worked_by_hand():
     assert scores[1] == pytest.approx(10 * math.exp(-1 / 72) * (1 / math.sqrt(2)) / 4)
 
 
-def test_what_every_reference_says_is_worth_nothing():
-    assert cider_d(["no effusion", "no effusion"], ["no effusion", "no effusion"]).tolist() == [0, 0]
+def test_what_every_reference_says_is_worth_nothing_and_of_equal_references_nothing_is_known():
+    assert cider_d(["clear", "clear effusion"], ["clear", "clear"]).tolist() == [0, 0]
+    assert np.isnan(cider_d(["no effusion"] * 2, ["no effusion"] * 2)).all()
 
 
 def test_repeating_does_not_pay():

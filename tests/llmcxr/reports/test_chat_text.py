@@ -1,0 +1,89 @@
+import pytest
+
+from llmcxr.reports.chat_text import end_items, strip_emphasis, strip_reasoning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>Is it large?</think>Heart is large.",
+        "<think>\nIs it large?\n</think>\n\nHeart is large.",
+        "Is it large? </think> Heart is large.",  # the template opened it
+        "<thinking>Is it?</thinking><thinking>Yes.</thinking>Heart is large.",
+        "<think>I may write <think> here.</think>Heart is large.",
+        "<think>a<think>b</think>c</think>Heart is large.",
+        "Heart is large.<think>Was that right?",
+        '<THINK budget="9">Is it?</THINK >Heart is large.',
+        "&lt;think&gt;Is it?&lt;/think&gt;Heart is large.",
+        "<reasoning>Is it?</reasoning>\nHeart is large.",
+        "<seed:think>Is it?</seed:think>Heart is large.",
+        "[THINK]Is it?[/THINK]Heart is large.",
+        "<|begin_of_thought|>Is it?<|end_of_thought|><|begin_of_solution|>Heart is large.<|end_of_solution|>",
+        "<|START_THINKING|>Is it?<|END_THINKING|><|START_RESPONSE|>Heart is large.<|END_RESPONSE|>",
+        "<unused94>thought\nIs it?<unused95>Heart is large.",
+        "<|channel>thought\nIs it?<channel|>Heart is large.",
+        "<|channel|>analysis<|message|>Is it?<|end|><|start|>assistant<|channel|>final<|message|>"
+        "Heart is large.<|return|>",
+        "analysisIs it?assistantfinalHeart is large.",
+        "<think>Is it?</think><answer>Heart is large.</answer>",
+        "It looks wide. <answer>Heart is large.",
+        '<details type="reasoning" done="true">Is it?</details>Heart is large.',
+        "Heart is large.<|im_end|>",
+    ],
+)
+def test_reasoning_is_left_out(text):
+    assert strip_reasoning(text) == "Heart is large."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>Is it",
+        "<|channel|>analysis<|message|>Is it",
+        "<|channel|>analysis Is it large?",
+        "analysisIs it",
+        "<think>Is it?</think>",
+        "",
+    ],
+)
+def test_a_text_cut_off_within_its_reasoning_says_nothing(text):
+    assert strip_reasoning(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Nodules <5 mm and >3 mm.", "Think of edema.", "Analysis: clear.", "[1] Clear. a < b", "2 * 3 * 4 cm"],
+)
+def test_other_texts_stay_as_they_are(text):
+    assert strip_reasoning(text) == strip_emphasis(text) == end_items(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("- No effusion\n- Large heart", "No effusion.\nLarge heart"),
+        ("Seen:\n* No effusion.\n\n* Large heart", "Seen:\nNo effusion.\n\nLarge heart"),
+        ("```text\nClear\n```", "\nClear\n"),
+        ("1. Clear\n2. Well", "1. Clear\n2. Well"),
+    ],
+)
+def test_items_of_a_list_stay_apart(text, plain):
+    assert end_items(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("**Large** heart, *no* __effusion__", "Large heart, no effusion"),
+        ("***Edema***", "Edema"),
+        ("a ___ b ___", "a ___ b ___"),
+        ("2*3 * 4", "2*3 * 4"),
+    ],
+)
+def test_emphasis_is_left_out(text, plain):
+    assert strip_emphasis(text) == plain
+
+
+def test_long_lines_of_marks_take_no_time():
+    for mark in ("*a ", "**", "__", "<think ", "# ", "- ", "<answer>"):
+        strip_emphasis(end_items(strip_reasoning(mark * 20_000)))
