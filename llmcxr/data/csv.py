@@ -1,14 +1,15 @@
 """Read your own radiographs, texts and questions from a table with a row per image. No count, no terms but
 yours.
 
-FILE.csv has the columns `image` (a path, taken from the CSV's folder unless absolute; empty for a text alone)
-and `text` (a report: with headings such as FINDINGS: it is split into sections, else all of it is findings),
-or in its place or besides `question` and `answer`, a row for each question. It may have `patient_id`,
-`study_id`, `split` (train, val, test), `view_position` (PA, AP, lateral), `sex` (F, M), `age` (years), and
-`kind` (of the question: answers are scored by it; without it, presence where the answer is yes or no, else
-other). Rows with one study_id, or else with one patient and image, are one study with all their images and
-questions and the first text that is not empty. Without patient_id every image is of a patient of its own, so
-give it where you can: only then is the split by patient. Without `split` a hash of the patient decides.
+FILE.csv has the columns `image` (a path, taken from the CSV's folder unless absolute; empty, or no such
+column, for a text alone) and `text` (a report: with headings such as FINDINGS: it is split into sections,
+else all of it is findings), or in its place or besides `question` and `answer`, a row for each question. It
+may have `patient_id`, `study_id`, `split` (train, val, test), `view_position` (PA, AP, lateral), `sex` (F,
+M), `age` (years), and `kind` (of the question: answers are scored by it; without it, presence where the
+answer is yes or no, else other). Rows with one study_id, or else with one patient and image, are one study
+with all their images and questions and the first text that is not empty. Without patient_id every image is of
+a patient of its own, so give it where you can: only then is the split by patient. Without `split` a hash of
+the patient decides.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from llmcxr.reports import parse_sections
 
 
 def open_csv(path: str, split: str | None = None, skip_bad: bool = False) -> StudyDataset:
-    """Open FILE.csv. Images that are not there are left out and listed in `rejections`; with `skip_bad`
-    malformed rows too, which otherwise raise UserError.
+    """Open FILE.csv. Images that are not there are left out and listed in `rejections`, their texts are kept;
+    with `skip_bad` malformed rows are left out too, which otherwise raise UserError.
     """
     table = Path(path)
     if table.is_dir():
@@ -47,25 +48,33 @@ def open_csv(path: str, split: str | None = None, skip_bad: bool = False) -> Stu
     studies: dict[str, Study] = {}
     rejections = Rejections()
     for row in _read_rows(table, rejections if skip_bad else None):
-        if row["image"] and not os.path.isfile(table.parent / row["image"]):
-            rejections.add(row["image"], f"named in {row.place} of the table, no such file")
-            continue
-        if not (row["image"] or row.get("text") or row.get("question")):
-            rejections.add(row.place, "expected an image, a text or a question, found none")
+        image = _find_image(row, table, rejections)
+        if not (image or row.get("text") or row.get("question") or row.get("study_id")):
+            if not row.get("image"):
+                rejections.add(row.place, "expected an image, a text or a question, found none")
             continue
         with skipping(rejections if skip_bad else None, row.place):
-            study = _build_study(row, table, studies.get(row.get("study_id", "")))
+            study = _build_study(row, table, studies.get(row.get("study_id", "")), has_image=bool(image))
             studies[study.study_id] = _merge(studies.get(study.study_id), study, row, table)
     rejections.write()
-    if not studies:
+    if not any(study.radiographs or study.report or study.questions for study in studies.values()):
         raise UserError(
             f"{table}: expected images beside the table, found none of {len(rejections)}; check the paths"
         )
     return StudyDataset(keep_split(studies.values(), split, f"csv:{path}"), rejections=rejections.entries)
 
 
+def _find_image(row: Row, table: Path, rejections: Rejections) -> str:
+    """Return the name of a row's image, "" for none; one that is not there is none, and listed."""
+    name = row.get("image", "")
+    if name and not os.path.isfile(table.parent / name):
+        rejections.add(name, f"named in {row.place} of the table, no such file")
+        return ""
+    return name
+
+
 def _read_rows(table: Path, rejections: Rejections | None) -> list[Row]:
-    rows = read_table(table, ("image",), rejections)
+    rows = read_table(table, (), rejections)
     columns = rows[0].columns
     if "text" not in columns and "question" not in columns:
         raise UserError(
@@ -79,16 +88,16 @@ def _read_rows(table: Path, rejections: Rejections | None) -> list[Row]:
     return rows
 
 
-def _build_study(row: Row, table: Path, known: Study | None) -> Study:
+def _build_study(row: Row, table: Path, known: Study | None, has_image: bool) -> Study:
     """Build the study of one row; `known` is what earlier rows say of it."""
-    name = row["image"] or f"row {row.number}"
+    name = row.get("image") or f"row {row.number}"
     patient_id = row.get("patient_id") or (known.patient_id if known else name)
     study_id = row.get("study_id") or f"{patient_id}/{name}"
     radiograph = Radiograph(
         image_id=name,
         study_id=study_id,
         patient_id=patient_id,
-        path=str(table.parent / row["image"]),
+        path=str(table.parent / row.get("image", "")),
         view_position=parse_view(row.get("view_position", "")),
         sex=parse_sex(row.get("sex", "")),
         age_years=parse_years(row.get("age", "")),
@@ -97,7 +106,7 @@ def _build_study(row: Row, table: Path, known: Study | None) -> Study:
     return Study(
         study_id=study_id,
         patient_id=patient_id,
-        radiographs=(radiograph,) if row["image"] else (),
+        radiographs=(radiograph,) if has_image else (),
         report=parse_sections(row.get("text", "")),
         split=parse_split(row["split"], table, row.place) if is_split else split_by_patient(patient_id),
         questions=_read_questions(row, table),

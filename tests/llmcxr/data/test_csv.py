@@ -60,10 +60,22 @@ def test_a_patients_studies_share_a_split_without_a_split_column(tmp_path):
     assert set.union(*splits.values()) == {"train", "validate", "test"}
 
 
-def test_missing_images_are_left_out(tmp_path):
-    name = _make(tmp_path, "image,text", "a.png,One.", "none.png,Two.")
+def test_missing_images_are_left_out_and_their_texts_kept(tmp_path):
+    name = _make(tmp_path, "image,text", "a.png,One.", "none.png,Two.", "gone.png,")
     dataset = open_dataset(name)
-    assert len(dataset) == 1 and dataset.rejections[0][0] == "none.png"
+    assert [name for name, _ in dataset.rejections] == ["none.png", "gone.png"]
+    assert [(study.report.findings, len(study.radiographs)) for study in dataset] == [
+        ("One.", 1),
+        ("Two.", 0),
+    ]
+    assert dataset[1].study_id == "none.png/none.png"
+
+
+def test_a_table_of_texts_needs_no_column_of_images(tmp_path):
+    dataset = open_dataset(_make(tmp_path, "study_id,text", "s1,One.", "s2,"))
+    assert [(study.study_id, study.report.findings) for study in dataset] == [("s1", "One."), ("s2", "")]
+    with pytest.raises(UserError, match="expected images beside the table"):
+        open_dataset(_make(tmp_path, "image,text", "none.png,"))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +85,7 @@ def test_missing_images_are_left_out(tmp_path):
             ("image,caption", "a.png,x"),
             "expected the column text, or question and answer, .* found image, caption",
         ),
-        (("image,text", "none.png,x"), "found none of 1"),
+        (("image,text", "none.png,"), "found none of 1"),
         (("image,text,split", "a.png,x,holdout"), r"in row 1 \(line 2\), found another word"),
         (("image,text,patient_id,split", "a.png,x,p,train", "b.png,x,p,test"), "1 patients in more than one"),
         (("image,text,patient_id,study_id", "a.png,x,p,s", "b.png,x,q,s"), r"row 2 \(line 3\) unlike"),
