@@ -16,7 +16,7 @@ from typing import BinaryIO
 from llmcxr.common.errors import UserError
 from llmcxr.data.text_files import GZIP_MARK
 
-MOST_MEMBERS = 100_000  # files, folders and links
+MOST_MEMBERS = 20_000  # files, folders and links
 MOST_UNPACKED = 2**30  # bytes of the whole archive
 MOST_READ = 2**24  # bytes at once, by which an archive's own records are bounded
 

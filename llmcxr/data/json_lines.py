@@ -6,12 +6,13 @@ Messages tell lines, never a key or a value: either may be a patient's.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from llmcxr.common.errors import UserError
-from llmcxr.data.text_files import read_lines
+from llmcxr.data.text_files import ROW_MEMORY, check_memory, read_lines
 
 
 def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -20,12 +21,15 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises UserError for a file that cannot be read, and for a line that is no object, has a key twice, or
     characters that are no Unicode.
     """
-    number = 0
+    number = memory = 0
     for line_number, line in enumerate(read_lines(path, "JSON lines"), 1):
         if not line.strip():
             continue
         number += 1
         place = f"row {number} (line {line_number})"
+        num_values, num_groups = line.count(","), line.count("[") + line.count("{")
+        memory += ROW_MEMORY + sys.getsizeof(line) + 24 * num_values + 64 * num_groups  # bytes, by estimate
+        check_memory(memory, path, place)
         yield place, _parse_object(line, path, place)
 
 

@@ -16,15 +16,13 @@ from pathlib import Path
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
-from llmcxr.data.text_files import LONGEST_LINE, read_lines
+from llmcxr.data.text_files import LONGEST_LINE, ROW_MEMORY, check_memory, read_lines
 from llmcxr.images.dicom.header import parse_age
 from llmcxr.images.dicom.views import parse_view as parse_dicom_view
 from llmcxr.records import SPLIT_WORDS
 
 TABLE = "a CSV table"
 SEPARATORS = ",;\t|"
-MOST_MEMORY = 2**29  # bytes that a table's rows may take, by estimate: the largest archive's take a third
-ROW_MEMORY = 200  # bytes of a row besides its cells, by estimate
 ROWS_SHOWN = 3
 SHARED_LENGTH = 32  # characters of cells that are kept once however many rows have them
 # Of a first line only these are shown: it may be a patient's row, where the header was forgotten
@@ -77,8 +75,9 @@ def read_table(path: Path, required: Iterable[str], rejections: Rejections | Non
         if not any(row.cells):
             continue
         for each in waiting:
-            with malformed.skip(each.place):
-                reader.check(each)
+            if fault := reader.find_fault(each):
+                malformed.add(each.place, fault)
+            else:
                 rows.append(each)
         waiting.clear()
     if rejections is not None:
@@ -130,15 +129,18 @@ class _Reader:
         memory, number = 0, 0
         while (cells := self._read_cells()) is not None:
             number += 1
-            cells = [cell.strip() for cell in cells]
-            memory += ROW_MEMORY + sum(sys.getsizeof(cell) for cell in cells if cell not in shared)
-            if memory > MOST_MEMORY:
-                raise UserError(
-                    f"{self.path}: expected a table that takes at most {MOST_MEMORY // 2**20} MB of memory, "
-                    f"found a larger one at row {number} (line {self._line}); split it"
-                )
-            cells = [shared.setdefault(cell, cell) if len(cell) <= SHARED_LENGTH else cell for cell in cells]
-            yield Row(self.columns, cells, number, self._line)
+            memory += ROW_MEMORY
+            for place, cell in enumerate(cells):
+                cell = cell.strip()
+                known = shared.get(cell)
+                if known is None:
+                    memory += sys.getsizeof(cell)
+                    if len(cell) <= SHARED_LENGTH:
+                        shared[cell] = cell
+                cells[place] = cell if known is None else known
+            row = Row(self.columns, cells, number, self._line)
+            check_memory(memory, self.path, row.place)
+            yield row
 
     def _read_cells(self) -> list[str] | None:
         """Read one row's cells, None at the end; `_line` is then the line on which the row begins."""
@@ -157,21 +159,22 @@ class _Reader:
                 f"{self.path}: expected cells in the row that begins in line {self._line}, found {found}"
             ) from None
 
-    def check(self, row: Row) -> None:
-        """Raise UserError for a row that is empty, or has not one cell for every column."""
-        if not any(row.cells):
-            raise UserError(f"{self.path}: expected cells in {row.place}, found an empty row; remove it")
+    def find_fault(self, row: Row) -> str:
+        """Say why a row is none: it is empty, or has not one cell for every column; "" where it is one."""
         found = len(row.cells)
-        if not self._num_named <= found <= self._num_cells or any(row.cells[self._num_named :]):
-            advice = (
-                "add those that are missing"
-                if found < self._num_named
-                else "put a cell with commas in quotes"
-            )
-            raise UserError(
-                f"{self.path}: expected {self._num_named} cells in {row.place}, one for each column of the "
-                f"header, found {found}; {advice}"
-            )
+        if found == self._num_named and any(row.cells):
+            return ""
+        if not any(row.cells):
+            return f"{self.path}: expected cells in {row.place}, found an empty row; remove it"
+        if self._num_named <= found <= self._num_cells and not any(row.cells[self._num_named :]):
+            return ""
+        advice = (
+            "add those that are missing" if found < self._num_named else "put a cell with commas in quotes"
+        )
+        return (
+            f"{self.path}: expected {self._num_named} cells in {row.place}, one for each column of the "
+            f"header, found {found}; {advice}"
+        )
 
 
 class _Lines:

@@ -18,6 +18,8 @@ from typing import BinaryIO
 from llmcxr.common.errors import UserError
 
 LONGEST_LINE = 2**22  # characters: a table's row or a JSON object beyond is none that somebody wrote
+MOST_MEMORY = 2**29  # bytes that a file's rows may take, by estimate: those of the largest archive take half
+ROW_MEMORY = 400  # bytes of a row besides its text, by estimate
 GZIP_MARK = b"\x1f\x8b"
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SPREADSHEET_MARKS = {b"PK\x03\x04": "a spreadsheet (.xlsx) or zip file", b"\xd0\xcf\x11\xe0": "an .xls file"}
@@ -31,6 +33,15 @@ def read_lines(path: Path, what: str) -> Iterator[str]:
     """
     with _telling_damage(path, what), path.open("rb") as file, _unpack(file, path) as data:
         yield from _decode(data, path, what)
+
+
+def check_memory(memory: int, path: Path, place: str) -> None:
+    """Raise UserError where the rows up to the one at `place` take more than MOST_MEMORY bytes."""
+    if memory > MOST_MEMORY:
+        raise UserError(
+            f"{path}: expected rows that take at most {MOST_MEMORY // 2**20} MB of memory, "
+            f"found more at {place}; split the file"
+        )
 
 
 def _decode(data: BinaryIO, path: Path, what: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmcxr.common.errors import UserError
+from llmcxr.data import text_files
 from llmcxr.data.json_lines import read_json_lines
 
 
@@ -12,6 +13,14 @@ def test_objects_and_their_places(tmp_path):
     (tmp_path / "a.jsonl").write_text('\ufeff{"a": 1}\n\n{"b": "\\ud83d\\ude00"}\n', encoding="utf-8")
     found = list(read_json_lines(tmp_path / "a.jsonl"))
     assert found == [("row 1 (line 1)", {"a": 1}), ("row 2 (line 3)", {"b": "😀"})]
+
+
+@pytest.mark.parametrize("line", ['{"a": 1}', '{"a": [' + "[]," * 999 + "[]]}", '{"a": "' + "x" * 999 + '"}'])
+def test_rows_that_take_too_much_memory_are_refused_before_they_do(tmp_path, monkeypatch, line):
+    monkeypatch.setattr(text_files, "MOST_MEMORY", 10**6)
+    (tmp_path / "a.jsonl").write_text(f"{line}\n" * 3000)
+    with pytest.raises(UserError, match="take at most 0 MB of memory, found more at row"):
+        list(read_json_lines(tmp_path / "a.jsonl"))
 
 
 @pytest.mark.parametrize(

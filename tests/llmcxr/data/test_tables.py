@@ -9,7 +9,7 @@ import pytest
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
-from llmcxr.data import tables
+from llmcxr.data import text_files
 from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
 
 
@@ -112,9 +112,9 @@ def test_malformed_rows_become_rejections(tmp_path):
 
 @pytest.mark.parametrize("line", ["1,2\n", "\n", '"' + "x" * 40 + '",y\n', "1," + "y" * 1000 + "\n"])
 def test_a_table_that_takes_too_much_memory_is_refused_before_it_does(tmp_path, monkeypatch, line):
-    monkeypatch.setattr(tables, "MOST_MEMORY", 10**6)
+    monkeypatch.setattr(text_files, "MOST_MEMORY", 10**6)
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,b\n" + line.encode() * 10_000))
-    with pytest.raises(UserError, match="takes at most 0 MB of memory, found a larger one at row"):
+    with pytest.raises(UserError, match="take at most 0 MB of memory, found more at row"):
         read_table(tmp_path / "a.csv.gz", ("a",))
 
 
