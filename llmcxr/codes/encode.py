@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from llmcxr import images
 from llmcxr.codes.image_cache import cached_images, read_rejected
 from llmcxr.codes.store import CodeStore, Ranks, Rejected, tell_repeated
 from llmcxr.common.errors import UserError
@@ -117,7 +118,9 @@ def _choose_reader(dataset: Dataset, size: int, cache_dir: str | Path) -> ReadIt
 
 def _read_file(dataset: Dataset, index: int, size: int) -> tuple[str, np.ndarray] | Rejected:
     try:
-        return _name(dataset, index, dataset.read(index, size))
+        pixels = dataset.read(index, size)
+        images.check_brightness(pixels)
+        return _name(dataset, index, pixels)
     except UserError as error:
         return Rejected(f"study {index}", str(error))
 
@@ -143,16 +146,16 @@ def _batches(
 ) -> Iterator[tuple[list[str | Rejected], Tensor]]:
     """Yield batches of BATCH_IMAGES items, whose readable images are (B, augmentations, 1, size, size)."""
     done: list[str | Rejected] = []
-    images: list[Tensor] = []
+    read: list[Tensor] = []
     for index, item in zip(indices, items, strict=True):
         if isinstance(item, Rejected):
             done.append(item)
         else:
             done.append(item[0])
-            images.append(_augment(torch.from_numpy(np.ascontiguousarray(item[1])), index, config))
+            read.append(_augment(torch.from_numpy(np.ascontiguousarray(item[1])), index, config))
         if len(done) == BATCH_IMAGES or index == indices[-1]:
-            yield done, torch.stack(images) if images else torch.zeros(0, config.augmentations, 1, 1, 1)
-            done, images = [], []
+            yield done, torch.stack(read) if read else torch.zeros(0, config.augmentations, 1, 1, 1)
+            done, read = [], []
 
 
 def _augment(image: Tensor, index: int, config: EncodingConfig) -> Tensor:

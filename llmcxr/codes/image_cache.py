@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable
 from llmcxr.common.terminal import progress
@@ -188,10 +189,14 @@ def _read_bytes(
     pixels = np.zeros((len(indices), *shape[1:]), np.float32)
     try:
         pixels[:, 0] = dataset.read_many(indices, size)
+        images.check_brightness(pixels)
     except UserError:  # one by one, to know which
+        pixels[:] = 0
         for image, index in zip(pixels, indices, strict=True):
             try:
-                image[0] = dataset.read(index, size)
+                read = dataset.read(index, size)
+                images.check_brightness(read)
+                image[0] = read
             except UserError as error:
                 rejected[index] = str(error)
     if shape[1] == 2:

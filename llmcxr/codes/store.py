@@ -367,6 +367,11 @@ def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata)
     device = next(tokenizer.parameters()).device
     parts = images.flatten(0, 1).split(images_at_once(images.shape[-1], device.type))
     codes = np.concatenate([tokenizer.encode(part.to(device)).cpu().numpy() for part in parts])
+    if codes.min() < 0 or codes.max() >= metadata.codebook_size:
+        raise UserError(
+            f"expected codes in 0..{metadata.codebook_size - 1} of the image tokenizer "
+            f"{metadata.fingerprint[:12]}, found {codes.min()}..{codes.max()}; its weights are damaged"
+        )
     return codes.reshape(*images.shape[:2], *metadata.grid)
 
 

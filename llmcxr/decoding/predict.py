@@ -326,7 +326,7 @@ class CXR(System):
 def _as_list(value) -> tuple[list, bool]:
     if isinstance(value, list | tuple):
         return list(value), True
-    if isinstance(value, np.ndarray) and value.ndim > 2 and not images.is_colour(value):
+    if images.is_batch(value):
         return list(value), True
     return [value], False
 

@@ -6,9 +6,11 @@ pixels, header = images.read_with_header("radiograph.dcm")
 fitted, padding = images.fit(pixels, 256)
 """
 
+from llmcxr.images.arrays import is_batch
 from llmcxr.images.fitting import Padding, fit, place
 from llmcxr.images.header import ImageHeader
-from llmcxr.images.reading import Source, is_colour, read, read_size, read_with_header
+from llmcxr.images.reading import Source, read, read_size, read_with_header
+from llmcxr.images.scaling import check_brightness
 from llmcxr.images.writing import (
     FIGURE,
     SYNTHETIC_KEY,
@@ -25,8 +27,9 @@ __all__ = [
     "ImageHeader",
     "Padding",
     "Source",
+    "check_brightness",
     "fit",
-    "is_colour",
+    "is_batch",
     "place",
     "read",
     "read_chunks",

@@ -28,3 +28,14 @@ def to_luminance(colours: np.ndarray) -> np.ndarray:
 def measure_colour(colours: np.ndarray) -> float:
     """Return the share of an (H, W, 3) picture, in [0, 1], that is visibly coloured: channels 0.1 apart."""
     return float((np.ptp(colours[..., :3], axis=-1) > 0.1).mean())
+
+
+def warn_colour(colours: np.ndarray, kind: str) -> list[str]:
+    """Warn of colours (H, W, 3) in [0, 1]; `kind` is what they are stored as."""
+    coloured = measure_colour(colours)
+    if coloured > 0.02:
+        return [
+            f"{coloured:.0%} of the picture is coloured: it does not look like a radiograph; "
+            "only its brightness is read"
+        ]
+    return [f"stored as a {kind} picture; only its brightness is read"]

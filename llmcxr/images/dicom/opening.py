@@ -53,7 +53,8 @@ def is_dicom(source: Path | bytes) -> bool:
 
 def is_dataset(source: object) -> bool:
     """Return whether it is a dataset of pydicom, which is imported where there is one."""
-    return "pydicom" in sys.modules and isinstance(source, sys.modules["pydicom"].Dataset)
+    dataset = getattr(sys.modules.get("pydicom"), "Dataset", None)  # another thread may be importing it
+    return dataset is not None and isinstance(source, dataset)
 
 
 def read_dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -134,13 +135,32 @@ def test_a_dicom_dataset_reads_as_its_file_and_stays_as_it_is(name):
     assert (str(dataset.file_meta), str(dataset)) == before
 
 
+def test_a_file_object_reads_as_its_file(tmp_path):
+    path = _save(RAMP, tmp_path / "a.png")
+    with path.open("rb") as file:
+        np.testing.assert_array_equal(images.read(file), images.read(path))
+    with pytest.raises(UserError, match=r"the file object: .* cannot be read"):
+        images.read(file)
+    with path.open(encoding="latin-1") as file, pytest.raises(UserError, match="open it with mode 'rb'"):
+        images.read(file)
+
+
+def test_a_pillow_picture_of_a_file_cut_short_is_explained(tmp_path):
+    whole = _save(np.random.default_rng(0).integers(0, 256, (90, 90), np.uint8), tmp_path / "a.png")
+    with (
+        Image.open(BytesIO(whole.read_bytes()[:2000])) as picture,
+        pytest.raises(UserError, match="cut short"),
+    ):
+        images.read(picture)
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [
         (b"", "the bytes: expected a PNG, JPEG or DICOM radiograph, found none at all"),
         (b"no picture " * 50, "the bytes: .* none of these"),
         (b"\0" * 128 + b"DICM", "the bytes: expected a DICOM radiograph"),
-        (None, "as a path, bytes, a Pillow image, an array or a pydicom dataset, found NoneType"),
+        (None, "as a path, bytes, a file object, .*, a tensor or a pydicom dataset, found NoneType"),
         (np.full((20, 20), 2.0), r"must lie in \[0, 1\]"),
         (np.zeros((2, 20, 20)), r"must be \(H, W\)"),
     ],
@@ -155,6 +175,16 @@ def _write(path: Path, content: bytes) -> Path:
     return path
 
 
+def _link(path: Path, target: Path) -> Path:
+    path.symlink_to(target)
+    return path
+
+
+def _make_pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
 def _jpeg_bytes(folder: Path) -> bytes:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8)
     return _save(noise, folder / "whole.jpg").read_bytes()
@@ -165,6 +195,15 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing DICOM": (lambda folder: folder / "none.dcm", "no such file"),
     "a NUL in the name": (lambda folder: folder / "a\0.png", "no such file"),
     "a folder": (lambda folder: folder, "found a folder"),
+    "a name too long": (lambda folder: folder / f"{'a' * 300}.png", "no such file"),
+    "a path too long": (lambda folder: folder / ("a/" * 3000) / "a.png", "no such file"),
+    "not UTF-8": (lambda folder: folder / "a\udcff.png", "no such file"),
+    "a file as a folder": (lambda folder: _write(folder / "a", b"a") / "b.png", "no such file"),
+    "a broken link": (lambda folder: _link(folder / "a.png", folder / "none.png"), "no such file"),
+    "a link to itself": (lambda folder: _link(folder / "a.png", folder / "a.png"), "no such file"),
+    "a pipe": (lambda folder: _make_pipe(folder / "a.png"), "found a pipe or a device"),
+    "a DICOM pipe": (lambda folder: _make_pipe(folder / "a.dcm"), "found a pipe or a device"),
+    "a device": (lambda folder: _link(folder / "a.png", Path(os.devnull)), "found a pipe or a device"),
     "empty": (lambda folder: _write(folder / "a.png", b""), "empty file"),
     "text named png": (lambda folder: _write(folder / "a.png", b"no picture " * 50), "none of these"),
     "text named dcm": (lambda folder: _write(folder / "a.dcm", b"no picture " * 50), "not DICOM"),
@@ -191,6 +230,28 @@ def test_broken_input_is_named_and_explained(tmp_path, make, found):
         images.read(path)
     assert str(raised.value).startswith(f"{path}: expected ")
     assert found in str(raised.value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 3.3e38])
+def test_pixels_that_are_not_finite_are_refused_by_name(tmp_path, bad):
+    values = np.linspace(-1, 1, 900, dtype=np.float32).reshape(30, 30)
+    values[3, 4] = bad
+    path = _save(Image.fromarray(values), tmp_path / "a.tif")
+    with pytest.raises(UserError, match=f"^{path}: expected"):
+        images.read(path)
+
+
+def test_a_rescale_that_overflows_is_refused_by_name(tmp_path):
+    path = dicom.write_synthetic(tmp_path / "a.dcm", RAMP / np.float32(255), {})
+    dataset = pydicom.dcmread(path)
+    dataset.RescaleSlope, dataset.RescaleIntercept = "1e308", "-1e308"
+    for name in ("WindowCenter", "WindowWidth"):
+        if name in dataset:
+            del dataset[name]
+    dataset.BitsStored, dataset.HighBit, dataset.BitsAllocated = 8, 7, 8
+    dataset.save_as(path)
+    with pytest.raises(UserError, match=f"^{path}: "):
+        images.read(path)
 
 
 def _damage(content: bytes, rng: np.random.Generator) -> bytes:
