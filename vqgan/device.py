@@ -22,7 +22,11 @@ def choose_device(name: str | torch.device) -> str:
         return "cuda" if has_cuda else "cpu"
     try:
         is_usable = torch.empty(0, device=name).device.type != "meta"
-    except (RuntimeError, AssertionError, NotImplementedError):  # no such name, no such GPU, a torch without it
+    except (
+        RuntimeError,
+        AssertionError,
+        NotImplementedError,
+    ):  # no such name, no such GPU, a torch without it
         is_usable = False
     if not is_usable:
         usable = "auto, cpu or cuda" if has_cuda else "auto or cpu, as there is no usable GPU here"

@@ -56,7 +56,7 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         ) from error
     try:
         yield beside
-        beside.chmod(0o666 & ~_umask())  # mkstemp makes files private; an output should be as any other
+        share(beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -108,6 +108,17 @@ def _remove_unlocked(path: Path, is_folder: bool) -> None:
             shutil.rmtree(path) if is_folder else path.unlink()
     finally:
         os.close(handle)
+
+
+def share(path: Path) -> None:
+    """Give a file, or a folder and all that is in it, the mode that the umask gives any other.
+
+    mkstemp and mkdtemp make private ones, and safetensors files of mode 600 whatever the umask.
+    """
+    mask = _umask()
+    for each in (path, *path.rglob("*")):
+        if not each.is_symlink():
+            each.chmod((0o777 if each.is_dir() else 0o666) & ~mask)
 
 
 def write_text(path: Path, text: str) -> None:

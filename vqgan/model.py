@@ -13,11 +13,15 @@ from torch import Tensor, nn
 
 from vqgan import storage
 from vqgan.config import VQGANConfig
+from vqgan.device import choose_device
+from vqgan.errors import UserError
 from vqgan.foreign.taming.networks import TamingDecoder, TamingEncoder
 from vqgan.layers import Decoder, Encoder
 from vqgan.quantizers import QUANTIZERS
 from vqgan.quantizers.quantizer import Quantizer
 from vqgan.shipped import find_directory
+
+TOLERANCE = 1e-3  # of an image's values outside 0..1, by rounding and resampling
 
 
 @dataclass
@@ -47,6 +51,7 @@ class VQGAN(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> VQGANOutput:
+        """Encode and decode images as `encode` takes them; in training mode their values are not checked."""
         self._check_images(images)
         quantizer_output = self.quantizer(self.encoder(images))  # of latents (B, D, h, w)
         reconstruction = self.decoder(quantizer_output.quantized)  # (B, 1, H, W)
@@ -65,30 +70,63 @@ class VQGAN(nn.Module):
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Encode images (B, 1, H, W) float32 in [0, 1] as codes (B, h, w) int64 in 0..K-1."""
+        """Encode images (B, 1, H, W) float32 in [0, 1] as codes (B, h, w) int64 in 0..K-1.
+
+        Raises UserError for another shape or type, and for values that are not finite or outside [0, 1] by
+        more than rounding, as -1..1 and 0..255 are.
+        """
         self._check_images(images)
         return self.quantizer(self.encoder(images)).codes
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
-        """Decode codes (B, h, w) to images (B, 1, H, W) float32 clipped to [0, 1]."""
+        """Decode codes (B, h, w) to images (B, 1, H, W) float32 clipped to [0, 1].
+
+        Raises UserError for another shape or type, and for codes outside 0..K-1.
+        """
         self._check_codes(codes)
         return self.decoder(self.quantizer.codes_to_quantized(codes)).float().clamp(0, 1)
 
     def _check_images(self, images: Tensor) -> None:
         size = self.config.image_size
-        if images.ndim != 4 or images.shape[1:] != (1, size, size):
-            raise ValueError(f"expected images of shape (B, 1, {size}, {size}), got {tuple(images.shape)}")
+        expected = f"images of shape (B, 1, {size}, {size})"
+        self._check_tensor(images, expected)
+        if images.ndim != 4 or images.shape[1:] != (1, size, size) or not len(images):
+            raise UserError(f"expected {expected}, got {tuple(images.shape)}")
+        if not images.is_floating_point():
+            raise UserError(f"expected {expected} as floats in 0..1, got {images.dtype}; divide by its white")
+        if not self.training:  # a training's own images need no look at every step
+            self._check_range(*torch.aminmax(images.detach()))
+
+    def _check_range(self, lowest: Tensor, largest: Tensor) -> None:
+        """Refuse what is not finite: both are NaN where any value is."""
+        low, high = lowest.item(), largest.item()
+        if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):
+            raise UserError(
+                f"images must be finite and must lie in 0..1, got {low:g}..{high:g}; scale them first, "
+                "(x + 1) / 2 from -1..1 or x / 255 from bytes"
+            )
 
     def _check_codes(self, codes: Tensor) -> None:
+        rows, columns = self.config.grid
+        expected = f"codes of shape (B, {rows}, {columns})"
+        self._check_tensor(codes, expected)
         if codes.ndim != 3 or codes.shape[1:] != self.config.grid:
-            rows, columns = self.config.grid
-            raise ValueError(f"expected codes of shape (B, {rows}, {columns}), got {tuple(codes.shape)}")
+            raise UserError(f"expected {expected}, got {tuple(codes.shape)}")
+        if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
+            raise UserError(f"expected {expected} as integers, got {codes.dtype}")
         if codes.numel() and (codes.min() < 0 or codes.max() >= self.config.codebook_size):
-            raise ValueError(
+            raise UserError(
                 f"codes must be in 0..{self.config.codebook_size - 1}, "
                 f"got {int(codes.min())}..{int(codes.max())}"
             )
+
+    def _check_tensor(self, values: Tensor, expected: str) -> None:
+        if not isinstance(values, Tensor):
+            raise UserError(f"expected {expected} as a tensor, got {type(values).__name__}")
+        device = next(self.parameters()).device
+        if values.device != device:
+            raise UserError(f"expected {expected} on {device}, where the tokenizer is, got {values.device}")
 
     @property
     def fingerprint(self) -> str:
@@ -100,13 +138,15 @@ class VQGAN(nn.Module):
         storage.write_directory(Path(directory), self.config, self.state_dict())
 
     @classmethod
-    def from_pretrained(cls, directory: str | Path) -> VQGAN:
-        """Load a directory, or by name a tokenizer that ships with the package (`vqgan.shipped`: "cxr").
+    def from_pretrained(cls, directory: str | Path, device: str = "cpu") -> VQGAN:
+        """Load a directory, or by name a tokenizer that ships with the package (`vqgan.shipped`: "cxr"), to a
+        device ("auto": cuda where there is a usable GPU).
 
         Raises UserError, naming the file, where one is missing, altered or of another shape.
         """
+        device = choose_device(device)
         directory = find_directory(directory)
         config, weights = storage.read_directory(directory)
         model = cls(config)
         storage.load_weights(model, weights, directory)
-        return model.eval()
+        return model.eval().to(device)

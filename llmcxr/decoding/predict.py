@@ -22,6 +22,7 @@ import torch
 
 import llmcxr
 from llmcxr import images
+from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
 from llmcxr.data import find_kind
 from llmcxr.decoding import engine
@@ -53,8 +54,10 @@ class CXR(System):
 
     @classmethod
     def from_pretrained(cls, directory_or_name: str | Path, device: str = "cpu") -> CXR:
-        """Load a model directory, or the model of a name that ships with the package ("phantom")."""
-        name = str(directory_or_name)
+        """Load a model directory, or the model of a name that ships with the package ("phantom"), to a device
+        ("auto": cuda where there is a usable GPU).
+        """
+        name, device = str(directory_or_name), choose_device(device)
         if name in EMBEDDED:
             return cls(load(Path(str(files("llmcxr") / "pretrained" / name))).to(device), name)
         return cls(load(name).to(device), name)

@@ -17,17 +17,17 @@ from llmcxr.images.scaling import scale_floats, scale_integers
 
 # A chest radiograph of 43 x 43 cm at 0.1 mm is 18 megapixels. What is within these limits is decoded within
 # half a gigabyte, a model beside it within one.
-MOST_PIXELS = 40 * 10**6
-MOST_SAMPLES = 80 * 10**6  # pixels times channels: 20 megapixels of colour with transparency
+MOST_PIXELS = 64 * 10**6
+MOST_SAMPLES = 80 * 10**6  # pixels times channels, those of 32 bits twice: 20 megapixels with transparency
 BLOCK_PIXELS = 2**20  # colours turned to luminance at a time
 # raw modes of 16-bit colours, of which Pillow keeps the high bytes, and those that give the low bytes
 LOW_BYTES = {";16B": ";16L", ";16L": ";16B", ";16N": ";16B"}
 SHALLOW = 64  # high bytes below it: colours of at most 14 bits
 
 
-def check_size(width: int, height: int, channels: int = 1) -> None:
-    """Raise UserError for a picture that would take gigabytes of memory."""
-    most = min(MOST_PIXELS, MOST_SAMPLES // channels)
+def check_size(width: int, height: int, channels: int = 1, is_deep: bool = False) -> None:
+    """Raise UserError for a picture that would take gigabytes; `is_deep` has 32 bits a channel."""
+    most = min(MOST_PIXELS, MOST_SAMPLES // channels // (1 + is_deep))
     if width * height > most:
         raise UserError(
             f"expected at most {most // 10**6} megapixels, found {width} x {height} pixels of "
@@ -37,7 +37,7 @@ def check_size(width: int, height: int, channels: int = 1) -> None:
 
 def load(picture: Image.Image) -> None:
     """Decode a picture that was opened. Raises UserError for too large a one, and what Pillow raises."""
-    check_size(*picture.size, len(picture.getbands()))
+    check_size(*picture.size, len(picture.getbands()), picture.mode in ("I", "F"))
     tiff.correct_tiles(picture)
     picture.load()
 

@@ -22,10 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 from llmcxr.data.phantom.case import FINDINGS, ZONES
 from llmcxr.findings import FINDINGS as FINDING_TABLE
+from llmcxr.images import check_brightness
 
 # What can be asked of a finding beyond its presence. A finding that is missing has no side or zone of its
 # own.
@@ -165,11 +167,15 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def predict(self, images: np.ndarray | Tensor, batch_size: int = 64) -> list[ClassifierReading]:
-        """Read each of (N, H, W) or (N, 1, H, W) in [0, 1], of any square size (resampled)."""
+        """Read each of (N, H, W) or (N, 1, H, W) in [0, 1], of any square size (resampled).
+
+        Raises UserError for values that are not finite or lie outside.
+        """
         was_training = self.training
         self.eval()
         parameter = next(self.parameters())
         pixels = torch.as_tensor(images).to(parameter.dtype)
+        check_brightness(pixels.cpu().numpy())
         pixels = pixels.reshape(len(pixels), 1, *pixels.shape[-2:])  # (N, 1, H, W)
         readings: list[ClassifierReading] = []
         for batch in pixels.split(batch_size):
@@ -219,8 +225,9 @@ class Classifier(nn.Module):
             beside.write_text(json.dumps(self.describe(), indent=2) + "\n")
 
     @classmethod
-    def from_pretrained(cls, directory: str | Path) -> Classifier:
-        """Load what `save_pretrained` wrote, in evaluation mode, float32.
+    def from_pretrained(cls, directory: str | Path, device: str = "cpu") -> Classifier:
+        """Load what `save_pretrained` wrote, in evaluation mode, float32, to a device ("auto": cuda where
+        there is a usable GPU).
 
         Raises UserError for a directory that is another's, lacks a file, or whose two files do not fit.
         """
@@ -251,7 +258,7 @@ class Classifier(nn.Module):
                 f"{directory}: model.safetensors is not the classifier of {', '.join(findings)} that "
                 f"config.json describes ({error}); copy the directory again"
             ) from error
-        return classifier.eval()
+        return classifier.eval().to(choose_device(device))
 
 
 def _full(value: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +36,7 @@ from llmcxr.outputs.notices import DISCLAIMER
 from llmcxr.prompts import TEMPLATES, PromptTokenizer
 from llmcxr.prompts.vocabulary import ImageVocabulary
 from vqgan import VQGAN
+from vqgan.files import share
 from vqgan.shipped import SHIPPED, find_directory
 
 COMPACT_FILE = "compact.safetensors"
@@ -325,7 +325,7 @@ def _written_whole(directory: Path) -> Iterator[Path]:
     try:
         with telling_write_failures(directory, "free some space or choose another place"):
             yield partial
-        os.chmod(partial, 0o755)
+        share(partial)
         if directory.exists():
             directory.rename(earlier)  # aside, so that a kill leaves one of the two
         partial.rename(directory)

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from vqgan.errors import UserError
-from vqgan.files import replacing, telling_write_failures, write_text
+from vqgan.files import replacing, share, telling_write_failures, write_text
 
 
 def test_text_is_written_whole_in_folders_that_are_made(tmp_path: Path) -> None:
@@ -57,3 +57,16 @@ def test_a_place_that_safetensors_cannot_write_is_named(tmp_path: Path) -> None:
     told = r"could not be written \(.*I/O error"
     with pytest.raises(UserError, match=told), telling_write_failures("runs/a", "make room"):
         save_file({"a": torch.zeros(9)}, tmp_path / "missing" / "a.safetensors")
+
+
+@pytest.mark.parametrize(("mask", "file_mode", "folder_mode"), [(0o022, 0o644, 0o755), (0o027, 0o640, 0o750)])
+def test_what_was_private_gets_the_mode_that_the_umask_gives(tmp_path, mask, file_mode, folder_mode) -> None:
+    (tmp_path / "inner").mkdir(mode=0o700)
+    save_file({"a": torch.zeros(1)}, tmp_path / "inner" / "a.safetensors")
+    before = os.umask(mask)
+    try:
+        share(tmp_path)
+    finally:
+        os.umask(before)
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path, *sorted(tmp_path.rglob("*")))]
+    assert modes == [folder_mode, folder_mode, file_mode]

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from vqgan import VQGAN, VQGANConfig
+from vqgan.errors import UserError
 from vqgan.layers import CXRConfig
 from vqgan.quantizers.fsq import FSQConfig
 
@@ -47,3 +48,48 @@ def test_wrong_images_and_codes_are_refused_with_both_shapes() -> None:
         model.decode(torch.zeros(1, 2, 4, dtype=torch.long))
     with pytest.raises(ValueError, match=r"in 0\.\.8, got 0\.\.9"):
         model.decode(torch.tensor([[[9, 0]] * 4]))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x: x * 255, lambda x: x * 2 - 1, lambda x: x * torch.nan, lambda x: x / 0]
+)
+def test_values_outside_0_to_1_are_refused_where_a_user_gives_them(change) -> None:
+    model = build()
+    images = change(torch.rand(2, 1, 32, 32).clamp(0.01, 0.99))
+    for door in (model.encode, model):
+        with pytest.raises(UserError, match=r"must be finite and must lie in 0\.\.1"):
+            door(images)
+    assert model.train()(images).codes.shape == (2, *model.config.grid)  # a training's own are not looked at
+
+
+def test_rounding_is_no_fault() -> None:
+    model = build()
+    images = torch.rand(2, 1, 32, 32)
+    images[0, 0, 0, :2] = torch.tensor([-1e-6, 1 + 1e-6])
+    assert torch.equal(model.encode(images), model.encode(images.clamp(0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("door", "given", "says"),
+    [
+        ("encode", torch.zeros(1, 1, 32, 32, dtype=torch.uint8), "as floats in 0..1, got torch.uint8"),
+        ("encode", [[0.5]], "as a tensor, got list"),
+        ("encode", None, "as a tensor, got NoneType"),
+        ("encode", torch.zeros(1, 1, 32, 32, device="meta"), "on cpu, where the tokenizer is, got meta"),
+        ("encode", torch.zeros(32, 32), r"\(B, 1, 32, 32\), got \(32, 32\)"),
+        ("encode", torch.zeros(0, 1, 32, 32), r"\(B, 1, 32, 32\), got \(0, 1, 32, 32\)"),
+        ("decode", torch.zeros(1, 4, 2), "as integers, got torch.float32"),
+        ("decode", torch.full((1, 4, 2), -1), r"in 0\.\.8, got -1"),
+    ],
+)
+def test_what_is_no_image_and_no_code_is_named(door, given, says) -> None:
+    with pytest.raises(UserError, match=says):
+        getattr(build(), door)(given)
+
+
+def test_a_tokenizer_is_loaded_to_the_device_that_is_named(tmp_path) -> None:
+    build().save_pretrained(tmp_path)
+    found = next(VQGAN.from_pretrained(tmp_path, device="auto").parameters()).device.type
+    assert found == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(UserError, match="device must be auto"):
+        VQGAN.from_pretrained(tmp_path, device="gpu")

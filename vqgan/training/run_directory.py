@@ -32,7 +32,7 @@ import torch
 
 from vqgan.config import flatten
 from vqgan.errors import UserError
-from vqgan.files import remove_abandoned, write_text
+from vqgan.files import remove_abandoned, share, write_text
 from vqgan.processes import one_at_a_time
 from vqgan.training.manifest import find_damage, write_manifest
 
@@ -214,6 +214,7 @@ class RunDirectory:
         wait()
         if is_main_process:
             write_manifest(temporary)
+            share(temporary)
             os.replace(temporary, target)
             folders = [path for _, path in sorted(self._step_folders().items())]
             for older in (*folders[:-KEPT_CHECKPOINTS], *self.checkpoints.glob("step_*.damaged")):

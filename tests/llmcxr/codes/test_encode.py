@@ -370,3 +370,27 @@ def test_the_former_name_of_augmentations_is_understood(tmp_path):
     (tmp_path / "run.yaml").write_text("kind: lm\nencoding: {codings: 3}\n")
     loaded = load(tmp_path / "run.yaml", ["encoding.codings=4"], kinds={"lm": LMRun})
     assert loaded.encoding.augmentations == 4
+
+
+def test_radiographs_whose_pixels_are_no_numbers_are_left_out_by_name(folder, tokenizer, tmp_path):
+    values = np.linspace(0, 1, 40 * 50, dtype=np.float32).reshape(40, 50)
+    Image.fromarray(np.where(values > 0.5, np.nan, values)).save(tmp_path / "nan.tif")
+    Image.fromarray((2 * values - 1) * np.float32(3e38)).save(tmp_path / "huge.tif")
+    names = ["radiograph0.png", "nan.tif", "huge.tif", "radiograph1.png"]
+    store = encode_dataset(write_table(tmp_path, names), tokenizer, tmp_path / "codes", tmp_path)
+    assert store.image_ids == ["radiograph0.png", "radiograph1.png"]
+    assert ["nan.tif: expected finite pixels" in one.reason for one in store.rejected] == [True, False]
+    assert ["huge.tif: expected " in one.reason for one in store.rejected] == [False, True]
+
+
+class Nonsense(Pixels):
+    """A tokenizer of damaged weights: what is not finite became the least integer there is."""
+
+    def encode(self, pixels):
+        return torch.full((len(pixels), 8, 8), torch.iinfo(torch.int64).min)
+
+
+def test_codes_of_nonsense_are_never_stored(folder, tmp_path):
+    with pytest.raises(UserError, match=r"expected codes in 0\.\.255 of the image tokenizer"):
+        encode_dataset(folder, Nonsense(), tmp_path / "codes", tmp_path)
+    assert not (tmp_path / "codes").exists()

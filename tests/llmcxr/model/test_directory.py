@@ -276,3 +276,10 @@ def test_a_card_with_old_names_still_loads(tmp_path):
     card = save(bundle, tmp_path / "model", compact=True) / "llmcxr.json"
     card.write_text(card.read_text().replace("has_cell_tokens", "has_cell_words"))
     assert load(tmp_path / "model").model.vocabulary == bundle.model.vocabulary
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_every_file_of_a_model_may_be_read_by_others(tmp_path, compact):
+    save(tiny_bundle(), tmp_path / "model", compact)
+    inside = list((tmp_path / "model").rglob("*"))
+    assert inside and all(path.stat().st_mode & 0o044 for path in inside)

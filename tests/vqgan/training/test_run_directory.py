@@ -40,7 +40,8 @@ def test_the_newest_two_whole_checkpoints_are_kept(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path).create()
     assert run.last_step() is None
     for step in (4, 8, 12):
-        run.write_checkpoint(step, lambda folder: Path(folder).mkdir())
+        run.write_checkpoint(step, lambda folder: Path(folder).mkdir(mode=0o700))
+    assert run.checkpoint(8).stat().st_mode & 0o055 == 0o055  # others may read what safetensors made private
     (run.checkpoints / "step_00000016.tmp").mkdir()  # of a run that was killed while it saved
     assert run.last_step() == 12
     assert not run.checkpoint(4).exists() and run.checkpoint(8).exists()
