@@ -154,7 +154,7 @@ def main() -> None:
     cxr = CXR.from_pretrained(arguments.model)
     with tempfile.TemporaryDirectory() as folder:
         cxr.save_pretrained(folder)
-        plain = AutoModelForCausalLM.from_pretrained(folder).eval()
+        plain = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False).eval()
     rows, whole = measure_drawing(cxr, plain, arguments.rows)
     rows.append(measure_reading(cxr, plain, arguments.rows))
     deliver("Decoding", to_result(rows, "images or reports a second"), arguments.json)

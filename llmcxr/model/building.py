@@ -11,6 +11,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.pretrained import load_pretrained
 from llmcxr.model.bases import find_family
 from llmcxr.model.directory import load
 from llmcxr.model.growth import expand_depth
@@ -60,8 +61,10 @@ def _load_base(path: str) -> Any:
 
 def _from_pretrained(loader: type, path: str, **settings) -> Any:
     try:
-        return loader.from_pretrained(path, **settings)
-    except OSError as error:
+        return load_pretrained(loader, path, **settings)
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
         raise UserError(f"model.base={path}: not a Hugging Face model directory ({error})") from error
 
 

@@ -28,6 +28,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 import llmcxr
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, telling_write_failures
+from llmcxr.common.pretrained import load_pretrained, refuse_code
 from llmcxr.images.checks import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
@@ -108,6 +109,7 @@ def load(directory: str | Path) -> Bundle:
             f"{directory}: no such model directory; give a directory saved by llmcxr, or the name 'phantom'"
         )
     card = _read_card(directory)
+    refuse_code(directory)
     image_tokenizer = load_image_tokenizer(directory / "image_tokenizer")
     if image_tokenizer.fingerprint != card["image_tokenizer_fingerprint"]:
         raise UserError(
@@ -178,7 +180,7 @@ def _save_language_model(model: UnifiedModel, directory: Path, compact: bool) ->
         save_file(tensors, directory / COMPACT_FILE, metadata={"format": "pt"})
         return
     with torch.device("meta"):
-        full = AutoModelForCausalLM.from_config(config)
+        full = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     rows, head_rows = model.all_embeddings()
     embedding = nn.Embedding.from_pretrained(rows.detach())
     full.base_model.load_state_dict(
@@ -199,11 +201,11 @@ def _load_language_model(directory: Path, vocabulary: ImageVocabulary) -> Unifie
     compact = directory / COMPACT_FILE
     try:
         if not compact.is_file():
-            model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
+            model = load_pretrained(AutoModelForCausalLM, directory, dtype=torch.float32)
             return UnifiedModel.from_causal_lm(model, vocabulary)
-        config = AutoConfig.from_pretrained(directory)
+        config = load_pretrained(AutoConfig, directory)
         config.vocab_size = vocabulary.image_token_offset
-        decoder = AutoModel.from_config(config)
+        decoder = AutoModel.from_config(config, trust_remote_code=False)
         model = UnifiedModel(decoder, vocabulary, FactoredImageTable(vocabulary, config.hidden_size))
         model.load_state_dict(load_file(compact))
         return model
@@ -216,7 +218,7 @@ def _load_language_model(directory: Path, vocabulary: ImageVocabulary) -> Unifie
 
 def _load_text_tokenizer(directory: Path):
     try:
-        return AutoTokenizer.from_pretrained(directory)
+        return load_pretrained(AutoTokenizer, directory)
     except Exception as error:  # transformers answers damaged files with any kind of error
         raise UserError(
             f"{directory}: expected a text tokenizer in tokenizer.json and tokenizer_config.json, found one "

@@ -93,7 +93,9 @@ class UnifiedModel(nn.Module):
             pad_token_id=None,
         )
         return cls(
-            AutoModel.from_config(llama), vocabulary, FactoredImageTable(vocabulary, config.hidden_size)
+            AutoModel.from_config(llama, trust_remote_code=False),
+            vocabulary,
+            FactoredImageTable(vocabulary, config.hidden_size),
         )
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.pretrained import load_pretrained, refuse_code
 from llmcxr.images import to_picture
 from llmcxr.predictor import AnswerResult, ReportResult, System
 from llmcxr.reports import parse_sections, strip_reasoning
@@ -62,11 +63,12 @@ class HuggingFaceSystem(System):
             raise UserError(
                 f"hf:{directory}: expected a directory with config.json, found none; download the model first"
             )
+        refuse_code(directory)
         try:
             # torchvision is no part of this package, and its resizing differs from Pillow's
-            processor = AutoProcessor.from_pretrained(directory, local_files_only=True, backend="pil")
-            model = AutoModelForImageTextToText.from_pretrained(
-                directory, local_files_only=True, dtype="auto"
+            processor = load_pretrained(AutoProcessor, directory, local_files_only=True, backend="pil")
+            model = load_pretrained(
+                AutoModelForImageTextToText, directory, local_files_only=True, dtype="auto"
             )
         except (OSError, ValueError, KeyError, ImportError) as error:
             reason = str(error).strip().split("\n")[0][:300]

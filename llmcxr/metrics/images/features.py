@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.pretrained import load_pretrained
 from llmcxr.common.specs import Entry, find_opener, parse_spec
 from llmcxr.common.terminal import progress
 
@@ -157,7 +158,7 @@ def _open_rad_dino(directory: Path) -> tuple[int, Callable]:
     settings = json.loads(file.read_text(encoding="utf-8"))
     mean, spread = (torch.tensor(settings[key])[:, None, None] for key in ("image_mean", "image_std"))
     side = settings["crop_size"]["height"]
-    net = AutoModel.from_pretrained(directory, local_files_only=True).eval()
+    net = load_pretrained(AutoModel, directory, local_files_only=True).eval()
 
     def embed(images: Tensor) -> Tensor:
         pixels = (_resized(images, side).expand(-1, 3, -1, -1) - mean) / spread  # (B, 3, side, side)

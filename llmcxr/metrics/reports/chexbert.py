@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.pretrained import load_pretrained
 from llmcxr.labeler.states import LABEL_STATES
 from llmcxr.metrics.metric import Inputs, Metric
 from llmcxr.metrics.reports.label_f1 import label_metrics
@@ -103,7 +104,7 @@ def load_chexbert(checkpoint: str | Path, bert: str | Path, device: str = "cpu")
     state = {name.removeprefix("module."): value for name, value in saved["model_state_dict"].items()}
 
     model = torch.nn.Module()
-    model.bert = BertModel(BertConfig.from_pretrained(bert))
+    model.bert = BertModel(load_pretrained(BertConfig, bert))
     width = model.bert.config.hidden_size
     num_classes = [*[len(CLASSES)] * (len(FINDINGS) - 1), 2]
     model.linear_heads = torch.nn.ModuleList(torch.nn.Linear(width, number) for number in num_classes)
@@ -114,7 +115,7 @@ def load_chexbert(checkpoint: str | Path, bert: str | Path, device: str = "cpu")
             f"{checkpoint}: not the weights of a CheXbert on the BERT of {bert}: {error}"
         ) from error
     model.to(device).eval()
-    return CheXbert(model.bert, model.linear_heads, BertTokenizer.from_pretrained(bert))
+    return CheXbert(model.bert, model.linear_heads, load_pretrained(BertTokenizer, bert))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from types import ModuleType
 import numpy as np
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.pretrained import refuse_code
 from llmcxr.metrics.reports.chexbert import CheXbert, load_chexbert
 from llmcxr.metrics.reports.mean_metric import MeanMetric
 from llmcxr.metrics.scores import cosines
@@ -78,7 +79,7 @@ def ratescore(entities: str | Path, synonyms: str | Path, device: str = "cpu") -
 def green(folder: str | Path, device: str = "cpu") -> MeanMetric:
     """Build GREEN (Ostmeier et al. 2024) from the folder of GREEN-radllama2-7b: 14 GB of GPU memory.
 
-    The package runs the Python code that lies in that folder.
+    The package would run Python code that the folder names; such a folder is refused.
     """
     folder = _expect_folder(folder, "config.json")
     package = _import(
@@ -244,6 +245,7 @@ def _expect_folder(folder: str | Path, *contents: str) -> Path:
             f"{folder}: expected a folder with {', '.join(contents)}, found no {', '.join(missing)}; "
             "give the path of the downloaded weights"
         )
+    refuse_code(folder)
     return folder
 
 
