@@ -98,7 +98,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], directory: Pat
 def _read_description(file: Path) -> dict[str, Any]:
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{file}: expected JSON, found {error}") from error
     found = description.get("format") if isinstance(description, dict) else None
     if found != FORMAT:

@@ -241,7 +241,7 @@ def _read_metadata(path: Path) -> CodeStoreMetadata:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         metadata = CodeStoreMetadata(**values)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{file}: expected the metadata of a CodeStore, found {error}") from error
     if metadata.format != FORMAT:
         raise UserError(f"{file}: expected format {FORMAT!r}, found {metadata.format!r}")

@@ -156,7 +156,7 @@ def read_summary(directory: str | Path) -> ImageSummary | None:
         return None
     try:
         summary = ImageSummary(**json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{file}: expected a summary of training images, found {error}") from error
     if summary.format != FORMAT:
         raise UserError(f"{file}: expected format {FORMAT!r}, found {summary.format!r}")

@@ -245,7 +245,7 @@ class Classifier(nn.Module):
             findings = config.pop("findings")
             predicts_location = config.pop("knows_places", True)  # of the first, which knew phantoms alone
             classifier = cls(ClassifierConfig(**config), findings, predicts_location)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UserError(
                 f"{directory / 'config.json'}: expected the description of a classifier, found another's "
                 f"({error}); give the directory `classifier` of a run of kind classifier"

@@ -279,7 +279,7 @@ def _read_card(directory: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         missing = set(CARD_TYPES) - set(card)
-    except (ValueError, TypeError) as error:  # ValueError: neither JSON nor text
+    except (ValueError, TypeError, RecursionError) as error:  # ValueError: neither JSON nor text
         raise UserError(f"{path}: not readable as JSON ({error}); copy the directory again") from error
     if missing:
         raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; copy the directory again")

@@ -45,7 +45,7 @@ def read_loss_networks(directory: str | Path) -> dict[str, str]:
         return {}
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{file}: expected the loss networks of a tokenizer, found {error}") from error
 
 

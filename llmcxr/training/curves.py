@@ -28,7 +28,7 @@ def read_curves(run_dir: Path) -> Curves:
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError:  # the last line of a killed run may be cut off
+        except (json.JSONDecodeError, RecursionError):  # the last line of a killed run may be cut off
             continue
         for name, value in entry.items():
             if name not in NOT_CURVES and isinstance(value, int | float) and math.isfinite(value):

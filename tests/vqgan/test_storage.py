@@ -144,6 +144,7 @@ def _fingerprint_with(config_of: VQGAN, weights_of: VQGAN) -> str:
     ("name", "content", "message"),
     [
         ("config.json", "{", "config.json: expected JSON"),
+        ("config.json", "[" * 100_000, "config.json: expected JSON"),
         ("config.json", "[]", "expected format 'vqgan-1', found None"),
         ("config.json", '{"format": "vqgan-9"}', "expected format 'vqgan-1', found 'vqgan-9'"),
         ("config.json", '{"format": "vqgan-1"}', "expected a key 'fingerprint'"),

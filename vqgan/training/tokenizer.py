@@ -74,7 +74,7 @@ def check_training_json(config: TrainingConfig, run_dir: str | Path, seed: int) 
         try:
             before = json.loads(file.read_text(encoding="utf-8"))
             before["model"] = from_old_names(before["model"])
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UserError(
                 f"{file}: expected the settings of the run to be resumed, found a damaged file; restore it, "
                 "or remove it to resume with the settings that are given now"

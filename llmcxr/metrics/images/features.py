@@ -155,9 +155,14 @@ def _open_rad_dino(directory: Path) -> tuple[int, Callable]:
     file = directory / "preprocessor_config.json"
     if not file.is_file():
         raise UserError(f"{directory}: expected {file.name}, which holds the scale of the pixels; found none")
-    settings = json.loads(file.read_text(encoding="utf-8"))
-    mean, spread = (torch.tensor(settings[key])[:, None, None] for key in ("image_mean", "image_std"))
-    side = settings["crop_size"]["height"]
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8"))
+        mean, spread = (torch.tensor(settings[key])[:, None, None] for key in ("image_mean", "image_std"))
+        side = settings["crop_size"]["height"]
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise UserError(
+            f"{file}: expected image_mean, image_std and crop_size, found another file; download it again"
+        ) from error
     net = load_pretrained(AutoModel, directory, local_files_only=True).eval()
 
     def embed(images: Tensor) -> Tensor:

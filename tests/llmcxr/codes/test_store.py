@@ -161,6 +161,9 @@ def test_damaged_stores_are_described(tmp_path: Path) -> None:
     edit_metadata(path, colour="grey")
     with pytest.raises(UserError, match="expected the metadata of a CodeStore"):
         CodeStore.open(path)
+    (path / "metadata.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="expected the metadata of a CodeStore"):
+        CodeStore.open(path)
     with pytest.raises(UserError, match="expected a CodeStore directory"):
         CodeStore.open(tmp_path)
 

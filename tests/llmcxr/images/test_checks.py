@@ -88,6 +88,7 @@ def test_what_is_written_is_read(tmp_path):
     read = read_summary(tmp_path)
     assert {name: tuple(values) for name, values in read.quantiles.items()} == summary.quantiles
     assert compare_images(read, measure_images(np.zeros((3, 16, 16))))
-    (tmp_path / FILE).write_text("[1]")
-    with pytest.raises(UserError, match="expected a summary of training images"):
-        read_summary(tmp_path)
+    for content in ("[1]", "[" * 100_000):
+        (tmp_path / FILE).write_text(content)
+        with pytest.raises(UserError, match="expected a summary of training images"):
+            read_summary(tmp_path)

@@ -89,6 +89,13 @@ def test_a_directory_of_another_kind_is_refused():
         Classifier.from_pretrained(find_directory("cxr"))  # an image tokenizer's: files of the same names
 
 
+def test_a_description_nested_too_deep_is_refused(tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_text("[" * 100_000)
+    with pytest.raises(UserError, match="expected the description of a classifier"):
+        Classifier.from_pretrained(tmp_path)
+
+
 def test_findings_of_radiographs_have_presence_alone(tmp_path):
     Classifier(TINY, ("edema", "pleural effusion"), predicts_location=False).save_pretrained(tmp_path)
     classifier = Classifier.from_pretrained(tmp_path)

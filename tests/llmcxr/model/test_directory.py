@@ -210,6 +210,7 @@ def test_the_embedded_model_keeps_the_hashes_of_its_files(embedded_model):
         (break_nothing_there, "no such model directory"),
         (break_card, "not readable as JSON"),
         (lambda directory: write_garbage(directory / "llmcxr.json"), "not readable as JSON"),
+        (lambda directory: (directory / "llmcxr.json").write_text("[" * 100_000), "not readable as JSON"),
         (break_weights, "another SHA-256"),
         (break_other_tokenizer, "was trained with image tokenizer"),
         ("llmcxr.json", "missing"),

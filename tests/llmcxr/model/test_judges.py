@@ -41,7 +41,8 @@ def test_without_loss_networks_there_is_no_file_and_anyone_judges(networks):
     refuse_loss_networks({}, [networks / "first"])
 
 
-def test_another_file_of_that_name_is_said(networks):
-    (networks / "loss_networks.json").write_text("[1]")
+@pytest.mark.parametrize("content", ["[1]", "[" * 100_000])
+def test_another_file_of_that_name_is_said(networks, content):
+    (networks / "loss_networks.json").write_text(content)
     with pytest.raises(UserError, match="expected the loss networks of a tokenizer"):
         read_loss_networks(networks)

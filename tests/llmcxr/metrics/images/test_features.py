@@ -104,6 +104,10 @@ def test_rad_dino_from_a_directory(tmp_path):
         "image_std": [0.26] * 3,
         "crop_size": {"height": 28, "width": 28},
     }
+    for content in ("[1]", "{}", "[" * 100_000):
+        (tmp_path / "preprocessor_config.json").write_text(content)
+        with pytest.raises(UserError, match="expected image_mean, image_std and crop_size"):
+            open_extractor(f"rad-dino:{tmp_path}")
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
     extractor = open_extractor(f"rad-dino:{tmp_path}")
     images = noise(2, 28)
