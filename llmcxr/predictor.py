@@ -5,7 +5,7 @@ Images are float32 arrays (H, W) in [0, 1], bright = dense.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -142,16 +142,21 @@ class System:
 
         `settings`, such as seed, go to the method of that name. `keep` is given each result as it comes.
         """
-        results: list = []
+        results: list = [None] * len(asked)
         with progress(_BARS[ability], len(asked)) as advance:
-            for start in range(0, len(asked), self.batch):
-                batch = asked[start : start + self.batch]
-                for one, result in zip(batch, self._ask_batch(ability, batch, settings), strict=True):
-                    results.append(result)
-                    if keep:
-                        keep(one, result)
-                advance(len(batch))
+            for place, result in self._respond(ability, asked, settings):
+                results[place] = result
+                if keep:
+                    keep(asked[place], result)
+                advance(1)
         return results
+
+    def _respond(
+        self, ability: str, asked: Sequence[Asked], settings: Mapping[str, Any]
+    ) -> Iterator[tuple[int, Any]]:
+        """Give each result with its place in `asked`, as soon as it is there."""
+        for start in range(0, len(asked), self.batch):
+            yield from enumerate(self._ask_batch(ability, asked[start : start + self.batch], settings), start)
 
     def _ask_batch(self, ability: str, batch: Sequence[Asked], settings: Mapping[str, Any]) -> Sequence:
         images, texts = [one.image for one in batch], [one.text for one in batch]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +22,7 @@ from llmcxr.cli.options import (
     ModelArgument,
     ModelOption,
     NumOption,
+    PredictionsOption,
     RejectedOption,
     SeedOption,
     SeedsOption,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from llmcxr.metrics.images.features import FeatureExtractor
     from llmcxr.model.classifier import Classifier
     from llmcxr.systems import System
+    from llmcxr.systems.kept import KeptPredictions
 
 PARTS = {  # of the card: what each is for
     "report": "Score written reports: words, and findings under both published conventions.",
@@ -115,6 +117,7 @@ def _card_command(part: str | None, about: str):
         extractor: ExtractorOption = "classifier",
         training: TrainingOption = "",
         metric: MetricOption = None,
+        predictions: PredictionsOption = None,
         json_file: JsonOption = None,
         html_file: HtmlOption = None,
         device: DeviceOption = "auto",
@@ -127,9 +130,17 @@ def _card_command(part: str | None, about: str):
         from llmcxr.metrics.reports.opening import open_metrics
         from llmcxr.pages.result import deliver
         from llmcxr.systems.ask import choose_n
+        from llmcxr.systems.kept import PREDICTIONS
         from llmcxr.systems.opening import open_system
 
-        _check_results([system, dataset, extractor, *(metric or [])], json_file, html_file)
+        chosen_seeds = _parse_grid("--seeds", seeds, int)
+        if predictions and part in ("image", "cycle"):
+            raise UserError(
+                "--predictions keeps reports and answers, of which this part has none; leave it out"
+            )
+        kept = _open_kept(predictions, chosen_seeds)
+        outputs = [(path, PREDICTIONS) for one in kept.values() for path in (one.path, one.former)]
+        _check_results([system, dataset, extractor, *(metric or [])], json_file, html_file, *outputs)
         studies = open_dataset(dataset)
         judged = open_system(system, device)
         if part in (None, "image"):  # no other part has a judge or features
@@ -138,14 +149,17 @@ def _card_command(part: str | None, about: str):
         result = evaluate_card(
             judged,
             studies,
-            CardSettings(chosen_n, _parse_grid("--seeds", seeds, int), size, extractor, training),
+            CardSettings(chosen_n, chosen_seeds, size, extractor, training),
             (part,) if part else tuple(PARTS),
             judge=_open_judge(studies),
             metrics=open_metrics(metric or (), choose_device(device)),
+            kept=kept,
             announce=lambda name: say(f"{name} ..."),
         )
         for sentence in left_out_sentences(result.json):
             say(sentence)
+        for one in kept.values():
+            say(f"{one.count} texts of the system are kept in {one.path}")
         result = result.about(system=system, dataset=dataset, metric_options=metric or [])
         deliver(f"{system} on {dataset}", result, json_file, html_file)
 
@@ -405,6 +419,16 @@ def _check_results(
     from llmcxr.pages.result import RESULTS
 
     check_outputs(inputs, (json_file, RESULTS), (html_file, PAGE), *others)
+
+
+def _open_kept(path: Path | None, seeds: Sequence[int]) -> dict[int, KeptPredictions]:
+    """Return what keeps the texts of each seed: the first's in the file named, another's beside it."""
+    from llmcxr.systems.kept import KeptPredictions
+
+    if path is None:
+        return {}
+    beside = {seed: path.with_name(f"{path.stem}-seed-{seed}{path.suffix}") for seed in seeds[1:]}
+    return {seed: KeptPredictions(name) for seed, name in {seeds[0]: path, **beside}.items()}
 
 
 def _parse_grid(option: str, text: str, kind: type) -> tuple:

@@ -120,6 +120,13 @@ JsonOption = Annotated[
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Also write one page with pictures that opens offline.")
 ]
+PredictionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        help="Keep what the system writes in this .jsonl file, as it comes; file:FILE judges it again.",
+    ),
+]
 RejectedOption = Annotated[Path, typer.Option(help="Images that cannot be read are listed here.")]
 
 

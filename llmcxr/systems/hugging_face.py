@@ -46,7 +46,7 @@ class HuggingFaceSystem(System):
         self.processor.tokenizer.padding_side = "left"  # all prompts of a batch end where writing begins
         self.report_prompt, self.answer_prompt = report_prompt, answer_prompt
         self.max_new_tokens, self.temperature = max_new_tokens, temperature
-        self.batch_rows = batch_rows
+        self.batch_rows = self.batch = batch_rows
 
     @classmethod
     def from_pretrained(

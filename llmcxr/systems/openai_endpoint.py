@@ -13,8 +13,8 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -24,7 +24,7 @@ import numpy as np
 
 from llmcxr.common.errors import UserError
 from llmcxr.images import to_png
-from llmcxr.predictor import AnswerResult, ReportResult, System, TextResult
+from llmcxr.predictor import AnswerResult, Asked, ReportResult, System, TextResult
 from llmcxr.reports import parse_sections, strip_reasoning
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
 
@@ -101,6 +101,30 @@ class OpenAIEndpoint(System):
             AnswerResult(one.text, seed=seed, warnings=one.warnings, question=question)
             for one, question in zip(self._ask_all(images, prompts, seed), questions, strict=True)
         ]
+
+    def _respond(
+        self, ability: str, asked: Sequence[Asked], settings: Mapping[str, Any]
+    ) -> Iterator[tuple[int, Any]]:
+        """Give each answer the moment it is there; where one fails, first those that are under way."""
+        failure: BaseException | None = None
+        with ThreadPoolExecutor(self.workers) as pool:
+            place_of = {
+                pool.submit(self._ask_batch, ability, [one], settings): place
+                for place, one in enumerate(asked)
+            }
+            try:
+                for done in as_completed(place_of):
+                    if not done.cancelled() and done.exception() is None:
+                        yield place_of[done], done.result()[0]
+                    elif not done.cancelled():
+                        failure = failure or done.exception()
+                        for waiting in place_of:  # what fails once fails for all
+                            waiting.cancel()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        if failure:
+            raise failure
 
     def _ask_all(self, images: Sequence[np.ndarray], prompts: Sequence[str], seed: int) -> list[TextResult]:
         """Return what was written in the order of the images, however the requests end."""

@@ -14,7 +14,7 @@ Identifiers may be a hospital's: messages tell rows and counts, and one id where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -101,18 +101,13 @@ class Predictions(System):
             return (asked.study_id, asked.text.strip()) in self.answers
         return asked.study_id in (self.reports if ability == "report" else self.images)
 
-    def ask(
-        self,
-        ability: str,
-        asked: Sequence[Asked],
-        keep: Callable[[Asked, Any], None] | None = None,
-        **settings: Any,
-    ) -> list:
+    def _respond(
+        self, ability: str, asked: Sequence[Asked], settings: Mapping[str, Any]
+    ) -> Iterator[tuple[int, Any]]:
         """Look up what the file has of the studies that are asked about, whatever the image and settings."""
-        results = self._look_up(ability, [one.study_id for one in asked], [one.text for one in asked])
-        for one, result in zip(asked, results, strict=True) if keep else ():
-            keep(one, result)
-        return results
+        yield from enumerate(
+            self._look_up(ability, [one.study_id for one in asked], [one.text for one in asked])
+        )
 
     def _look_up(self, ability: str, ids: Sequence[str], texts: Sequence[str]) -> list:
         if ability == "report":

@@ -6,7 +6,7 @@ A part is a dict made in `parts.py`; a part that a system cannot do is {"left_ou
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import llmcxr
@@ -21,6 +21,7 @@ from llmcxr.model.classifier import Classifier
 from llmcxr.outputs.notices import DISCLAIMER
 from llmcxr.pages.result import Result
 from llmcxr.systems import System
+from llmcxr.systems.kept import KeptPredictions
 
 
 def evaluate_card(
@@ -31,14 +32,16 @@ def evaluate_card(
     *,
     judge: Classifier | None = None,
     metrics: Sequence[Metric] = (),
+    kept: Mapping[int, KeptPredictions] | None = None,
     announce: Callable[[str], None] = lambda part: None,
 ) -> Result:
     """Run the `parts` of the card on the first `settings.n` studies.
 
     `judge` is an independent classifier of the phantom's findings; without it drawings are not judged by what
-    they show, which is right for radiographs that it does not know. `metrics` score reports besides ours. The
-    figures are the best and worst drawings. Raises UserError for an unknown part, for studies
-    that training saw, and where no part could be done.
+    they show, which is right for radiographs that it does not know. `metrics` score reports besides ours.
+    `kept` takes the reports and answers of each of the settings' seeds as they come. The figures are the best
+    and worst drawings. Raises UserError for an unknown part, for studies that training saw, and where no part
+    could be done.
     """
     settings = settings or CardSettings()
     if unknown := set(parts) - set(PARTS):
@@ -47,7 +50,7 @@ def evaluate_card(
         raise UserError(f"expected 1 to {len(dataset)} studies, as the dataset has, found n={settings.n}")
     provenance = system.provenance
     checked = check_training(dataset, provenance, settings.n, settings.training)
-    view = Interview(system, dataset, settings, judge, metrics)
+    view = Interview(system, dataset, settings, judge, metrics, kept or {})
     card: dict = {
         "notice": DISCLAIMER,
         "llmcxr_version": llmcxr.__version__,

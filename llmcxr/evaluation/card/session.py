@@ -5,7 +5,7 @@ Knows no metric.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from llmcxr.pages.document import Sheet
 from llmcxr.reports import scored_text
 from llmcxr.systems import Gathered, System, gather
 from llmcxr.systems.ask import Radiographs, read_radiographs, select_studies
+from llmcxr.systems.kept import KeptPredictions
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class CardSettings:
 class Interview:
     """Ask a system. `judge` is an independent classifier of phantoms, None for images that it does not know.
 
-    Parts add their pictures to `album`, and score reports by `metrics` besides their own.
+    Parts add their pictures to `album`, and score reports by `metrics` besides their own. `kept`, by seed,
+    takes the reports and answers as they come.
     """
 
     system: System
@@ -53,6 +55,7 @@ class Interview:
     settings: CardSettings
     judge: Classifier | None = None
     metrics: Sequence[Metric] = ()
+    kept: Mapping[int, KeptPredictions] = field(default_factory=dict)
     album: list[Sheet] = field(default_factory=list)
     _gathered: dict[tuple[str, int], Gathered] = field(default_factory=dict, repr=False)
 
@@ -92,6 +95,7 @@ class Interview:
                 size=self.settings.size,
                 system_seed=key[1],
                 radiographs=self.radiographs if looks else None,
+                keep=self.kept[key[1]].add if key[1] in self.kept else None,
             )
         return self._gathered[key]
 

@@ -78,6 +78,45 @@ def test_a_file_that_is_not_of_these_studies_ends_the_program(tmp_path, ids, mes
     assert message in said.err and "Traceback" not in said.err and not said.out
 
 
+def test_what_a_system_wrote_is_kept_and_judged_alike_as_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = ["evaluate", "report", "prior:phantom:n=9,seed=5", PHANTOMS, "--seeds", "0,3"]
+    done = CliRunner().invoke(app, [*given, "--predictions", "kept.jsonl", "--json", "first.json"])
+    assert done.exit_code == 0 and "4 texts of the system are kept in kept.jsonl" in done.stderr, done.output
+    again = ["evaluate", "report", "file:kept.jsonl", PHANTOMS, "--json", "second.json"]
+    assert CliRunner().invoke(app, again).exit_code == 0
+    first, second = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("first", "second"))
+    assert first["parts"]["report"]["scores"] == second["parts"]["report"]["scores"]
+    assert (tmp_path / "kept-seed-3.jsonl").is_file()
+    done = CliRunner().invoke(app, [*again, "--predictions", "kept.jsonl"])
+    assert isinstance(done.exception, UserError) and "found the input" in str(done.exception)
+    done = CliRunner().invoke(app, [*given, "--predictions", "first.json"])
+    assert isinstance(done.exception, UserError) and "ends in .jsonl" in str(done.exception)
+    done = CliRunner().invoke(app, ["evaluate", "cycle", *given[2:], "--predictions", "kept.jsonl"])
+    assert isinstance(done.exception, UserError) and "has none" in str(done.exception)
+
+
+def test_what_the_report_command_writes_is_judged_as_it_is(tmp_path, monkeypatch):
+    """Over a table of four films, one damaged, in folders; --json goes to stdout, that is to a file."""
+    monkeypatch.chdir(tmp_path)
+    rows = ["image,text,split"]
+    for number in range(4):
+        images.write_png(tmp_path / "films" / f"f{number}.png", np.full((64, 64), number / 9))
+        rows.append(f'films/f{number}.png,"FINDINGS: Rib {number}. IMPRESSION: Well.",test')
+    (tmp_path / "films" / "f2.png").write_bytes(b"no film")
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
+    films = [str(tmp_path / "films" / f"f{number}.png") for number in (3, 2, 1, 0)]
+    assert CliRunner().invoke(app, ["report", *films, "--json", "reports.jsonl"]).exit_code == 1
+    given = ["evaluate", "report", "file:reports.jsonl", "csv:table.csv", "--json", "out.json"]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, done.output
+    assert "1 of 4 studies is left out, with no image that can be read (study 3)" in done.stderr
+    direct = ["evaluate", "report", "phantom", "csv:table.csv", "--json", "direct.json"]
+    assert CliRunner().invoke(app, direct).exit_code == 0
+    filed, asked = (json.loads((tmp_path / name).read_text()) for name in ("out.json", "direct.json"))
+    assert filed["parts"] == asked["parts"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -8,6 +8,7 @@ from llmcxr.labeler.rules import label
 from llmcxr.labeler.states import to_states
 from llmcxr.metrics.answers.kinds import score_kinds
 from llmcxr.systems import Predictions, gather
+from llmcxr.systems.ask import choose_n
 from tests.llmcxr.evaluation.fakes import ConstantPredictor, NumberedPhantoms, PerfectPredictor, number_of
 
 N = 6
@@ -56,3 +57,27 @@ def test_as_many_studies_as_there_are(n):
 def test_unknown_parts():
     with pytest.raises(ValueError, match="poems"):
         gather(ConstantPredictor(), DATASET, N, parts=["poems"])
+
+
+@pytest.mark.parametrize(
+    ("predicted", "n", "judged"),
+    [(210, None, 210), (210, 50, 50), (200, None, 200), (201, None, 210), (3, None, 200), (210, 999, 210)],
+)
+def test_a_file_is_judged_whole_unless_n_is_given(tmp_path, predicted, n, judged):
+    dataset = NumberedPhantoms(210)
+    path = tmp_path / "p.csv"
+    path.write_text("id,report\n" + "".join(f"{index},Clear.\n" for index in range(predicted)))
+    assert choose_n(n, dataset, [Predictions.read(path)]) == judged
+    assert choose_n(n, dataset, [ConstantPredictor()]) == min(n or 200, 210)
+
+
+def test_each_text_is_kept_as_it_comes():
+    kept = []
+    said = gather(
+        PerfectPredictor(DATASET), DATASET, N, keep=lambda asked, result: kept.append((asked, result))
+    )
+    reports = [(asked.study_id, result.text) for asked, result in kept if not asked.text]
+    assert reports == list(zip(said.ids, said.written, strict=True))
+    assert [(asked.text, result.text) for asked, result in kept if asked.text] == [
+        (question.question, answer) for question, answer in zip(said.questions, said.answers, strict=True)
+    ]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from llmcxr.common.errors import UserError
+from llmcxr.predictor import Asked
 from llmcxr.systems.openai_endpoint import OpenAIEndpoint
 
 IMAGE = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (20, 1))
@@ -104,6 +105,25 @@ def test_answers_keep_the_order_of_the_questions_however_they_arrive(serve):
     assert [one.text for one in results] == [f"of {question}" for question in questions]
     assert [one.question for one in results] == questions
     assert "Authorization" not in server.seen[0][1]
+
+
+def test_each_report_is_kept_as_it_comes_also_where_another_fails(serve):
+    """The third request fails while the second is under way: both the first and the second are kept."""
+    third_failed = threading.Event()
+
+    def answer(body, number):
+        if number == 2:
+            third_failed.wait(5)
+        elif number == 3:
+            third_failed.set()
+            return 400, {"error": "no"}, {}
+        return completion(f"of {number}")
+
+    server, kept = serve(answer), []
+    asked = [Asked(str(number), image=IMAGE) for number in range(9)]
+    with pytest.raises(UserError, match="HTTP 400"):
+        ask(server, workers=2).ask("report", asked, lambda one, result: kept.append(result.text), seed=0)
+    assert {"of 1", "of 2"} <= set(kept) and len(server.seen) < 9
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

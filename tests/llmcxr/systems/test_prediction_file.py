@@ -5,6 +5,7 @@ import pytest
 
 from llmcxr import images
 from llmcxr.common.errors import UserError
+from llmcxr.records import Radiograph, Study
 from llmcxr.systems.prediction_file import Predictions
 
 IDS = ["secret-1", "secret-2", "secret-3"]
@@ -139,3 +140,49 @@ def test_bytes_that_are_no_text(tmp_path):
     (tmp_path / "p.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="UTF-8"):
         Predictions.read(tmp_path / "p.jsonl")
+
+
+def make_study(number):
+    image = f"films/chest-{number}.png"
+    radiograph = Radiograph(image, f"s{number}", f"p{number}", f"/archive/{image}", "PA")
+    return Study(f"s{number}", f"p{number}", (radiograph,))
+
+
+def test_what_the_report_command_writes_is_taken_as_it_is(tmp_path):
+    lines = [
+        {
+            "image": f"/archive/films/chest-{number}.png",
+            "sections": {"findings": "Clear."},
+            "text": f"Report {number}.",
+        }
+        for number in (2, 1)
+    ]
+    path = write(tmp_path, "\n".join(map(json.dumps, lines)), "reports.json")
+    predictions = Predictions.read(path).for_studies([make_study(1), make_study(2)])
+    assert predictions.reports_for(["s1", "s2"]) == ["Report 1.", "Report 2."]
+    answer = {"image": "chest-1.png", "question": "Large?", "text": "No."}
+    path = write(tmp_path, json.dumps(answer), "answers.jsonl")
+    assert Predictions.read(path).for_studies([make_study(1)]).answers_for(["s1"], ["Large?"]) == ["No."]
+    path = write(tmp_path, "image,text\nchest-1.png,Clear.\n")
+    assert Predictions.read(path).for_studies([make_study(1)]).reports_for(["s1"]) == ["Clear."]
+
+
+def test_studies_of_the_dataset_that_are_not_asked_about_are_no_others(tmp_path):
+    path = write(tmp_path, "id,report\n1,One.\n2,Two.\n3.0,Three.\n")
+    predictions = Predictions.read(path).for_studies([make_study(number) for number in (1, 2, 3, 4)])
+    assert predictions.reports_for(["s1", "s2"]) == ["One.", "Two."] and predictions.reach == 3
+    with pytest.raises(UserError, match=r"none for 1 of 4 .*such as the first 3 \(--n 3\)"):
+        predictions.reports_for(["s1", "s2", "s3", "s4"])
+    with pytest.raises(UserError, match="1 for others"):
+        Predictions.read(path).for_studies([make_study(1), make_study(2)]).reports_for(["s1"])
+
+
+def test_one_study_spelled_twice_is_a_duplicate(tmp_path):
+    path = write(tmp_path, "id,report\ns1,One.\nS1 ,Other.\n")
+    with pytest.raises(UserError, match="1 for others"):
+        Predictions.read(path).for_studies([make_study(1)]).reports_for(["s1"])
+
+
+def test_a_number_as_id(tmp_path):
+    path = write(tmp_path, '{"id": 1.0, "report": "One."}', "p.jsonl")
+    assert Predictions.read(path).for_studies([make_study(1)]).reports_for(["s1"]) == ["One."]
