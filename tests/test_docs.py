@@ -44,7 +44,7 @@ def test_files_and_modules_that_are_named_exist(path):
 @pytest.mark.parametrize("path", [*DOCUMENTS, *CONFIGURATIONS], ids=_name)
 def test_trainings_that_are_shown_have_settings_that_exist(path):
     kinds = {kind: lambda at=at: getattr(import_module(at[0]), at[1]) for kind, at in RUN_KINDS.items()}
-    text = re.sub(r"\\\n|\n#", " ", path.read_text(encoding="utf-8"))
+    text = re.sub(r"\\\n#?|\n#", " ", path.read_text(encoding="utf-8"))
     for configuration, given in TRAINING.findall(text):
         # D and R stand for numbers; a sentence may end behind the last setting
         settings = [re.sub(r"=[A-Z]$", "=1", each.rstrip(".,;:)")) for each in shlex.split(given)]

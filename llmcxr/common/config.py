@@ -25,6 +25,7 @@ from vqgan.old_names import OLD_NAMES
 CONFIG_FILE = "config.yaml"  # in a run directory
 HEADER = "# Written by a run, with the settings it has.\n"
 DATASETS = ("dataset", "validation")  # settings that are opening strings
+EXAMPLES = {"dataset": "csv:FILE.csv,split=train", "validation": "csv:FILE.csv,split=validate"}
 PLACES = ("run_dir", "cache_dir", "threads", "device")  # where a run is, not what it is of
 NUM_KNOWN_SHOWN = 40  # keys listed in a message before it is cut
 
@@ -260,7 +261,13 @@ def _build(schema: type, settings: dict[str, Any], overrides: Sequence[str], pat
         raise UserError(f"{path}: {_first_line(error)}") from error
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
-    raise UserError(f"{path}: these settings have no default and must be given: {', '.join(missing)}")
+    raise UserError(f"{path}: {_say_missing(missing)}")
+
+
+def _say_missing(names: Sequence[str]) -> str:
+    examples = [f"{name}={EXAMPLES[name]}" for name in names if name in EXAMPLES]
+    shown = f"; such as {' '.join(examples)}" if examples else ""
+    return f"these settings have no default and must be given: {', '.join(names)}{shown}"
 
 
 def _parse_override(override: str):
@@ -279,11 +286,25 @@ def _merge(merged, addition, schema: type, key: str, source: str):
     from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
     try:
-        return OmegaConf.merge(merged, addition)
+        merged = OmegaConf.merge(merged, addition)
+        _take_defaults(merged, OmegaConf.create(addition))
+        return merged
     except (ConfigKeyError, ConfigAttributeError) as error:
         raise UserError(f"{source}: {_unknown_key(schema, error.full_key or key)}") from error
     except OmegaConfBaseException as error:
         raise UserError(f"{source}: {_wrong_type(schema, error.full_key or key, addition)}") from error
+
+
+def _take_defaults(merged, addition) -> None:
+    """Make what is "???" in the addition a setting that must be given: a merge would leave its default."""
+    from omegaconf import OmegaConf, read_write
+
+    for name in addition:
+        if OmegaConf.is_missing(addition, name):
+            with read_write(merged):
+                merged[name] = "???"
+        elif OmegaConf.is_dict(merged) and OmegaConf.is_dict(addition._get_node(name)):
+            _take_defaults(merged[name], addition[name])
 
 
 def _unknown_key(schema: type, full_key: str) -> str:

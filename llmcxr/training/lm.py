@@ -90,7 +90,8 @@ def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
         made_by = find_image_tokenizer(config.tokenizer)
         image_tokenizer = load_image_tokenizer(made_by)
     except UserError as error:
-        raise UserError(f"tokenizer={config.tokenizer}: {error}") from error
+        advice = "train one first (configs/tokenizer), or give tokenizer=cxr, which ships"
+        raise UserError(f"tokenizer={config.tokenizer}: {error}; {advice}") from error
     run_dir = Path(config.run_dir)
     dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
     store = encode_dataset(dataset, image_tokenizer, run_dir / "codes", config.cache_dir, config.encoding)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
 from llmcxr.cli import app as cli
 from llmcxr.cli.train import RUN_KINDS
@@ -61,12 +62,27 @@ def test_an_interrupted_training_says_how_to_resume(run, toy_config):
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").rglob("*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_loads(run, path):
-    code, out, err = run("train", path, "--check")
+    code, out, err = run("train", path, "--check", "dataset=csv:a.csv", "validation=csv:b.csv")
     assert code == 0, err
     assert path.read_text().startswith("#"), (
         "a configuration begins with its command, hardware, time and score"
     )
     assert json.loads(out)
+
+
+@pytest.mark.parametrize("name", ["tokenizer/nih", "tokenizer/cxr_f16", "lm/nih", "classifier/nih"])
+@pytest.mark.parametrize("flags", [(), ("--check",)])
+def test_a_configuration_for_real_radiographs_asks_for_them(run, name, flags):
+    code, out, err = run("train", REPOSITORY / "configs" / f"{name}.yaml", *flags)
+    assert (code, out) == (2, "") and "must be given: dataset, validation" in err
+    assert "dataset=csv:FILE.csv,split=train validation=csv:FILE.csv,split=validate" in err
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_no_configuration_names_a_dataset_that_a_clone_lacks(path):
+    settings = yaml.safe_load(path.read_text())
+    given = {settings.get(name, "phantom:") for name in ("dataset", "validation")}
+    assert given == {"???"} or all(value.startswith("phantom:") for value in given)
 
 
 def test_encode_names_a_missing_tokenizer(run):

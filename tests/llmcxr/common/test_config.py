@@ -121,6 +121,9 @@ MISTAKES = [
     ("kind: toy\nrun_dir: a\n", ["model.width=65"], ["width 65 is not a multiple of num_heads 4"]),
     ("kind: toy\nrun_dir: a\n", ["model.name=${nowhere}"], ["nowhere"]),
     ("kind: toy\n", [], ["run_dir", "must be given"]),
+    ("kind: toy\nrun_dir: ???\nseed: ???\n", [], ["must be given: run_dir, seed"]),  # seed has a default
+    ("kind: toy\nrun_dir: a\n", ["seed=???"], ["must be given: seed"]),
+    ('kind: toy\nrun_dir: a\nmodel: {width: "???"}\n', [], ["must be given: model.width"]),
     ("run_dir: a\n", [], ["`kind`", "lazy, toy", "none"]),
     ("kind: tokeniser\n", [], ["`kind`", "'tokeniser'"]),
     ("kind: toy\nrun_dir: a\n", ["seed"], ["'seed'", "key=value"]),

@@ -25,6 +25,7 @@ TINY = VQGANConfig(
     fsq=FSQConfig((5, 5)),
 )
 CONFIGS = Path(__file__).parents[3] / "configs" / "tokenizer"
+DATA = ["dataset=csv:a.csv", "validation=csv:b.csv"]  # those for real radiographs have none of their own
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_wrong_weights_of_a_loss_network_are_said_with_the_file(radiographs: Pat
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_config_can_be_loaded(path: Path) -> None:
-    config = load(path, [], kinds={"tokenizer": TokenizerRun})
+    config = load(path, DATA, kinds={"tokenizer": TokenizerRun})
     assert config.kind == "tokenizer"
     assert path.read_text().startswith("# ") and f"configs/tokenizer/{path.name}" in path.read_text()
 
@@ -255,7 +256,7 @@ F32 = "cell_height=32 cell_width=32 taming.multipliers=[1,1,2,2,4,4] taming.atte
     ],
 )
 def test_the_overrides_in_the_headers(name: str, overrides: str, grid: object, codebook_size: int) -> None:
-    settings = [f"training.model.{override}" for override in overrides.split()]
+    settings = [*DATA, *(f"training.model.{override}" for override in overrides.split())]
     model = load(CONFIGS / f"{name}.yaml", settings, kinds={"tokenizer": TokenizerRun}).training.model
     assert model.grid == (grid if isinstance(grid, tuple) else (grid, grid))
     assert model.codebook_size == codebook_size
