@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vqgan.json_text import to_json
+
 BATCH = 64
 
 
@@ -115,7 +117,7 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
         row = WAYS[arguments.way](arguments.images, arguments.size)
         row["peak GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # Linux counts in KiB
-        print(json.dumps(row | {"images/s": arguments.images / row["seconds"]}))
+        print(to_json(row | {"images/s": arguments.images / row["seconds"]}))
         return
     rows = {way: run(way, arguments) for way in WAYS}
     print(f"{arguments.images} images of {arguments.size} pixels, {arguments.threads} threads")
@@ -123,7 +125,7 @@ def main() -> None:
     for way, row in rows.items():
         print(f"{way:>18}" + "".join(f"{value:18.4g}" for value in row.values()))
     if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n")
+        arguments.json.write_text(to_json({"rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

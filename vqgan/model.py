@@ -15,6 +15,7 @@ from vqgan import storage
 from vqgan.config import VQGANConfig
 from vqgan.device import choose_device
 from vqgan.errors import UserError
+from vqgan.finite import check_finite
 from vqgan.foreign.taming.networks import TamingDecoder, TamingEncoder
 from vqgan.layers import Decoder, Encoder
 from vqgan.quantizers import QUANTIZERS
@@ -73,10 +74,12 @@ class VQGAN(nn.Module):
         """Encode images (B, 1, H, W) float32 in [0, 1] as codes (B, h, w) int64 in 0..K-1.
 
         Raises UserError for another shape or type, and for values that are not finite or outside [0, 1] by
-        more than rounding, as -1..1 and 0..255 are.
+        more than rounding, as -1..1 and 0..255 are; for a tokenizer of broken weights too.
         """
         self._check_images(images)
-        return self.quantizer(self.encoder(images)).codes
+        latents = self.encoder(images)  # (B, D, h, w)
+        check_finite(latents, "the image tokenizer's latents", [self])
+        return self.quantizer(latents).codes
 
     @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
@@ -85,7 +88,9 @@ class VQGAN(nn.Module):
         Raises UserError for another shape or type, and for codes outside 0..K-1.
         """
         self._check_codes(codes)
-        return self.decoder(self.quantizer.codes_to_quantized(codes)).float().clamp(0, 1)
+        images = self.decoder(self.quantizer.codes_to_quantized(codes)).float()  # (B, 1, H, W)
+        check_finite(images, "the image tokenizer's pixels", [self])
+        return images.clamp(0, 1)
 
     def _check_images(self, images: Tensor) -> None:
         size = self.config.image_size

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from vqgan.config import VQGANConfig
 from vqgan.errors import UserError
 from vqgan.files import replacing
+from vqgan.finite import check_weights
+from vqgan.json_text import to_json
 
 FORMAT = "vqgan-1"
 CONFIG_FILE = "config.json"
@@ -27,7 +29,7 @@ WEIGHTS_FILE = "model.safetensors"
 
 def fingerprint(config: VQGANConfig, weights: Mapping[str, Tensor]) -> str:
     """Return the sha256 in hex over the config's JSON and over each weight's name, dtype, shape and bytes."""
-    digest = hashlib.sha256(json.dumps(config.to_fingerprint(), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(config.to_fingerprint(), sort_keys=True, allow_nan=False).encode())
     for name in sorted(weights):
         weight = weights[name].detach().cpu().contiguous()
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
@@ -44,7 +46,7 @@ def write_directory(directory: Path, config: VQGANConfig, weights: Mapping[str, 
         replacing(directory / WEIGHTS_FILE) as weights_file,
     ):
         save_file(weights, weights_file)
-        config_file.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        config_file.write_text(to_json(description, indent=2) + "\n", encoding="utf-8")
 
 
 def read_directory(directory: Path) -> tuple[VQGANConfig, dict[str, Tensor]]:
@@ -83,7 +85,7 @@ def read_directory(directory: Path) -> tuple[VQGANConfig, dict[str, Tensor]]:
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], directory: Path) -> None:
-    """Load weights that must match the model's names and shapes exactly."""
+    """Load weights that must be finite and match the model's names and shapes exactly."""
     expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     found = {name: tuple(weight.shape) for name, weight in weights.items()}
     for name in sorted(expected.keys() | found.keys()):
@@ -93,6 +95,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], directory: Pat
                 f"found {found.get(name, 'none')}"
             )
     model.load_state_dict(weights)
+    check_weights(model, directory / WEIGHTS_FILE)
 
 
 def _read_description(file: Path) -> dict[str, Any]:

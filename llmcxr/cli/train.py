@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from llmcxr.cli.options import DatasetArgument, DeviceOption, TokenizerArgument
 from llmcxr.common.device import choose_device
 from llmcxr.common.terminal import say
+from vqgan.json_text import to_json
 
 RUN_KINDS = {  # `kind` of a configuration -> its dataclass, and the module that has it and its `run`
     "tokenizer": ("llmcxr.training.tokenizer", "TokenizerRun"),
@@ -45,7 +45,7 @@ def train_command(
     kinds = {kind: lambda kind=kind: _run_dataclass(kind) for kind in RUN_KINDS}
     settings = load(config, overrides or (), kinds=kinds)
     if check:
-        print(json.dumps(to_dict(settings), indent=2, default=str))
+        print(to_json(to_dict(settings), indent=2, default=str))
         return
     try:
         made = import_module(RUN_KINDS[settings.kind][0]).run(settings)

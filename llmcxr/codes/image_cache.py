@@ -23,6 +23,7 @@ from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable
 from llmcxr.common.terminal import progress
+from vqgan.json_text import to_json
 
 if TYPE_CHECKING:
     from llmcxr.data import Dataset, Rejections
@@ -119,7 +120,7 @@ def _build(path: Path, dataset: Dataset, shape: tuple[int, ...], processes: int)
             if rejected:  # before the chunk counts as done, so that none is lost; twice does no harm
                 with _rejected_file(path).open("a", encoding="utf-8") as file:
                     for index, reason in rejected.items():
-                        file.write(json.dumps({"index": index, "reason": reason}) + "\n")
+                        file.write(to_json({"index": index, "reason": reason}) + "\n")
             done[chunk] = 1
             done.flush()
             advance(1)

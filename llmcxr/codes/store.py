@@ -35,6 +35,7 @@ from llmcxr.common.rejections import Rejections
 from llmcxr.common.specs import name_as_today
 from llmcxr.common.terminal import progress
 from vqgan.files import write_text
+from vqgan.json_text import to_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -381,7 +382,7 @@ def _append(path: Path, content: bytes) -> None:
 
 
 def _to_line(item: str | Rejected) -> str:
-    return json.dumps(item if isinstance(item, str) else item._asdict()) + "\n"
+    return to_json(item if isinstance(item, str) else item._asdict()) + "\n"
 
 
 def _read_log(part: Path) -> Iterator[str | Rejected]:
@@ -447,4 +448,4 @@ def _checksums_of_file(file: Path, metadata: CodeStoreMetadata) -> np.ndarray:
 
 
 def _write_metadata(directory: Path, metadata: CodeStoreMetadata) -> None:
-    write_text(directory / "metadata.json", json.dumps(asdict(metadata), indent=2) + "\n")
+    write_text(directory / "metadata.json", to_json(asdict(metadata), indent=2) + "\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 from llmcxr.common.guard import Kind
+from vqgan.json_text import to_json
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,6 @@ class Rejections:
         if self.path is not None:
             with replacing(self.path) as beside, beside.open("w", encoding="utf-8") as file:
                 for name, reason in self.entries:
-                    file.write(json.dumps({"name": name, "reason": reason}) + "\n")
+                    file.write(to_json({"name": name, "reason": reason}) + "\n")
         where = f"; see {self.path.name}" if self.path is not None else f"; the first: {self.entries[0][1]}"
         logger.warning("left out %d that could not be read%s", len(self.entries), where)

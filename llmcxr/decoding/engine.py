@@ -19,6 +19,7 @@ from llmcxr.decoding.sampling import RowStreams, sample
 from llmcxr.decoding.settings import Sampling
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts.parts import ImageCodes, Prompt, TokenIds, gather_features, num_tokens, to_token_ids
+from vqgan.finite import check_finite
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def generate_images(
         if cell + 1 < model.vocabulary.num_cells:
             token = code + model.vocabulary.token_range(cell)[0]
             rows.step(token[copies])
+    check_finite(log_probability, "the scores of an image's codes", [model])
     return ImageGeneration(torch.stack(codes, 1), log_probability)
 
 
@@ -120,7 +122,8 @@ def generate_text(
     for _ in range(max_new_tokens):
         logits = model.text_logits(rows.last).float()  # (B, V)
         token = sample(logits, sampling, streams)  # (B,)
-        log_probability += logits.log_softmax(-1).gather(1, token[:, None])[:, 0] * is_open
+        scores = logits.log_softmax(-1).gather(1, token[:, None])[:, 0]  # (B,)
+        log_probability += torch.where(is_open, scores, 0.0)
         for row in is_open.nonzero()[:, 0].tolist():
             written[row].append(int(token[row]))
             if written[row][-len(end_ids) :] == list(end_ids):
@@ -128,6 +131,7 @@ def generate_text(
         if not is_open.any():
             break
         rows.step(token)
+    check_finite(log_probability, "the scores of a text's tokens", [model])
     return TextGeneration([_without_end(ids, end_ids) for ids in written], log_probability)
 
 
@@ -145,6 +149,7 @@ def score_tokens(
     log_probabilities = logits.log_softmax(-1)
     tokens = ids[:, -longest:, None].clamp(0, log_probabilities.shape[-1] - 1)  # (B, longest, 1)
     scores = log_probabilities.gather(2, tokens)[..., 0]  # (B, longest)
+    check_finite(scores, "the scores of a text's tokens", [model])
     return [row[longest - len(response) :] for row, response in zip(scores, responses, strict=True)]
 
 
@@ -167,7 +172,9 @@ def score_images(model: UnifiedModel, prompts: Sequence[Prompt], codes: Tensor) 
     cells = torch.arange(vocabulary.num_cells, device=model.device).repeat(len(codes))  # (B*N,)
     log_probabilities = model.image_logits(before, cells).float().log_softmax(-1)  # (B*N, K)
     chosen = codes.to(model.device).reshape(-1, 1).long()  # (B*N, 1)
-    return log_probabilities.gather(1, chosen).reshape(len(codes), -1).sum(1)  # (B,)
+    scores = log_probabilities.gather(1, chosen).reshape(len(codes), -1).sum(1)  # (B,)
+    check_finite(scores, "the scores of an image's codes", [model])
+    return scores
 
 
 def _read(

@@ -20,6 +20,7 @@ import numpy as np
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
+from vqgan.json_text import to_json
 
 SMALL_SIDE = 50  # pixels; below this ribs and lines are gone
 LONGEST_ASPECT = 2.0
@@ -146,7 +147,7 @@ def compare_images(summary: ImageSummary, measured: Mapping[str, np.ndarray]) ->
 def write_summary(directory: str | Path, summary: ImageSummary) -> None:
     """Write it beside the config and the weights of a tokenizer, whose fingerprint does not depend on it."""
     with replacing(Path(directory) / FILE) as beside:
-        beside.write_text(json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8")
+        beside.write_text(to_json(asdict(summary), indent=2) + "\n", encoding="utf-8")
 
 
 def read_summary(directory: str | Path) -> ImageSummary | None:

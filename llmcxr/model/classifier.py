@@ -28,6 +28,8 @@ from llmcxr.common.files import replacing
 from llmcxr.data.phantom.case import FINDINGS, ZONES
 from llmcxr.findings import FINDINGS as FINDING_TABLE
 from llmcxr.images import check_brightness
+from vqgan.finite import check_finite, check_weights
+from vqgan.json_text import to_json
 
 # What can be asked of a finding beyond its presence. A finding that is missing has no side or zone of its
 # own.
@@ -179,7 +181,9 @@ class Classifier(nn.Module):
         pixels = pixels.reshape(len(pixels), 1, *pixels.shape[-2:])  # (N, 1, H, W)
         readings: list[ClassifierReading] = []
         for batch in pixels.split(batch_size):
-            readings += self._read(self(batch.to(parameter.device)))
+            output = self(batch.to(parameter.device))
+            check_finite(output.presence, "the classifier's scores", [self])
+            readings += self._read(output)
         self.train(was_training)
         return readings
 
@@ -222,7 +226,7 @@ class Classifier(nn.Module):
         with replacing(directory / "model.safetensors") as beside:
             save_file({name: value.contiguous() for name, value in weights.items()}, beside)
         with replacing(directory / "config.json") as beside:
-            beside.write_text(json.dumps(self.describe(), indent=2) + "\n")
+            beside.write_text(to_json(self.describe(), indent=2) + "\n")
 
     @classmethod
     def from_pretrained(cls, directory: str | Path, device: str = "cpu") -> Classifier:
@@ -258,6 +262,7 @@ class Classifier(nn.Module):
                 f"{directory}: model.safetensors is not the classifier of {', '.join(findings)} that "
                 f"config.json describes ({error}); copy the directory again"
             ) from error
+        check_weights(classifier, directory / "model.safetensors")
         return classifier.eval().to(choose_device(device))
 
 

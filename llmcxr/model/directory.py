@@ -38,6 +38,8 @@ from llmcxr.prompts import TEMPLATES, PromptTokenizer
 from llmcxr.prompts.vocabulary import ImageVocabulary
 from vqgan import VQGAN
 from vqgan.files import share
+from vqgan.finite import check_weights
+from vqgan.json_text import to_json
 from vqgan.shipped import SHIPPED, find_directory
 
 COMPACT_FILE = "compact.safetensors"
@@ -95,7 +97,7 @@ def save(bundle: Bundle, directory: str | Path, compact: bool = False) -> Path:
             write_summary(partial / "image_tokenizer", bundle.training_images)
         write_loss_networks(partial / "image_tokenizer", bundle.loss_networks)
         card = _card(bundle, _sha256s(partial))
-        (partial / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
+        (partial / CARD_FILE).write_text(to_json(card, indent=2) + "\n")
     return directory
 
 
@@ -120,6 +122,7 @@ def load(directory: str | Path) -> Bundle:
     _check_files(directory, card)
     vocabulary = _read_vocabulary(directory, card)
     model = _load_language_model(directory, vocabulary).eval()
+    check_weights(model, f"{directory}: the language model")
     tokenizer = _load_text_tokenizer(directory)
     if len(tokenizer) != vocabulary.size:
         raise UserError(

@@ -14,6 +14,7 @@ from pathlib import Path
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 from llmcxr.model.classifier import Classifier
+from vqgan.json_text import to_json
 
 FILE = "loss_networks.json"
 OLD_FILE = "teachers.json"  # as tokenizers of version 0.1 have it
@@ -35,7 +36,7 @@ def write_loss_networks(directory: str | Path, networks: Mapping[str, str]) -> N
     """Write `networks`, fingerprint -> name, beside a tokenizer's weights; none, no file."""
     if networks:
         with replacing(Path(directory) / FILE) as beside:
-            beside.write_text(json.dumps(dict(networks), indent=2) + "\n", encoding="utf-8")
+            beside.write_text(to_json(dict(networks), indent=2) + "\n", encoding="utf-8")
 
 
 def read_loss_networks(directory: str | Path) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from llmcxr.common.guard import Kind, check_outputs
 from llmcxr.images import dicom
 from llmcxr.outputs.notices import SYNTHETIC
 from llmcxr.predictor import DrawResult
+from vqgan.json_text import to_json
 
 SUFFIXES = (".png", ".dcm")
 GAP = 4  # white columns between the drawings of a row
@@ -73,4 +73,4 @@ def _write_one(path: Path, drawn: DrawResult) -> Path:
 
 
 def _metadata(recipe: dict | list[dict]) -> dict[str, str]:
-    return {images.SYNTHETIC_KEY: SYNTHETIC, "recipe": json.dumps(recipe, ensure_ascii=False)}
+    return {images.SYNTHETIC_KEY: SYNTHETIC, "recipe": to_json(recipe, ensure_ascii=False)}

@@ -14,6 +14,7 @@ from llmcxr.common.guard import Kind
 from llmcxr.outputs.notices import DISCLAIMER, PHANTOM_NOTICE, REPETITIVE
 from llmcxr.predictor import AnswerResult, ReportResult
 from llmcxr.reports import is_repetitive
+from vqgan.json_text import to_json
 
 
 def _recognise(path: Path) -> bool:
@@ -98,7 +99,7 @@ class Reading:
             "model": self.model,
             "disclaimer": DISCLAIMER,
         }
-        return json.dumps(reading, ensure_ascii=False)
+        return to_json(reading, ensure_ascii=False)
 
 
 def read_all(radiographs: Sequence[Radiograph], cxr, seed: int, temperature: float) -> list[Reading]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from llmcxr.common.guard import Kind
 from llmcxr.common.terminal import STDOUT
 from llmcxr.images import write_figure
 from llmcxr.pages.document import Block, Heading, Plot, to_html, to_markdown
+from vqgan.json_text import to_json
 
 SIGNATURE = '{\n  "written_by": "llmcxr'  # how every file of results begins
 RESULTS = Kind(
@@ -66,8 +66,8 @@ def write_page(path: Path, title: str, result: Result) -> None:
 def write_json(path: Path, values: dict) -> None:
     """Write JSON to a file, with who wrote it, or to stdout for "-"."""
     if path == STDOUT:
-        print(json.dumps(values, indent=2))
+        print(to_json(values, indent=2))
         return
-    text = json.dumps({"written_by": f"llmcxr {llmcxr.__version__}", **values}, indent=2)
+    text = to_json({"written_by": f"llmcxr {llmcxr.__version__}", **values}, indent=2)
     with replacing(path) as beside:
         beside.write_text(text + "\n", encoding="utf-8")

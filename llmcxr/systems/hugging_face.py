@@ -18,6 +18,7 @@ from llmcxr.images import to_picture
 from llmcxr.predictor import AnswerResult, ReportResult, System
 from llmcxr.reports import parse_sections, strip_reasoning
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
+from vqgan.finite import check_finite, check_weights
 
 
 class HuggingFaceSystem(System):
@@ -81,6 +82,7 @@ class HuggingFaceSystem(System):
                 f"hf:{directory}: expected a processor with a chat template, found none; "
                 "add the chat_template.jinja that the model was tuned with"
             )
+        check_weights(model, f"hf:{directory}")
         return cls(model.to(device), processor, **settings)
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
@@ -123,10 +125,20 @@ class HuggingFaceSystem(System):
         devices = [self.model.device] if self.model.device.type == "cuda" else []
         with torch.inference_mode(), torch.random.fork_rng(devices):
             torch.manual_seed(seed)
-            output = self.model.generate(**batch, **sampling, max_new_tokens=self.max_new_tokens)
+            output = self.model.generate(
+                **batch,
+                **sampling,
+                max_new_tokens=self.max_new_tokens,
+                logits_processor=[self._check_scores],
+            )
         if not self.model.config.is_encoder_decoder:  # the others give the prompt again
             output = output[:, batch["input_ids"].shape[1] :]
         return [text.strip() for text in self.processor.batch_decode(output, skip_special_tokens=True)]
+
+    def _check_scores(self, _: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Return the scores (B, V) as they are. Raises UserError where the best of a row is not finite."""
+        check_finite(scores.amax(-1), "the scores of a text's tokens", [self.model])
+        return scores
 
 
 def _conversation(image: np.ndarray, prompt: str) -> list[dict[str, Any]]:

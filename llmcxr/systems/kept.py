@@ -43,7 +43,7 @@ class KeptPredictions:
     def add(self, asked: Asked, result: TextResult) -> None:
         """Add a report, or the answer to what was asked. Raises UserError where the disk is full."""
         about = {"question": asked.text, "answer": result.text} if asked.text else {"report": result.text}
-        line = json.dumps({"id": asked.study_id, **about}, ensure_ascii=False) + "\n"
+        line = json.dumps({"id": asked.study_id, **about}, ensure_ascii=False, allow_nan=False) + "\n"
         with telling_write_failures(self.path, "free some space or choose another place"):
             if not self.count and self.path.is_file() and self.path.stat().st_size:
                 os.replace(self.path, self.former)

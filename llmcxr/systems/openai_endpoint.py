@@ -160,7 +160,10 @@ class OpenAIEndpoint(System):
         if self.key_env:
             headers["Authorization"] = f"Bearer {os.environ.get(self.key_env, '')}"
         request = urllib.request.Request(
-            f"{self.url.rstrip('/')}/chat/completions", json.dumps(body).encode(), headers, method="POST"
+            f"{self.url.rstrip('/')}/chat/completions",
+            json.dumps(body, allow_nan=False).encode(),
+            headers,
+            method="POST",
         )
         opener = urllib.request.build_opener(_NoRedirects)
         for attempt in count(1):

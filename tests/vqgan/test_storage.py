@@ -86,7 +86,7 @@ def test_a_save_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: py
     before, other = saved(tmp_path), build(fsq=FSQConfig((9, 2)))
 
     def fail(path: Path, *_, **__) -> None:  # where the weights are written already
-        assert list(tmp_path.glob(".model-*.safetensors")) and path.name.startswith(".config-")
+        assert list(tmp_path.glob(".model.writing-*.safetensors")) and path.name.startswith(".config.")
         path.touch()
         raise OSError("No space left on device")
 

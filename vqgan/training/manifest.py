@@ -6,6 +6,8 @@ import json
 import zlib
 from pathlib import Path
 
+from vqgan.json_text import to_json
+
 FILE = "files.json"  # name -> [bytes, CRC-32]
 BLOCK = 1 << 22  # bytes
 
@@ -13,7 +15,7 @@ BLOCK = 1 << 22  # bytes
 def write_manifest(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     listed = {str(path.relative_to(folder)): [path.stat().st_size, _checksum(path)] for path in files}
-    (folder / FILE).write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
+    (folder / FILE).write_text(to_json(listed, indent=2) + "\n", encoding="utf-8")
 
 
 def find_damage(folder: Path) -> str:

@@ -33,6 +33,7 @@ import torch
 from vqgan.config import flatten
 from vqgan.errors import UserError
 from vqgan.files import remove_abandoned, share, write_text
+from vqgan.json_text import to_json
 from vqgan.processes import one_at_a_time
 from vqgan.training.manifest import find_damage, write_manifest
 
@@ -131,7 +132,7 @@ class RunDirectory:
             "git_revision": _git_revision(),
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         }
-        write_text(self.path / "environment.json", json.dumps(environment, indent=2) + "\n")
+        write_text(self.path / "environment.json", to_json(environment, indent=2) + "\n")
 
     def log(self, message: str) -> None:
         with (self.path / "log.txt").open("a", encoding="utf-8") as file:
@@ -139,7 +140,7 @@ class RunDirectory:
 
     def write_metrics(self, step: int, values: Mapping[str, Any]) -> None:
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+            file.write(to_json({"step": step, **values}) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Drop metrics later than the checkpoint from which a killed run resumes: they will be measured

@@ -28,6 +28,7 @@ from vqgan.discriminator import (
 from vqgan.errors import UserError
 from vqgan.files import write_text
 from vqgan.foreign.lpips import LPIPS
+from vqgan.json_text import to_json
 from vqgan.losses import FeatureNetwork, LossConfig, check_feature_network, reconstruction_losses
 from vqgan.metrics import code_statistics, evaluate, psnr
 from vqgan.model import VQGAN
@@ -149,7 +150,7 @@ def _train_alone(
         settings = _recorded(config, seed)
         check_training_json(config, run_dir, seed)
         if loop.accelerator.is_main_process:
-            write_text(run_dir / "training.json", json.dumps(settings, indent=2) + "\n")
+            write_text(run_dir / "training.json", to_json(settings, indent=2) + "\n")
     result = loop.run(task, settings)
     return TrainingResult(result.step, result.is_finished, run_dir / "model", result.validation)
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from llmcxr.common.errors import UserError
 from llmcxr.decoding import engine
 from llmcxr.decoding.settings import GREEDY, Sampling
 from llmcxr.prompts.parts import ImageCodes, ImageFeatures, TokenIds, to_token_ids
@@ -124,3 +125,37 @@ def test_an_image_given_as_features_is_read_like_its_codes(bundle):
     no, yes = prompts.response("No."), prompts.response("Large right pleural effusion.")
     scores = engine.score_texts(model, both[:2] * 2, [no, no, yes, yes])
     torch.testing.assert_close(scores[::2], scores[1::2])
+
+
+WAYS = {
+    "draw": lambda model, prompts: engine.generate_images(model, prompts, [0, 1, 2], Sampling(1.0)),
+    "write": lambda model, prompts: engine.generate_text(model, prompts, [0, 1, 2], GREEDY, [10**6], 5),
+    "score texts": lambda model, prompts: engine.score_texts(model, prompts, [TokenIds((5, 6))] * 3),
+    "score images": lambda model, prompts: engine.score_images(
+        model, prompts, torch.zeros(3, model.vocabulary.num_cells, dtype=torch.long)
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_not_finite_is_named(way, value):
+    broken = tiny_bundle()
+    broken.model.decoder.layers[1].mlp.up_proj.weight.data[3, 2] = value
+    with pytest.raises(UserError, match=r"scores of .* not finite.* weight 'decoder.layers.1.mlp.up_proj"):
+        WAYS[way](broken.model, prompts_of(broken))
+
+
+def test_guidance_that_overflows_is_told_from_broken_weights(bundle):
+    null = bundle.prompt_tokenizer.prompt("Draw:", "")
+    with pytest.raises(UserError, match=r"codes are not finite.*all weights finite"):
+        engine.generate_images(bundle.model, prompts_of(bundle), [0, 1, 2], GREEDY, 1e38, null)
+
+
+def test_a_text_that_has_ended_keeps_its_score(bundle):
+    prompts = prompts_of(bundle)
+    free = engine.generate_text(bundle.model, prompts[:1], [0], GREEDY, [10**6], 4)
+    end = free.token_ids[0][1:2]
+    alone = engine.generate_text(bundle.model, prompts[:1], [0], GREEDY, end, 40).log_probabilities
+    both = engine.generate_text(bundle.model, prompts, [0, 0, 0], GREEDY, end, 40).log_probabilities
+    torch.testing.assert_close(both[:1], alone)

@@ -122,3 +122,14 @@ def test_wrong_shapes_are_refused(classifier):
         classifier(torch.rand(1, 3, 32, 32))
     with pytest.raises(ValueError, match="square"):
         classifier.predict(np.zeros((1, 32, 16), np.float32))
+
+
+def test_weights_that_are_not_finite_are_named(tmp_path):
+    broken = Classifier()
+    name, weight = next(iter(broken.named_parameters()))
+    weight.data.view(-1)[0] = torch.inf
+    with pytest.raises(UserError, match=f"classifier's scores .*{name}"):
+        broken.predict(torch.zeros(1, 1, 64, 64))
+    broken.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=f"model.safetensors: .*{name}"):
+        Classifier.from_pretrained(tmp_path)

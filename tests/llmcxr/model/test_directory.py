@@ -284,3 +284,13 @@ def test_every_file_of_a_model_may_be_read_by_others(tmp_path, compact):
     save(tiny_bundle(), tmp_path / "model", compact)
     inside = list((tmp_path / "model").rglob("*"))
     assert inside and all(path.stat().st_mode & 0o044 for path in inside)
+
+
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
+    bundle = tiny_bundle()
+    bundle.model.decoder.layers[0].self_attn.q_proj.weight.data[0, 0] = torch.nan
+    directory = save(bundle, tmp_path / "model")
+    with pytest.raises(
+        UserError, match=r"model: the language model: .*1 of 256 .*'decoder.layers.0.self_attn.q_proj"
+    ):
+        load(directory)
