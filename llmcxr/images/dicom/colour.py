@@ -29,7 +29,10 @@ def to_grey(decoded: DecodedPixels, dataset: DicomDataset) -> tuple[np.ndarray, 
     Values are scaled by their bits, or by those that a palette fills. Raises ValueError for a palette that
     cannot be used.
     """
-    to_rgb = _read_palette(dataset) if decoded.values.ndim == 2 else partial(_scale, decoded.layout)
+    to_rgb = partial(_scale, decoded.layout)
+    if decoded.layout.samples == 1:
+        is_segmented = "SegmentedRedPaletteColorLookupTableData" in dataset
+        to_rgb = partial(_look_up_segments, dataset) if is_segmented else _read_palette(dataset)
     values = decoded.values
     grey = np.empty(values.shape[:2], np.float32)
     for rows in iterate_rows(values):
@@ -51,6 +54,14 @@ def _scale(layout: Layout, values: np.ndarray) -> np.ndarray:
         colours[..., 1:] -= 2 ** (layout.bits_stored - 1)
         colours = colours @ YBR_TO_RGB.T
     return np.clip(colours / top, 0, 1)
+
+
+def _look_up_segments(dataset: DicomDataset, places: np.ndarray) -> np.ndarray:
+    """Look (H, W) places up in a palette that is compressed in segments (PS3.3 C.7.9.2) -> RGB in [0, 1]."""
+    from pydicom.pixels import apply_color_lut
+
+    colours = apply_color_lut(places, dataset)
+    return colours[..., :3] / np.float32(np.iinfo(colours.dtype).max)
 
 
 def _read_palette(dataset: DicomDataset) -> Callable[[np.ndarray], np.ndarray]:

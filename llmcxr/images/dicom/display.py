@@ -7,6 +7,8 @@ whatever the slope, and in little memory.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,20 +119,29 @@ def _apply_voi(
     dataset: DicomDataset,
     warnings: list[str],
 ) -> np.ndarray:
-    """Apply the first VOI LUT that can be used, else the first window, else scale; say what is left aside."""
+    """Apply the first VOI LUT that can be used, else the first window, else scale; say what is left aside.
+
+    One that shows all values alike, though they are not, cannot be used.
+    """
+    is_real = counts > 0
+    for kind, shown in _iterate_voi(values, dataset):
+        if shown is not None and (is_real.sum() == 1 or np.ptp(np.clip(shown[is_real], 0, 1)) > 0):
+            return shown
+        warnings.append(f"a {kind} that cannot be used is left aside")
+    return _stretch(values, levels, counts, layout, warnings)
+
+
+def _iterate_voi(values: np.ndarray, dataset: DicomDataset) -> Iterator[tuple[str, np.ndarray | None]]:
+    """Go through VOI LUTs, then windows: what each is, and the brightness it gives, None if broken."""
     for item in get_values(dataset, "VOILUTSequence"):
         table = read_lookup_table(item, has_negative=values.min() < 0, is_big_endian=_is_big_endian(dataset))
-        if table is not None:
-            return table.to_brightness(values)
-        warnings.append("a VOI LUT that cannot be used is left aside")
-    centres, widths = get_numbers(dataset, "WindowCenter"), get_numbers(dataset, "WindowWidth")
+        yield "VOI LUT", None if table is None else table.to_brightness(values)
     function = get_code(dataset, "VOILUTFunction")
-    for number in range(max(len(centres), len(widths))):
-        centre, width = (ends[number] if number < len(ends) else None for ends in (centres, widths))
-        if centre is not None and width is not None and width > 0:
-            return apply_window(values, centre, width, function if function in WINDOW_FUNCTIONS else "LINEAR")
-        warnings.append("a window that cannot be used is left aside")
-    return _stretch(values, levels, counts, layout, warnings)
+    function = function if function in WINDOW_FUNCTIONS else "LINEAR"
+    ends = (get_numbers(dataset, "WindowCenter"), get_numbers(dataset, "WindowWidth"))
+    for centre, width in zip_longest(*ends):
+        is_whole = centre is not None and width is not None and width > 0
+        yield "window", apply_window(values, centre, width, function) if is_whole else None
 
 
 def _stretch(

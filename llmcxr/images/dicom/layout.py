@@ -20,7 +20,8 @@ EXPECTED = "expected a DICOM radiograph"
 MOST_PIXELS = 2**26  # 8192 x 8192; the largest scans of film have 61 million
 FLOAT_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
 KEYWORDS = ("PixelData", *FLOAT_BITS)
-COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420", "YBR_PARTIAL_422")
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+RETIRED = ("HSV", "ARGB", "CMYK", "YBRPARTIAL420", "YBRPARTIAL422")
 # By their letters alone: some files write them in small letters or with other gaps.
 PHOTOMETRICS = {
     "".join(filter(str.isalnum, name)): name
@@ -122,8 +123,10 @@ def check_size(name: str | os.PathLike, rows: int, columns: int) -> None:
 
 def _read_photometric(name: str | os.PathLike, dataset: DicomDataset, warnings: list[str]) -> tuple[int, str]:
     """Read samples per pixel and the photometric interpretation, each from the other where it is missing."""
-    said = get_code(dataset, "PhotometricInterpretation")
-    photometric = PHOTOMETRICS.get("".join(filter(str.isalnum, said)))
+    said = "".join(filter(str.isalnum, get_code(dataset, "PhotometricInterpretation")))
+    if said in RETIRED:
+        raise UserError(f"{name}: {EXPECTED} in grey or RGB, found {said}; export it in grey")
+    photometric = PHOTOMETRICS.get(said)
     samples = get_count(dataset, "SamplesPerPixel")
     if samples is None:
         samples = 3 if photometric in COLOURS else 1

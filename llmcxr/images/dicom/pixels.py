@@ -15,13 +15,14 @@ from llmcxr.common.errors import UserError
 from llmcxr.images.dicom.elements import get_number, get_text
 from llmcxr.images.dicom.layout import EXPECTED, Layout, check_size, find_keyword, read_layout
 from llmcxr.images.dicom.opening import damaged
-from llmcxr.images.dicom.streams import read_stream_header
+from llmcxr.images.dicom.streams import ITEM, is_encapsulated, read_stream_header
 
 if TYPE_CHECKING:
     from pydicom import Dataset as DicomDataset
     from pydicom.uid import UID
 
 PREFERRED_PLUGINS = ("pylibjpeg", "pillow", "pydicom")
+DECODERS = ("gdcm", "pylibjpeg", "openjpeg")  # of the extra "dicom"
 PADDING = {  # pixel data: padding value and the other end of its range
     "PixelData": ("PixelPaddingValue", "PixelPaddingRangeLimit"),
     "FloatPixelData": ("FloatPixelPaddingValue", "FloatPixelPaddingRangeLimit"),
@@ -43,23 +44,19 @@ class DecodedPixels:
 
 def decode(name: str | os.PathLike, dataset: DicomDataset) -> DecodedPixels:
     """Decode a dataset of one frame. Raises UserError, with `name`, for what cannot be decoded."""
-    syntax = _find_transfer_syntax(dataset)
-    if syntax is None or not syntax.is_transfer_syntax:
-        raise UserError(
-            f"{name}: {EXPECTED} in a transfer syntax of the standard, found an unknown one; "
-            "export it again as Explicit VR Little Endian"
-        )
     data = _get_data(dataset)
+    syntax, mistaken = _find_syntax(name, dataset, data)
     layout, warnings = read_layout(name, dataset, None if syntax.is_encapsulated else len(data))
     if not syntax.is_encapsulated and len(data) < layout.num_bytes:
         raise UserError(
             f"{name}: {EXPECTED}, found a file cut short or damaged, {len(data)} bytes of pixels where its "
             f"size and bits need {layout.num_bytes}; copy or export it again"
         )
-    stored, photometric = _decode_frame(name, data, dataset[layout.keyword].VR, syntax, layout)
-    layout = replace(layout, photometric=photometric)
+    stored, layout = _decode_frame(name, data, dataset[layout.keyword].VR, syntax, layout)
     values = extract_bits(stored, layout) if _keeps_bits(syntax) else stored
-    return DecodedPixels(values, layout, find_padding(stored, values, layout, dataset), tuple(warnings))
+    return DecodedPixels(
+        values, layout, find_padding(stored, values, layout, dataset), (*mistaken, *warnings)
+    )
 
 
 def extract_bits(stored: np.ndarray, layout: Layout) -> np.ndarray:
@@ -111,8 +108,10 @@ def _get_data(dataset: DicomDataset) -> bytes:
 
 def _decode_frame(
     name: str | os.PathLike, data: bytes, representation: str, syntax: UID, layout: Layout
-) -> tuple[np.ndarray, str]:
-    """Return the frame's values as the decoder gives them, and the photometric interpretation they have."""
+) -> tuple[np.ndarray, Layout]:
+    """Return the frame's values as the decoder gives them, and their layout: the photometric interpretation
+    is then that of the values, and the bits of colours are those of the compressed stream.
+    """
     from pydicom.pixels import get_decoder
 
     options = {
@@ -136,6 +135,8 @@ def _decode_frame(
     try:
         if syntax.is_encapsulated:
             stream = read_stream_header(data)
+            if layout.samples == 3 and stream.bits:
+                layout = replace(layout, bits_stored=stream.bits)
             check_size(name, stream.rows, stream.columns * stream.components)
             if syntax in LOSSY_JPEG and stream.bits:
                 allocated = 8 if stream.bits <= 8 else 16
@@ -150,11 +151,13 @@ def _decode_frame(
     except Exception as error:  # every plugin answers bad bytes with errors of its own
         if not syntax.is_encapsulated:
             raise damaged(name) from error
+        lacking = [module for module in DECODERS if find_spec(module) is None]
+        advice = "pip install 'llmcxr[dicom]' for more, or export it" if lacking else "export it again,"
         raise UserError(
             f"{name}: {EXPECTED} that can be decoded, found {syntax.name} that is damaged or that no "
-            "installed decoder reads; pip install 'llmcxr[dicom]' for more, or export it uncompressed"
+            f"installed decoder reads; {advice} uncompressed"
         ) from error
-    return stored, str(found["photometric_interpretation"])
+    return stored, replace(layout, photometric=str(found["photometric_interpretation"]))
 
 
 def _choose_decoder(syntax: UID, bits: int) -> tuple[UID, str]:
@@ -197,7 +200,29 @@ def _keeps_bits(syntax: UID) -> bool:
     return not syntax.is_encapsulated or syntax in BIT_EXACT
 
 
-def _find_transfer_syntax(dataset: DicomDataset) -> UID | None:
+def _find_syntax(name: str | os.PathLike, dataset: DicomDataset, data: bytes) -> tuple[UID, list[str]]:
+    """Find the transfer syntax: as declared, unless the data's own bytes show that they are compressed or
+    that they are not; then a warning says so.
+    """
+    from pydicom.uid import UID, ExplicitVRLittleEndian
+
+    declared = _find_declared_syntax(dataset)
+    is_known = declared is not None and declared.is_transfer_syntax
+    if is_known and declared.is_encapsulated and data[:4] != ITEM:
+        return ExplicitVRLittleEndian, [f"declared as {declared.name}, found uncompressed: read as it is"]
+    if not (is_known and declared.is_encapsulated) and is_encapsulated(data):
+        found = UID(read_stream_header(data).syntax)
+        said = declared.name if is_known else "no transfer syntax"
+        return found, [f"declared as {said}, found {found.name}: read as it is"]
+    if not is_known:
+        raise UserError(
+            f"{name}: {EXPECTED} in a transfer syntax of the standard, found an unknown one; "
+            "export it again as Explicit VR Little Endian"
+        )
+    return declared, []
+
+
+def _find_declared_syntax(dataset: DicomDataset) -> UID | None:
     """Find the declared transfer syntax, else the one that the file's encoding shows."""
     from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGBaseline8Bit
 
 from llmcxr.images.dicom.colour import to_grey
 from llmcxr.images.dicom.pixels import decode
@@ -86,3 +91,26 @@ def test_palette(bits, packing):
 def test_a_palette_that_lacks_a_colour_is_refused():
     with pytest.raises(ValueError, match="palette"):
         _show(fill([0], np.uint8), PhotometricInterpretation="PALETTE COLOR")
+
+
+def test_a_segmented_palette():
+    """Segments (PS3.3 C.7.9.2.2): discrete of two entries, then linear over three up to 65535."""
+    segments = np.array([0, 2, 0, 100, 1, 3, 65535], "<u2").tobytes()
+    dataset = build(fill([0, 1, 4], np.uint8), PhotometricInterpretation="PALETTE COLOR")
+    for name in ("Red", "Green", "Blue"):
+        dataset.add_new(f"{name}PaletteColorLookupTableDescriptor", "US", [5, 0, 16])
+        dataset.add_new(f"Segmented{name}PaletteColorLookupTableData", "OW", segments)
+    pixels, _ = to_grey(decode("a.dcm", dataset), dataset)
+    np.testing.assert_allclose(pixels[0, :3], [0, 100 / 65535, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("bits_declared", [8, 12, 16])
+def test_compressed_colour_is_scaled_by_its_own_bits(bits_declared):
+    stream = BytesIO()
+    Image.fromarray(_paint(200, 200, 200)).save(stream, "JPEG", quality=95)
+    allocated = 8 if bits_declared == 8 else 16
+    dataset = build(_paint(0, 0, 0), PhotometricInterpretation="YBR_FULL_422", BitsAllocated=allocated)
+    dataset.BitsStored, dataset.PixelData = bits_declared, encapsulate([stream.getvalue()])
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    pixels, _ = to_grey(decode("a.dcm", dataset), dataset)
+    np.testing.assert_allclose(pixels, 200 / 255, atol=0.01)

@@ -116,6 +116,8 @@ WHOLE = {"WindowCenter": "2048", "WindowWidth": "4096"}  # LINEAR: 0 to 4095
         ("2048,0\\3", "4,096E3\\7", 0),
         ("1e400\\2048", "1\\4096", 1),
         ("2048", "4096\\", 0),
+        ("-5000\\2048", "100\\4096", 1),  # shows all values white
+        ("9000\\2048", "100\\4096", 1),  # and all black
     ],
 )
 def test_the_first_usable_window_counts_and_others_are_said(centres, widths, num_left_aside):

@@ -95,6 +95,7 @@ def test_no_pixel_representation_is_unsigned_and_said():
         ({"PixelData": None}, "without pixels"),
         ({"NumberOfFrames": 3}, "found 3"),
         ({"SamplesPerPixel": 4}, "found 4"),
+        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "HSV"}, "found HSV"),
         ({"Rows": 60000, "Columns": 60000}, "60000 x 60000"),
         ({"Rows": 65535, "Columns": 1025}, "65535 x 1025"),
     ],

@@ -8,10 +8,17 @@ from struct import pack
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
 
 from llmcxr.common.errors import UserError
 from llmcxr.images.dicom.layout import Layout
@@ -131,9 +138,7 @@ def test_rle_keeps_the_bits_where_they_lay():
 
 
 def test_jpeg_2000_needs_no_bits_of_the_header():
-    stream = BytesIO()
-    Image.fromarray(VALUES).save(stream, "JPEG2000", no_jp2=True)
-    dataset = _compress(VALUES, JPEG2000Lossless, stream.getvalue(), BitsAllocated=None, BitsStored=None)
+    dataset = _compress(VALUES, JPEG2000Lossless, _write_jpeg_2000(), BitsAllocated=None, BitsStored=None)
     np.testing.assert_array_equal(decode("a.dcm", dataset).values, VALUES)
 
 
@@ -144,17 +149,52 @@ def test_jpeg_of_8_bits_in_16_allocated():
     assert np.abs(decode("a.dcm", dataset).values.astype(int) - 100).max() <= 2
 
 
-@pytest.mark.parametrize("name", ["JPEG-lossy.dcm"])
-def test_jpeg_of_12_bits_through_the_extra(name, capfd):
+def test_jpeg_of_12_bits_through_the_extra(capfd):
     """The file's scan header breaks the standard besides, which decoders that know 12 bits forgive."""
     pytest.importorskip("gdcm", reason="needs the extra: pip install llmcxr[dicom]")
-    from pydicom import dcmread
-
-    decoded = decode(name, dcmread(get_testdata_file(name, download=False)))
+    decoded = decode("a.dcm", dcmread(get_testdata_file("JPEG-lossy.dcm", download=False)))
     assert decoded.values.shape == (1024, 256)
     # of DCMTK 3.6.7, dcmdjpeg
     assert (decoded.values.min(), decoded.values.max(), decoded.values.sum()) == (0, 264, 3767007)
     assert capfd.readouterr().err == ""
+
+
+def _write_jpeg_2000() -> bytes:
+    stream = BytesIO()
+    Image.fromarray(VALUES).save(stream, "JPEG2000", no_jp2=True)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("declared", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, "1.2.3.4", None])
+@pytest.mark.parametrize("kind", ["JPEG 2000", "RLE"])
+def test_compressed_pixels_are_known_by_their_bytes(declared, kind):
+    dataset = build(VALUES, BitsStored=12)
+    if kind == "RLE":
+        dataset.compress(RLELossless)
+    else:
+        dataset.PixelData = encapsulate([_write_jpeg_2000()])
+    if declared is None:
+        del dataset.file_meta.TransferSyntaxUID
+    else:
+        dataset.file_meta.TransferSyntaxUID = declared
+    decoded = decode("a.dcm", dataset)
+    np.testing.assert_array_equal(decoded.values, VALUES)
+    assert "read as it is" in decoded.warnings[0]
+
+
+def test_uncompressed_pixels_are_known_by_their_bytes():
+    dataset = build(VALUES, BitsStored=12)
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    decoded = decode("a.dcm", dataset)
+    np.testing.assert_array_equal(decoded.values, VALUES)
+    assert "found uncompressed" in decoded.warnings[0]
+
+
+def test_the_advice_is_not_to_install_what_is_there(monkeypatch):
+    dataset = _compress(VALUES, JPEGBaseline8Bit, b"\xff\xd8" + bytes(60))
+    monkeypatch.setattr("llmcxr.images.dicom.pixels.find_spec", lambda name: object())
+    with pytest.raises(UserError, match="export it again, uncompressed"):
+        decode("a.dcm", dataset)
 
 
 def _jpeg_that_says(rows: int, columns: int) -> bytes:
@@ -180,7 +220,15 @@ def test_compressed_pictures_larger_than_said_are_refused_before_decoding(syntax
         decode("a.dcm", dataset)
 
 
-def test_a_damaged_stream_is_an_error_with_advice():
+def test_a_damaged_stream_is_an_error_with_advice(monkeypatch):
+    monkeypatch.setattr("llmcxr.images.dicom.pixels.find_spec", lambda name: None)
     dataset = _compress(VALUES, JPEGBaseline8Bit, b"\xff\xd8" + bytes(60))
     with pytest.raises(UserError, match=r"JPEG Baseline.*pip install 'llmcxr\[dicom\]'"):
+        decode("a.dcm", dataset)
+
+
+def test_12_bits_without_the_extra_are_an_error_whose_advice_helps(monkeypatch):
+    monkeypatch.setattr("llmcxr.images.dicom.pixels.find_spec", lambda name: None)
+    dataset = dcmread(get_testdata_file("JPEG-lossy.dcm", download=False))
+    with pytest.raises(UserError, match=r"JPEG Extended.*pip install 'llmcxr\[dicom\]'"):
         decode("a.dcm", dataset)
