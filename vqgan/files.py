@@ -92,6 +92,28 @@ def unfinished_folder(path: Path) -> Iterator[Path]:
         os.close(handle)
 
 
+def restore_earlier(folder: Path) -> None:
+    """Bring back what a kill within `replace_folder` left under another name."""
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    if earlier.is_dir() and not folder.exists():
+        earlier.rename(folder)
+
+
+def replace_folder(folder: Path, new: Path, own_names: re.Pattern[str]) -> None:
+    """Let the folder `new` take the place of `folder`, if there is one, whose other files than `own_names`
+    go over to it. A kill leaves one of the two, the earlier one perhaps as .NAME.earlier.
+    """
+    earlier = folder.with_name(f".{folder.name}.earlier")
+    if folder.exists():
+        shutil.rmtree(earlier, ignore_errors=True)
+        for other in folder.iterdir():
+            if not own_names.fullmatch(other.name) and not (new / other.name).exists():
+                other.rename(new / other.name)
+        folder.rename(earlier)
+    new.rename(folder)
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
 def remove_abandoned(folder: str | os.PathLike) -> None:
     """Remove what killed processes left unfinished in a folder. What a living one writes is locked."""
     with suppress(OSError), os.scandir(folder) as entries:

@@ -4,10 +4,13 @@ here.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +19,19 @@ from torch import Tensor
 
 from llmcxr import images
 from llmcxr.codes.image_cache import cached_images, read_rejected
-from llmcxr.codes.store import CodeStore, Ranks, Rejected, tell_repeated
+from llmcxr.codes.sources import Source, digest, list_sources
+from llmcxr.codes.store import CodeStore, CodeStoreMetadata, Ranks, Rejected, rescue, tell_repeated
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, find_frontal
 from llmcxr.data.read_ahead import read_ahead
 from vqgan import VQGAN
+from vqgan.processes import one_at_a_time
 from vqgan.training.augmentation import AugmentationConfig, augment
 
 BATCH_IMAGES = 32
+KNOWN_AT_ONCE = 4096  # images whose known codes are in memory
+
+logger = logging.getLogger(__name__)
 
 ReadItem = Callable[[int], "tuple[str, np.ndarray] | Rejected"]  # an image's id and its (size, size) pixels
 
@@ -69,36 +77,133 @@ def encode_dataset(
     """Encode every study's first frontal radiograph; a whole store at `path` is opened.
 
     Images that cannot be read are left out and listed in the store's rejected.jsonl. Resumes where an
-    interrupted call stopped. Each of several `ranks` (by default those of `accelerate launch`) encodes its
-    part. `workers` threads read files while the network runs; 0 is one per usable core.
+    interrupted call stopped. Where the dataset has other images or files than a store at `path` was made of,
+    that is said, and the store becomes one of the dataset as it is, with the codes that it has. A process
+    that comes while another is at work waits. Each of several `ranks` (by default those of `accelerate
+    launch`) encodes its part. `workers` threads read files while the network runs; 0 is one per usable core.
     """
-    config, ranks = config or EncodingConfig(), ranks or find_ranks()
-    part = ranks.part(len(dataset))
-    _refuse_repeated_ids(dataset)
+    config, ranks, path = config or EncodingConfig(), ranks or find_ranks(), Path(path)
+    sources = list_sources(dataset)
+    _refuse_repeated_ids(dataset, sources)
+    metadata = CodeStoreMetadata(
+        image_tokenizer.fingerprint, image_tokenizer.config.grid, image_tokenizer.config.codebook_size,
+        config.augmentations, dataset=dataset.name,
+    )  # fmt: skip
+    if path.exists() and not _find_changes(store := CodeStore.open_same(path, metadata), sources):
+        return store
+    lock = one_at_a_time(path.with_name(f"{path.name}.lock"), path, waits=True)
+    with lock if ranks.index == 0 else nullcontext():
+        if ranks.index == 0:
+            rescue(path, digest(sources))
+        ranks.wait()  # until the first has the lock
+        known = CodeStore.open_same(path, metadata) if path.exists() else None
+        changes = _find_changes(known, sources) if known else ""
+        if known and not changes:  # by the process that was at work here
+            return known
+        if changes and ranks.index == 0:
+            logger.warning("%s: %s changed since these codes were made: %s", path, dataset.name, changes)
+        build = _Build(dataset, sources, image_tokenizer.config.image_size, cache_dir, config, workers, known)
+        part = ranks.part(len(dataset))
+        return CodeStore.build(
+            path,
+            image_tokenizer,
+            lambda start: build.open_batches(part[start:]),
+            config.augmentations,
+            len(part),
+            dataset.name,
+            ranks,
+            dataset.rejections,
+            digest(sources),
+        )
 
-    def open_batches(start: int) -> Iterator[tuple[list[str | Rejected], Tensor]]:
-        read = _choose_reader(dataset, image_tokenizer.config.image_size, cache_dir)
-        indices = part[start:]
-        return _batches(indices, read_ahead(read, indices, workers, 2 * BATCH_IMAGES), config)
 
-    return CodeStore.build(
-        path,
-        image_tokenizer,
-        open_batches,
-        config.augmentations,
-        len(part),
-        dataset.name,
-        ranks,
-        dataset.rejections,
+def _refuse_repeated_ids(dataset: Dataset, sources: Sequence[Source]) -> None:
+    """Raise UserError before hours of work; the store looks again when it is whole."""
+    ids = [source.image_id for source in sources if source.image_id]
+    if repeated := len(ids) - len(set(ids)):
+        raise UserError(f"{dataset.name}: {tell_repeated(repeated, len(ids))}")
+
+
+def _find_changes(store: CodeStore, sources: Sequence[Source]) -> str:
+    """Say how many images are new, changed or gone since the store was made; "" where none is."""
+    if store.metadata.sources == digest(sources):
+        return ""
+    now = {source.image_id: source for source in sources if source.image_id}
+    before = _list_known(store)
+    num_new = len(now.keys() - before.keys())
+    gone = len(before.keys() - now.keys())
+    if not store.metadata.sources and num_new <= len(store.rejected):  # of before digests were kept
+        num_new = 0
+    changed = sum(not _is_same(before[name], now[name]) for name in now.keys() & before.keys())
+    if not (num_new or gone or changed):
+        return ""
+    return (
+        f"{num_new} images are new or could not be read, {changed} changed, {gone} are gone; the codes of "
+        "the others stay"
     )
 
 
-def _refuse_repeated_ids(dataset: Dataset) -> None:
-    """Raise UserError before hours of work; the store looks again when it is whole."""
-    frontals = (find_frontal(dataset.identify(index)) for index in range(len(dataset)))
-    ids = [radiograph.image_id for radiograph in frontals if radiograph is not None]
-    if repeated := len(ids) - len(set(ids)):
-        raise UserError(f"{dataset.name}: {tell_repeated(repeated, len(ids))}")
+def _list_known(store: CodeStore) -> dict[str, Source]:
+    """List the images of a store with their files as they were."""
+    files = store.files
+    if files is None:
+        return {image_id: Source(image_id) for image_id in store.image_ids}
+    return {name: Source(name, *file) for name, file in zip(store.image_ids, files.tolist(), strict=True)}
+
+
+def _is_same(before: Source, now: Source) -> bool:
+    """Tell whether a file is as it was; where nothing is known of it, it is taken to be."""
+    return before == now or not before.modified
+
+
+class _Build:
+    """Gives the batches of a dataset: known codes where an image is as it was, else images to be encoded."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        sources: Sequence[Source],
+        size: int,
+        cache_dir: str | Path,
+        config: EncodingConfig,
+        workers: int,
+        known: CodeStore | None,
+    ) -> None:
+        self.dataset, self.sources, self.size = dataset, sources, size
+        self.cache_dir, self.config, self.workers = cache_dir, config, workers
+        self.by_id = {source.image_id: source for source in sources}
+        before = _list_known(known) if known else {}
+        self.known, self.rows = (
+            known,
+            {
+                name: row
+                for row, (name, source) in enumerate(before.items())
+                if name in self.by_id and _is_same(source, self.by_id[name])
+            },
+        )
+
+    def open_batches(
+        self, indices: Sequence[int]
+    ) -> Iterator[tuple[list[Source | Rejected], Tensor | np.ndarray]]:
+        """Yield batches of the studies `indices`, in their order."""
+        read = None
+        for is_known, run in groupby(indices, lambda index: self.sources[index].image_id in self.rows):
+            run = list(run)
+            if is_known:
+                yield from self._known_batches(run)
+                continue
+            read = read or _choose_reader(self.dataset, self.size, self.cache_dir)
+            items = read_ahead(read, run, self.workers, 2 * BATCH_IMAGES)
+            for batch, pixels in _batches(run, items, self.config):
+                yield [self._describe(item) for item in batch], pixels
+
+    def _known_batches(self, indices: Sequence[int]) -> Iterator[tuple[list[Source | Rejected], np.ndarray]]:
+        for start in range(0, len(indices), KNOWN_AT_ONCE):
+            sources = [self.sources[index] for index in indices[start : start + KNOWN_AT_ONCE]]
+            yield sources, self.known.read([self.rows[source.image_id] for source in sources])
+
+    def _describe(self, item: str | Rejected) -> Source | Rejected:
+        return item if isinstance(item, Rejected) else self.by_id[item]
 
 
 def _choose_reader(dataset: Dataset, size: int, cache_dir: str | Path) -> ReadItem:

@@ -12,7 +12,6 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +19,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from llmcxr import images
+from llmcxr.codes import sources
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable
 from llmcxr.common.terminal import progress
 from vqgan.json_text import to_json
+from vqgan.processes import end_with_parent, one_at_a_time
 
 if TYPE_CHECKING:
     from llmcxr.data import Dataset, Rejections
@@ -49,12 +50,20 @@ def cached_images(
     """
     shape = (len(dataset), 2 if with_salience else 1, size, size)
     path = Path(cache_dir) / f"{_cache_key(dataset, shape)}.npy"
-    if not path.exists():
+    if not _is_whole(path, shape):
         check_writable(path)
-        with _only_one_builder(path.with_suffix(".lock")):
-            if not path.exists():
+        with one_at_a_time(path.with_suffix(".lock"), path, waits=True):
+            if not _is_whole(path, shape):
                 _build(path, dataset, shape, processes or len(os.sched_getaffinity(0)))
     return np.load(path, mmap_mode="r")
+
+
+def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
+    """Tell whether the file is there; one that was cut short is made again."""
+    try:
+        return np.load(path, mmap_mode="r").shape == shape
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def read_rejected(images: np.memmap) -> dict[int, str]:
@@ -88,27 +97,21 @@ def _rejected_file(path: Path) -> Path:
 
 
 def _cache_key(dataset: Dataset, shape: tuple[int, ...]) -> str:
-    """Return a name that changes with the dataset's name, the shape, and some of the pixels."""
+    """Return a name that changes with the dataset's name, the shape, the ids and files of its images, and
+    some of the pixels.
+    """
     digest = hashlib.sha256(repr((dataset.name, shape)).encode())
+    if not dataset.is_synthetic:
+        digest.update(sources.digest(sources.list_sources(dataset)).encode())
     indices = np.unique(np.linspace(0, shape[0] - 1, PROBE_IMAGES).astype(int))
     digest.update(_read_bytes(dataset, indices.tolist(), shape)[0].tobytes())
     return f"{dataset.name.partition(':')[0]}-{shape[0]}x{shape[-1]}-{digest.hexdigest()[:16]}"
 
 
-@contextmanager
-def _only_one_builder(lock_path: Path):
-    """Let others wait here. The lock ends with the process that holds it, also when it is killed."""
-    import fcntl
-
-    with open(lock_path, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _build(path: Path, dataset: Dataset, shape: tuple[int, ...], processes: int) -> None:
     partial, done_path = path.with_suffix(".partial"), path.with_suffix(".done")
     num_chunks = -(-shape[0] // CHUNK_IMAGES)
-    if not (partial.exists() and done_path.exists()):
+    if not (partial.exists() and done_path.exists() and done_path.stat().st_size == num_chunks):
         _take_room(partial, shape)
         _rejected_file(path).unlink(missing_ok=True)
         done_path.write_bytes(bytes(num_chunks))
@@ -155,7 +158,7 @@ def _filled_chunks(
             yield _fill_chunk(dataset, partial, shape, chunk)
         return
     workers, context = min(processes, len(chunks)), get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_receive, initargs=(dataset,)) as pool:
+    with ProcessPoolExecutor(workers, context, _receive, (dataset, os.getpid())) as pool:
         work = [pool.submit(_fill_chunk_of_received, partial, shape, chunk) for chunk in chunks]
         for finished in as_completed(work):
             yield finished.result()
@@ -164,7 +167,8 @@ def _filled_chunks(
 _received: list[Dataset] = []  # of a worker process: its dataset, sent once and not with every chunk
 
 
-def _receive(dataset: Dataset) -> None:
+def _receive(dataset: Dataset, parent: int) -> None:
+    end_with_parent(parent)
     _received.append(dataset)
 
 

@@ -7,6 +7,7 @@ A CodeStore directory holds
     codes.bin       (images, augmentations, h * w) in the smallest unsigned type that holds a code
     checksums.npy   the CRC-32 of each image's codes
     ids.npy         the image ids as sorted bytes;  rows.npy   the row in codes.bin of each
+    files.npy       of each image, in the order of the rows, its file's size and time: where it came from
     rejected.jsonl  what the dataset listed but gave no image of, and why; only where there is any
 
 The arrays are memory-mapped, and opening reads the .npy files alone: the checksum in metadata.json stands for
@@ -19,22 +20,25 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from llmcxr.codes.sources import Source
 from llmcxr.common.device import images_at_once
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
 from llmcxr.common.rejections import Rejections
 from llmcxr.common.specs import name_as_today
 from llmcxr.common.terminal import progress
-from vqgan.files import write_text
+from vqgan.files import replace_folder, write_text
 from vqgan.json_text import to_json
 
 if TYPE_CHECKING:
@@ -45,7 +49,10 @@ if TYPE_CHECKING:
 FORMAT = "code-store-2"
 LOG_FILE = "items.jsonl"  # of a build: an image id, or what was rejected, a line
 ADVICE = "what is whole is kept: free some space or make the folder writable, and the same command resumes"
+FILES_FILE = "files.npy"
+PART, WHOLE = re.compile(r"\d{5}-of-\d{5}"), "whole"  # folders of an unfinished build
 INDEX_FILES = ("checksums.npy", "ids.npy", "rows.npy")
+OWN_FILES = re.compile(r"metadata\.json|codes\.bin|(checksums|ids|rows|files)\.npy|rejected\.jsonl")
 CHECKSUM_ROWS = 4096  # images whose codes are in memory while their checksums are made
 
 
@@ -56,9 +63,10 @@ class Rejected(NamedTuple):
     reason: str
 
 
-# Gives, from item `start` of its part on, batches of (an image id or a Rejected for each item, the images):
-# (B, 1, H, W), or (B, augmentations, 1, H, W), with B the number of image ids.
-OpenBatches = Callable[[int], Iterable[tuple[Sequence[str | Rejected], "Tensor"]]]
+# Gives, from item `start` of its part on, batches of (what each item is, the images): (B, 1, H, W), or
+# (B, augmentations, 1, H, W), with B the number of items with an image; or their codes where they are known,
+# (B, augmentations, h, w) integers. A Source tells an image's file besides its id.
+OpenBatches = Callable[[int], Iterable[tuple[Sequence["str | Source | Rejected"], "Tensor | np.ndarray"]]]
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ class CodeStoreMetadata:
     augmentations: int = 1  # of each image; the first is the image as it is
     num_images: int = 0
     dataset: str = ""  # its opening string, where it has one
+    sources: str = ""  # a digest of the ids and files that the dataset had
     index_checksum: int | None = None  # CRC-32 of INDEX_FILES; None in stores from before it was kept
     format: str = FORMAT
 
@@ -141,12 +150,14 @@ class CodeStore:
         dataset: str = "",
         ranks: Ranks | None = None,
         left_out: Iterable[tuple[str, str]] = (),
+        sources: str = "",
     ) -> CodeStore:
         """Encode images with the tokenizer, on its device, into a new store at `path`.
 
         A build that was interrupted resumes at `open_batches(items already done)`; the store appears under
         its name only when it is whole. `num_images` is for the progress bar. A whole store at `path` is
-        opened instead. Where several processes build, each gives the batches of `ranks.part(...)`, and all
+        opened instead, if it is of these `sources`, a name of what the dataset holds; else the new one takes
+        its place. Where several processes build, each gives the batches of `ranks.part(...)`, and all
         return when the first has put the parts together. `left_out` are the (name, reason) of what was
         rejected before. Raises UserError where `path` or an interrupted build there is of another tokenizer,
         dataset or number of augmentations, or where the disk is full.
@@ -154,11 +165,13 @@ class CodeStore:
         path, ranks = Path(path), ranks or Ranks()
         metadata = CodeStoreMetadata(
             tokenizer.fingerprint, tokenizer.config.grid, tokenizer.config.codebook_size, augmentations,
-            dataset=dataset,
+            dataset=dataset, sources=sources,
         )  # fmt: skip
         if path.exists():
-            return cls._open_same(path, metadata)
-        partial = path.with_name(path.name + ".partial")
+            store = cls.open_same(path, metadata)
+            if sources in ("", store.metadata.sources):
+                return store
+        partial = _partial_folder(path)
         part = _part_folder(partial, ranks)
         with telling_write_failures(partial, ADVICE):
             start = _prepare(part, metadata)
@@ -167,12 +180,12 @@ class CodeStore:
         if ranks.index == 0:
             parts = [_part_folder(partial, replace(ranks, index=index)) for index in range(ranks.count)]
             _put_together(parts, path, [Rejected(*entry) for entry in left_out])
-            shutil.rmtree(partial, ignore_errors=True)
         ranks.wait()
-        return cls._open_same(path, metadata)
+        return cls.open_same(path, metadata)
 
     @classmethod
-    def _open_same(cls, path: Path, wanted: CodeStoreMetadata) -> CodeStore:
+    def open_same(cls, path: Path, wanted: CodeStoreMetadata) -> CodeStore:
+        """Open a store. Raises UserError for one of another tokenizer, dataset or number of augmentations."""
         store = cls.open(path, wanted.fingerprint)
         if _describe(store.metadata) != _describe(wanted):
             raise UserError(
@@ -207,6 +220,14 @@ class CodeStore:
         if not file.is_file():
             return []
         return [Rejected(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def files(self) -> np.ndarray | None:
+        """Return of each row the size and the time of its file, (N, 2) int64; None where it is not known."""
+        file = self.path / FILES_FILE
+        if not file.is_file():
+            return None
+        return _load_index(file, len(self), (2,))
 
     def read(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read (len(rows), augmentations, h, w) int64, each checked to be the code that was written."""
@@ -261,15 +282,15 @@ def _check_files(path: Path, metadata: CodeStoreMetadata) -> None:
         )
 
 
-def _load_index(file: Path, num_images: int) -> np.ndarray:
-    """Load (num_images,), memory-mapped. Raises UserError for a file cut short or of another length."""
+def _load_index(file: Path, num_images: int, inner: tuple[int, ...] = ()) -> np.ndarray:
+    """Load (num_images, *inner), memory-mapped. Raises UserError for a file cut short or of another shape."""
     try:
         entries = np.load(file, mmap_mode="r")
     except (ValueError, OSError, EOFError) as error:
         raise UserError(
             f"{file}: expected an array, found {error}; the file is damaged, encode the dataset again"
         ) from error
-    if entries.shape != (num_images,):
+    if entries.shape != (num_images, *inner):
         raise UserError(
             f"{file}: expected {num_images} entries, found an array of shape {entries.shape}; "
             "the file is damaged, encode the dataset again"
@@ -287,6 +308,45 @@ def _index_checksum(path: Path) -> int:
 def _checksums(codes: np.ndarray) -> np.ndarray:
     """Compute of stored codes (N, ...) the CRC-32 of each image's, (N,) uint32."""
     return np.array([zlib.crc32(image) for image in np.ascontiguousarray(codes)], np.uint32)
+
+
+def _partial_folder(path: Path) -> Path:
+    """Say where a build of `path` keeps its parts. Raises UserError where something else is."""
+    partial = path.with_name(f"{path.name}.partial")
+    others = partial.exists() and (not partial.is_dir() or _list_others(partial))
+    if others:
+        raise UserError(
+            f"{partial}: expected no such folder, or the parts of an interrupted build, found other files; "
+            "move them, or choose another place"
+        )
+    return partial
+
+
+def _list_others(partial: Path) -> list[Path]:
+    return [path for path in partial.iterdir() if not PART.fullmatch(path.name) and path.name != WHOLE]
+
+
+def _remove_partial(partial: Path) -> None:
+    for path in (*partial.glob("*-of-*"), partial / WHOLE):
+        shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):  # what is not of a build stays
+        partial.rmdir()
+
+
+def rescue(path: Path, sources: str) -> None:
+    """Turn an interrupted build of other `sources` into a store of what it has, to be gone on from; where a
+    store is at `path` already, or the build has nothing, it is removed.
+    """
+    partial = _partial_folder(path)
+    parts = sorted(folder for folder in partial.glob("*-of-*") if (folder / "metadata.json").is_file())
+    if not parts or _read_metadata(parts[0]).sources in (sources, ""):
+        return
+    for part in parts:
+        _prepare(part, _read_metadata(part))
+    if path.exists() or not any(not isinstance(item, Rejected) for part in parts for item in _read_log(part)):
+        _remove_partial(partial)
+    else:
+        _put_together(parts, path, [])
 
 
 def _part_folder(partial: Path, ranks: Ranks) -> Path:
@@ -316,9 +376,12 @@ def _prepare(part: Path, metadata: CodeStoreMetadata) -> int:
             f"now {_describe(metadata)} is asked for; remove it or choose another place"
         )
     items, num_images = [], 0
+    for name in ("codes.bin", LOG_FILE):
+        if not (part / name).is_file():
+            raise UserError(f"{part / name}: missing of an interrupted build; remove {part.parent}")
     num_stored = (part / "codes.bin").stat().st_size // metadata.bytes_per_image
     for item in _read_log(part):
-        num_images += isinstance(item, str)
+        num_images += not isinstance(item, Rejected)
         if num_images > num_stored:
             num_images -= 1
             break
@@ -355,8 +418,10 @@ def _encode(
             advance(len(items))
 
 
-def _encode_batch(tokenizer: VQGAN, images: Tensor, metadata: CodeStoreMetadata) -> np.ndarray:
-    """Encode (B, 1, H, W) or (B, augmentations, 1, H, W) as (B, augmentations, h, w)."""
+def _encode_batch(tokenizer: VQGAN, images: Tensor | np.ndarray, metadata: CodeStoreMetadata) -> np.ndarray:
+    """Encode (B, 1, H, W) or (B, augmentations, 1, H, W) as (B, augmentations, h, w); codes stay."""
+    if isinstance(images, np.ndarray):
+        return images
     if images.ndim == 4:
         images = images.unsqueeze(1)
     if images.shape[1] != metadata.augmentations:
@@ -381,30 +446,45 @@ def _append(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _to_line(item: str | Rejected) -> str:
-    return to_json(item if isinstance(item, str) else item._asdict()) + "\n"
+def _to_line(item: str | Source | Rejected) -> str:
+    return to_json(item._asdict() if isinstance(item, Rejected) else item) + "\n"
 
 
-def _read_log(part: Path) -> Iterator[str | Rejected]:
+def _read_log(part: Path) -> Iterator[Source | Rejected]:
     with (part / LOG_FILE).open(encoding="utf-8") as file:
         for line in file:
             if line.endswith("\n"):  # the last one may be cut off
-                item = json.loads(line)
-                yield item if isinstance(item, str) else Rejected(**item)
+                yield _read_item(part, line)
+
+
+def _read_item(part: Path, line: str) -> Source | Rejected:
+    try:
+        item = json.loads(line)
+        if isinstance(item, dict):
+            return Rejected(**item)
+        return Source(item) if isinstance(item, str) else Source(*item)  # older logs have the id alone
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{part / LOG_FILE}: expected the log of an interrupted build, found a damaged file; remove "
+            f"{part.parent}, and the encoding begins anew"
+        ) from error
 
 
 def _put_together(parts: Sequence[Path], path: Path, left_out: Sequence[Rejected]) -> None:
     """Join the parts beside them, sort the index, and give the whole its name."""
     items = [item for part in parts for item in _read_log(part)]
-    ids = np.array([item.encode() for item in items if isinstance(item, str)])
+    sources = [item for item in items if not isinstance(item, Rejected)]
+    ids = np.array([source.image_id.encode() for source in sources])
     rejected = [*left_out, *(item for item in items if isinstance(item, Rejected))]
     if fault := _find_fault(ids, rejected):
-        shutil.rmtree(parts[0].parent, ignore_errors=True)  # going on from it could only fail again
+        _remove_partial(parts[0].parent)  # going on from it could only fail again
         raise UserError(f"{path}: {fault}")
-    whole = parts[0].with_name("whole")
+    whole = parts[0].with_name(WHOLE)
     with telling_write_failures(path, ADVICE):
         _write_whole(whole, parts, ids, rejected)
-        whole.rename(path)
+        np.save(whole / FILES_FILE, np.array([source[1:] for source in sources], np.int64))
+        replace_folder(path, whole, OWN_FILES)
+    _remove_partial(parts[0].parent)
 
 
 def _find_fault(ids: np.ndarray, rejected: Sequence[Rejected]) -> str:

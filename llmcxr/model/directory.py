@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -37,14 +36,19 @@ from llmcxr.outputs.notices import DISCLAIMER
 from llmcxr.prompts import TEMPLATES, PromptTokenizer
 from llmcxr.prompts.vocabulary import ImageVocabulary
 from vqgan import VQGAN
-from vqgan.files import share
+from vqgan.files import replace_folder, restore_earlier, share, unfinished_folder
 from vqgan.finite import check_weights
 from vqgan.json_text import to_json
+from vqgan.processes import one_at_a_time
 from vqgan.shipped import SHIPPED, find_directory
 
 COMPACT_FILE = "compact.safetensors"
 CARD_FILE = "llmcxr.json"
 SETTINGS_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+OWN_NAMES = re.compile(  # of what a model directory holds; what else is there, a user put there
+    r"(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|llmcxr)\.json"
+    r"|merges\.txt|chat_template\.jinja|model.*\.safetensors(\.index\.json)?|compact\.safetensors|image_tokenizer"
+)
 OLD_DIGEST = "weights_sha256"  # one for all weights, in cards from before "files_sha256" knew them
 CARD_TYPES = {  # what the card must hold, and as what
     "vocabulary": dict,
@@ -324,16 +328,10 @@ def _written_whole(directory: Path) -> Iterator[Path]:
             f"{directory}: expected a new or empty folder, or an earlier model directory; choose another name"
         )
     check_writable(directory.with_name(f"{directory.name}.new"))
-    partial, earlier = (
-        Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent)) for _ in range(2)
-    )
-    try:
+    restore_earlier(directory)
+    lock = one_at_a_time(directory.with_name(f".{directory.name}.lock"), directory, waits=True)
+    with lock, unfinished_folder(directory) as partial:
         with telling_write_failures(directory, "free some space or choose another place"):
             yield partial
         share(partial)
-        if directory.exists():
-            directory.rename(earlier)  # aside, so that a kill leaves one of the two
-        partial.rename(directory)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(earlier, ignore_errors=True)
+        replace_folder(directory, partial, OWN_NAMES)

@@ -26,6 +26,7 @@ from llmcxr.data import Rejections, open_dataset
 from llmcxr.data.dataset import Dataset
 from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.records import Label
+from llmcxr.training.changes import tell_changes
 from llmcxr.training.targets import Targets, aurocs, choose_findings, classifier_loss
 from llmcxr.training.tokenizer import CachedImages
 from vqgan.training.augmentation import AugmentationConfig, augment
@@ -105,6 +106,7 @@ def _run_alone(config: ClassifierRun, run_dir: Path) -> Path:
         for dataset, truth in zip(datasets, targets, strict=True)
     ]
     run_config.save(config, run_dir / run_config.CONFIG_FILE)
+    tell_changes(run_dir, dict(zip(("dataset", "validation"), datasets, strict=True)))
     rejections.write()
     loop = Loop(config.training, run_dir, config.seed, "cpu" if config.device == "cpu" else "auto")
     with telling_write_failures(run_dir, "free some space, and the same command resumes"):

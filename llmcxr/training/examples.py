@@ -51,6 +51,10 @@ class ExampleConfig:
     reading_share: float = 1.0  # share of studies that are also read
     max_length: int = 512  # tokens; turns that make an example longer are left out
 
+    @property
+    def uses_texts(self) -> bool:
+        return self.reading_share > 0 or self.condition_dropout < 1
+
     def __post_init__(self) -> None:
         shares = (
             "condition_dropout",

@@ -8,6 +8,7 @@ from (seed, step), so a resumed run reads the same data.
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from torch import Tensor
 from transformers import set_seed
 
 from llmcxr.codes.encode import encode_dataset, find_ranks
-from llmcxr.codes.store import CodeStore
+from llmcxr.codes.store import CodeStore, Ranks
 from llmcxr.common import config as run_config
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, replacing, telling_write_failures
@@ -37,10 +38,11 @@ from llmcxr.model.judges import read_loss_networks
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts import DRAW, REPORT, SUMMARY, TEMPLATES, PromptTokenizer
 from llmcxr.reports import to_text
+from llmcxr.training.changes import tell_changes
 from llmcxr.training.examples import ExampleConfig
 from llmcxr.training.lm_config import LMRun
 from llmcxr.training.response_loss import ResponseLoss
-from llmcxr.training.step_examples import StepExamples
+from llmcxr.training.step_examples import StepExamples, choose_studies
 from llmcxr.training.study_sheet import draw_studies
 from vqgan.training.loop import Loop, Task
 from vqgan.training.optim import build_optimizer
@@ -48,6 +50,7 @@ from vqgan.training.run_directory import RunDirectory
 from vqgan.training.trackers import check_installed
 
 TEXTS_FOR_BPE = 4000  # studies whose words the text tokenizer is trained on
+TEXT_TOKENIZER = "text_tokenizer"  # in the run directory, as trained on the texts that it began with
 BEST_FILE = "best.safetensors"  # in the run directory, of the weights alone
 VALIDATION_BATCH = 16  # studies
 logger = logging.getLogger(__name__)
@@ -72,7 +75,7 @@ def _run_alone(config: LMRun, run_dir: Path) -> Path:
     if ranks.index == 0:
         run_config.save(config, run_dir / run_config.CONFIG_FILE)
     set_seed(config.seed)
-    bundle, task = _prepare(config)
+    bundle, task = _prepare(config, ranks)
     loop = Loop(config.training, run_dir, config.seed, uses_all_parameters=False)
     with telling_write_failures(run_dir, "free some space, and the same command resumes"):
         result = loop.run(task, run_config.to_dict(config))
@@ -84,7 +87,7 @@ def _run_alone(config: LMRun, run_dir: Path) -> Path:
     return run_dir / "model"
 
 
-def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
+def _prepare(config: LMRun, ranks: Ranks) -> tuple[Bundle, _LMTask]:
     """Prepare what will be saved, and how it is trained. Every dataset and directory is opened here, once."""
     try:
         made_by = find_image_tokenizer(config.tokenizer)
@@ -94,19 +97,30 @@ def _prepare(config: LMRun) -> tuple[Bundle, _LMTask]:
         raise UserError(f"tokenizer={config.tokenizer}: {error}; {advice}") from error
     run_dir = Path(config.run_dir)
     dataset, validation = open_dataset(config.dataset), open_dataset(config.validation)
+    # before images are encoded, which can take long
+    chosen, held_out_studies = (choose_studies(one, config.examples) for one in (dataset, validation))
+    if ranks.index == 0 and not tell_changes(run_dir, {"dataset": dataset, "validation": validation}):
+        shutil.rmtree(run_dir / TEXT_TOKENIZER, ignore_errors=True)
+    ranks.wait()
     store = encode_dataset(dataset, image_tokenizer, run_dir / "codes", config.cache_dir, config.encoding)
     validation_store = encode_dataset(
         validation, image_tokenizer, run_dir / "codes-validation", config.cache_dir
     )
     texts = _texts_of(dataset, config.seed)
-    model, prompt_tokenizer = build_model(
-        config.model, TEMPLATES[config.template], image_tokenizer, texts, config.seed
-    )
+    template, kept = TEMPLATES[config.template], run_dir / TEXT_TOKENIZER
+    model, prompt_tokenizer = build_model(config.model, template, image_tokenizer, texts, config.seed, kept)
     num_items = config.training.steps * config.training.batch_size
-    examples = _step_examples(config, dataset, store, prompt_tokenizer, config.examples, num_items)
-    as_predicted = replace(config.examples, code_mask_share=0.0, reading_share=1.0)
+    examples = _step_examples(config, dataset, store, prompt_tokenizer, config.examples, num_items, chosen)
+    reading_share = float(config.examples.uses_texts)
+    as_predicted = replace(config.examples, code_mask_share=0.0, reading_share=reading_share)
     held_out = _step_examples(
-        config, validation, validation_store, prompt_tokenizer, as_predicted, len(validation)
+        config,
+        validation,
+        validation_store,
+        prompt_tokenizer,
+        as_predicted,
+        len(held_out_studies),
+        held_out_studies,
     )
     summary, networks = read_summary(made_by), read_loss_networks(made_by)
     bundle = Bundle(model, prompt_tokenizer, image_tokenizer, {}, summary, networks)
@@ -140,6 +154,7 @@ def _step_examples(
     prompt_tokenizer: PromptTokenizer,
     examples: ExampleConfig,
     num_items: int,
+    indices: list[int],
 ) -> StepExamples:
     weights = config.finding_map
     if weights.is_wanted and dataset.finding_map(0, (1, 1)) is None:
@@ -147,7 +162,9 @@ def _step_examples(
             f"finding_map.drawn={weights.drawn} and finding_map.read={weights.read} need a dataset that "
             f"knows where findings are, as phantom: does; {dataset.name} does not, so leave both 0"
         )
-    return StepExamples(dataset, store, prompt_tokenizer, examples, config.seed, num_items, weights.is_wanted)
+    return StepExamples(
+        dataset, store, prompt_tokenizer, examples, config.seed, num_items, weights.is_wanted, indices
+    )
 
 
 class _LMTask(Task):

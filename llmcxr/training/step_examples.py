@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from llmcxr.codes.store import CodeStore
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, find_frontal
 from llmcxr.prompts import PromptTokenizer
+from llmcxr.reports import to_text
 from llmcxr.training.examples import (
     Example,
     ExampleConfig,
@@ -39,15 +41,18 @@ class StepExamples(TorchDataset):
         seed: int,
         num_items: int,
         with_finding_maps: bool = False,
+        indices: Sequence[int] | None = None,
     ) -> None:
         """Raises UserError where `store` holds no study of `dataset`.
 
-        with_finding_maps: examples say which findings each cell of their image holds.
+        with_finding_maps: examples say which findings each cell of their image holds. indices: the studies to
+        use, all where None.
         """
         self.dataset, self.store = dataset, store
         self.prompt_tokenizer, self.config = prompt_tokenizer, config
         self.seed, self.num_items, self.with_finding_maps = seed, num_items, with_finding_maps
-        image_ids = enumerate(_image_id(dataset, index) for index in range(len(dataset)))
+        used = range(len(dataset)) if indices is None else indices
+        image_ids = ((index, _image_id(dataset, index)) for index in used)
         self.studies = [(index, image_id) for index, image_id in image_ids if image_id in store]
         if not self.studies:
             raise UserError(f"{dataset.name}: no study has an image that could be encoded")
@@ -113,6 +118,33 @@ class StepExamples(TorchDataset):
             order = np.random.default_rng(np.random.SeedSequence((self.seed, epoch, 1)))
             self._order = order.permutation(len(self.studies))
         return int(self._order[place])
+
+
+def choose_studies(dataset: Dataset, config: ExampleConfig) -> list[int]:
+    """Choose the studies that have words, where the examples use any; what is left out is counted.
+
+    Raises UserError where no study has words.
+    """
+    every = list(range(len(dataset)))
+    if dataset.is_synthetic or not config.uses_texts:
+        return every
+    worded = [index for index in every if _has_words(dataset, index)]
+    if not worded:
+        raise UserError(
+            f"{dataset.name}: expected studies with a text, found none among {len(every)}; give them "
+            "reports, or train on images alone: examples.reading_share=0 examples.condition_dropout=1"
+        )
+    if len(worded) < len(every):
+        logger.warning(
+            "%s: %d of %d studies have no text and are left out of the training",
+            dataset.name, len(every) - len(worded), len(every),
+        )  # fmt: skip
+    return worded
+
+
+def _has_words(dataset: Dataset, index: int) -> bool:
+    texts = dataset.texts(index, np.random.default_rng(0))
+    return any(words.strip() for words in (to_text(texts.report), texts.request)) or bool(texts.questions)
 
 
 def _flat_finding_map(dataset: Dataset, index: int, grid: tuple[int, int]) -> np.ndarray:

@@ -24,6 +24,7 @@ from llmcxr.data import Dataset as Studies
 from llmcxr.data import Rejections, open_dataset
 from llmcxr.images.checks import ImageSummary, summarise_images, write_summary
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
+from llmcxr.training.changes import tell_changes
 from vqgan.foreign.densenet import DenseNetFeatures
 from vqgan.losses import FeatureNetwork
 from vqgan.training.run_directory import RunDirectory
@@ -101,6 +102,7 @@ def _run_alone(config: TokenizerRun) -> Path:
     rejections = Rejections(Path(config.run_dir) / "rejected.jsonl")
     datasets = [_open_images(config, each, rejections) for each in (dataset, validation)]
     run_config.save(config, Path(config.run_dir) / run_config.CONFIG_FILE)
+    tell_changes(Path(config.run_dir), {"dataset": dataset, "validation": validation})
     rejections.write()
     summary = _summarise(datasets[0])
 

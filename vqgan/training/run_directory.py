@@ -43,7 +43,7 @@ KEPT_CHECKPOINTS = 2
 OWN_NAMES = (
     "config.yaml", "training.json", "environment.json", "log.txt", "metrics.jsonl", "rejected.jsonl",
     "checkpoints", "sheets", "model", "best", "best.safetensors", "compact", "classifier", "codes",
-    "codes-validation",
+    "codes-validation", "text_tokenizer", "studies.npz",
 )  # fmt: skip
 SIGNS = {"config.yaml": "run_dir:", "training.json": '"model"', "environment.json": '"cpu_threads"'}
 PACKAGES = ("torch", "accelerate", "numpy", "torchmetrics")

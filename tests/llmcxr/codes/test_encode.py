@@ -394,3 +394,143 @@ def test_codes_of_nonsense_are_never_stored(folder, tmp_path):
     with pytest.raises(UserError, match=r"expected codes in 0\.\.255 of the image tokenizer"):
         encode_dataset(folder, Nonsense(), tmp_path / "codes", tmp_path)
     assert not (tmp_path / "codes").exists()
+
+
+# -- tables and files that change between two calls ----------------------------------------------------------
+
+
+def add_images(folder, names, seed=5):
+    rng = np.random.default_rng(seed)
+    for name in names:
+        images.write_png(folder / name, rng.random((32, 32)))
+
+
+NAMES = [f"{number}.png" for number in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("then", "told", "read"),
+    [
+        (NAMES, None, []),
+        (NAMES[::-1], None, []),
+        (NAMES[:4], "0 images are new or could not be read, 0 changed, 2 are gone", []),
+        ([*NAMES, "6.png", "7.png"], "2 images are new", [6, 7]),
+        (["6.png", *NAMES], "1 images are new", [0]),
+        (["0.png", "7.png", *NAMES[2:]], "1 images are new or could not be read, 0 changed, 1 are gone", [1]),
+    ],
+)
+def test_rows_that_change_are_told_and_only_new_images_are_read(
+    then, told, read, tokenizer, tmp_path, monkeypatch, caplog
+):
+    add_images(tmp_path, [*NAMES, "6.png", "7.png"])
+    before = encode_dataset(write_table(tmp_path, NAMES), tokenizer, tmp_path / "codes", tmp_path)
+    (tmp_path / "codes" / "note.txt").write_text("of a user")
+    read_file, seen = encoding._read_file, []
+    monkeypatch.setattr(encoding, "_read_file", lambda *given: seen.append(given[1]) or read_file(*given))
+    caplog.clear()
+    table = write_table(tmp_path, then)
+    store = encode_dataset(table, tokenizer, tmp_path / "codes", tmp_path)
+    assert sorted(seen) == read
+    assert (told or "") in caplog.text and ("changed since these codes" in caplog.text) == bool(told)
+    if told:
+        assert is_same(store, encode_dataset(table, tokenizer, tmp_path / "new", tmp_path))
+    assert before[NAMES[0]].tolist() == store[NAMES[0]].tolist()
+    assert (tmp_path / "codes" / "note.txt").read_text() == "of a user"
+    left = [path.name for path in tmp_path.iterdir() if path.name.startswith((".codes", "codes"))]
+    assert left == ["codes"]
+
+
+def test_a_file_that_was_replaced_or_repaired_is_encoded_again(folder, tokenizer, tmp_path, caplog):
+    encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
+    add_images(tmp_path, ["radiograph0.png", "radiograph2.png"])
+    store = encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
+    assert "1 images are new or could not be read, 1 changed, 0 are gone" in caplog.text
+    assert is_same(store, encode_dataset(folder, tokenizer, tmp_path / "new", tmp_path))
+    assert len(store) == 4 and store.rejected == []
+
+
+def test_a_store_of_before_files_were_kept_is_compared_by_its_ids(folder, tokenizer, tmp_path, caplog):
+    encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
+    (tmp_path / "codes" / "files.npy").unlink()
+    metadata = json.loads((tmp_path / "codes" / "metadata.json").read_text())
+    del metadata["sources"]
+    (tmp_path / "codes" / "metadata.json").write_text(json.dumps(metadata))
+    caplog.clear()
+    assert len(encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)) == 3
+    assert caplog.text == ""
+    fewer = write_table(tmp_path, ["radiograph0.png"])
+    assert encode_dataset(fewer, tokenizer, tmp_path / "codes", tmp_path).image_ids == ["radiograph0.png"]
+    assert "2 are gone" in caplog.text
+
+
+@pytest.fixture
+def interrupted(long_folder, tokenizer, tmp_path, monkeypatch):
+    """The folder, of which an encoding into codes was interrupted after 64, and what is read from then on."""
+    read_file, seen = encoding._read_file, []
+
+    def stop_at(dataset, index, size):
+        if index == 70:
+            raise KeyboardInterrupt
+        return read_file(dataset, index, size)
+
+    monkeypatch.setattr(encoding, "_read_file", stop_at)
+    with pytest.raises(KeyboardInterrupt):
+        encode_dataset(long_folder, tokenizer, tmp_path / "codes", tmp_path, workers=1)
+    monkeypatch.setattr(encoding, "_read_file", lambda *given: seen.append(given[1]) or read_file(*given))
+    return long_folder, seen
+
+
+def test_a_table_that_changes_while_an_encoding_is_interrupted_loses_no_codes(
+    interrupted, tokenizer, tmp_path
+):
+    _, seen = interrupted
+    add_images(tmp_path, ["first.png"])
+    table = write_table(tmp_path, ["first.png", *(f"radiograph{i:02}.png" for i in range(5, 90))])
+    store = encode_dataset(table, tokenizer, tmp_path / "codes", tmp_path)
+    assert sorted(seen) == [0, 36, *range(60, 86)]  # the new one, the bad one, and what had not been reached
+    assert is_same(store, encode_dataset(table, tokenizer, tmp_path / "new", tmp_path))
+
+
+@pytest.mark.parametrize("spoilt", ["items.jsonl", "codes.bin", "garbage"])
+def test_a_damaged_interrupted_encoding_is_named(interrupted, tokenizer, tmp_path, spoilt):
+    part = tmp_path / "codes.partial" / "00000-of-00001"
+    if spoilt == "garbage":
+        (part / "items.jsonl").write_text("{}\n")
+    else:
+        (part / spoilt).unlink()
+    with pytest.raises(UserError, match=r"interrupted build.*remove .*codes\.partial"):
+        encode_dataset(interrupted[0], tokenizer, tmp_path / "codes", tmp_path)
+
+
+def test_files_of_a_user_in_the_place_of_the_parts_are_kept(folder, tokenizer, tmp_path):
+    (tmp_path / "codes.partial").mkdir()
+    (tmp_path / "codes.partial" / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"codes\.partial: expected no such folder, or the parts"):
+        encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
+    assert (tmp_path / "codes.partial" / "notes.txt").exists()
+
+
+SLOW = """
+import sys, time
+from llmcxr.codes import encode as encoding
+from llmcxr.cli.app import main
+read_file = encoding._read_file
+encoding._read_file = lambda *given: time.sleep(0.02) or read_file(*given)
+main(["encode", *sys.argv[1:], "--workers", "1"])
+"""
+
+
+def test_a_second_process_waits_for_the_store_of_the_first(long_folder, tokenizer, tmp_path, repository):
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    given = [long_folder.name, str(tmp_path / "tokenizer"), str(tmp_path / "codes")]
+    command = [sys.executable, "-c", SLOW, *given, "--cache-dir", str(tmp_path)]
+    both = [
+        subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [1, 1], said  # one image cannot be read
+    assert sum("another process is at work here; waiting" in errors for _, errors in said) == 1, said
+    whole = encode_dataset(long_folder, tokenizer, tmp_path / "whole", tmp_path)
+    assert is_same(CodeStore.open(tmp_path / "codes"), whole)
+    assert not list(tmp_path.glob("codes.*"))

@@ -1,5 +1,9 @@
 import errno
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,8 +11,10 @@ import pytest
 from llmcxr.codes import image_cache
 from llmcxr.codes.image_cache import cached_images, read_rejected
 from llmcxr.common.errors import UserError
-from llmcxr.data import Dataset
+from llmcxr.data import Dataset, open_dataset
+from llmcxr.images import write_png
 from llmcxr.records import Study
+from tests.vqgan.test_processes import ends
 
 
 class Counted(Dataset):
@@ -131,3 +137,64 @@ def test_images_that_cannot_be_read_are_black_and_listed(tmp_path, is_interrupte
 def test_where_all_can_be_read_none_is_listed(tmp_path):
     assert read_rejected(cached_images(Counted(3), 4, tmp_path, processes=1)) == {}
     assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_a_row_or_a_file_that_changes_is_noticed_wherever_it_is(tmp_path):
+    names = [f"{number}.png" for number in range(40)]
+    ramp = np.linspace(0, 1, 256).reshape(16, 16)
+
+    def write(name, grey):
+        write_png(tmp_path / name, np.vstack([np.full((1, 16), grey / 255), ramp[1:]]))
+
+    for number, name in enumerate([*names, "other.png"]):
+        write(name, number)
+
+    def read(shown):
+        (tmp_path / "t.csv").write_text("image,text\n" + "".join(f"{name},Clear.\n" for name in shown))
+        return cached_images(open_dataset(f"csv:{tmp_path / 't.csv'}"), 16, tmp_path, processes=1)[:, 0, 0, 0]
+
+    assert read(names).tolist() == list(range(40))
+    shown = [*names[:1], "other.png", *names[2:]]  # the second image is none of those that are probed
+    assert read(shown).tolist() == [0, 40, *range(2, 40)]
+    write("5.png", 77)
+    assert read(shown)[5] == 77
+    assert not list(tmp_path.glob("*.lock"))
+
+
+@pytest.mark.parametrize("left", [0, 50, 200])
+def test_a_damaged_file_is_made_again(tmp_path, left):
+    images = cached_images(Counted(3), 16, tmp_path, processes=1)
+    content = Path(images.filename).read_bytes()
+    Path(images.filename).write_bytes(content[:left])
+    assert (cached_images(Counted(3), 16, tmp_path, processes=1)[:, 0, 0, 0] == [0, 1, 2]).all()
+    assert Path(images.filename).read_bytes() == content
+
+
+KILLED = """
+import os, sys, time
+from llmcxr.codes.image_cache import cached_images
+from tests.llmcxr.codes.test_image_cache import Counted
+
+class Slow(Counted):
+    def read(self, index, size):
+        if os.getppid() == int(os.environ.get("PARENT", 0)):
+            open(f"{sys.argv[1]}/worker-{os.getpid()}", "w").close()
+            time.sleep(1)
+        return super().read(index, size)
+
+if __name__ == "__main__":
+    os.environ["PARENT"] = str(os.getpid())
+    cached_images(Slow(200), 4, sys.argv[1], processes=2)
+"""
+
+
+def test_the_workers_of_a_killed_process_end_with_it(tmp_path, repository):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    command = [sys.executable, str(script), str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(repository)}
+    with subprocess.Popen(command, env=environment, cwd=tmp_path) as process:
+        while len(workers := list(tmp_path.glob("worker-*"))) < 2 and process.poll() is None:
+            time.sleep(0.1)
+        process.kill()
+    assert len(workers) == 2 and all(ends(int(file.name.partition("-")[2])) for file in workers)

@@ -34,6 +34,20 @@ def test_a_fresh_model_follows_from_its_seed(bundle):
     assert len(prompts.tokenizer) == one.vocabulary.size
 
 
+def test_a_kept_text_tokenizer_is_used_whatever_the_texts_are(bundle, tmp_path):
+    config, template = LMConfig(**SHAPE, text_vocabulary_size=300), TEMPLATES["compact"]
+    kept = tmp_path / "text_tokenizer"
+    first, prompts = build_model(config, template, bundle.image_tokenizer, TEXTS, 0, kept)
+    others = ["Quite other words."]
+    again, same = build_model(config, template, bundle.image_tokenizer, others, 0, kept)
+    assert same.tokenizer.get_vocab() == prompts.tokenizer.get_vocab()
+    assert again.vocabulary == first.vocabulary
+    assert same.text("No pneumothorax.").ids == prompts.text("No pneumothorax.").ids
+    (kept / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match="expected the text tokenizer of the run, found a damaged one"):
+        build_model(config, template, bundle.image_tokenizer, TEXTS, 0, kept)
+
+
 def test_a_base_keeps_its_text_tokens_and_gains_image_tokens(bundle, tmp_path):
     words = train_text_tokenizer(TEXTS, 300, ["<|end|>"], "<|end|>")
     words.save_pretrained(tmp_path)

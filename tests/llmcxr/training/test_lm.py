@@ -9,6 +9,7 @@ from PIL import Image
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from llmcxr import CXR
+from llmcxr.codes.store import CodeStore
 from llmcxr.common import config
 from llmcxr.common.errors import UserError
 from llmcxr.model.directory import load
@@ -289,3 +290,63 @@ def test_a_configuration_with_old_names_still_loads(tmp_path):
     assert loaded.finding_map == FindingMapConfig(drawn=2.0, read=0.5)
     assert loaded.examples.code_mask_share == 0.25
     assert loaded.model.expand_depth_to == 12 and not loaded.model.has_cell_tokens
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A function that writes a table of radiographs with these texts, and the run on it."""
+
+    def write(tokenizer_dir, texts, **settings):
+        rng = np.random.default_rng(len(texts))
+        for number in range(len(texts)):
+            if not (tmp_path / f"{number}.png").exists():
+                Image.fromarray(rng.integers(0, 255, (40, 40), np.uint8)).save(tmp_path / f"{number}.png")
+        rows = [f'{number}.png,"{text}"' for number, text in enumerate(texts)]
+        (tmp_path / "t.csv").write_text("\n".join(["image,text", *rows]) + "\n")
+        config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, **settings)
+        config.dataset = config.validation = f"csv:{tmp_path / 't.csv'}"
+        return config
+
+    return write
+
+
+WORDS = ["Clear lungs.", "Small left effusion.", "Nodule in the right upper zone."]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "INDICATION: Cough.", "FINDINGS: IMPRESSION:"])
+def test_rows_without_words_train_no_language_model(tokenizer_dir, table, tmp_path, text):
+    config = table(tokenizer_dir, [text] * 3)
+    with pytest.raises(UserError, match=r"t\.csv: expected studies with a text, found none among 3"):
+        run(config)
+    assert not (tmp_path / "run" / "codes").exists()  # said before anything is encoded
+
+
+def test_rows_without_words_are_left_out_and_counted(tokenizer_dir, table, caplog):
+    run(table(tokenizer_dir, [*WORDS, "", " "], steps=1))
+    assert "2 of 5 studies have no text and are left out of the training" in caplog.text
+
+
+def test_images_alone_are_trained_where_that_is_asked_for(tokenizer_dir, table, tmp_path):
+    config = table(tokenizer_dir, [""] * 3, steps=1, validate_every=1)
+    config.examples.reading_share, config.examples.condition_dropout = 0.0, 1.0
+    run(config)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all("image_nll" in line and not line.get("text_nll") for line in lines)
+
+
+def test_a_run_goes_on_over_a_table_that_changed_and_says_so(tokenizer_dir, table, tmp_path, caplog):
+    run(table(tokenizer_dir, WORDS, steps=2, checkpoint_every=1))
+    longer = [*WORDS, "Quite other words: sarcoidosis, cardiomegaly, kyphosis.", "Hyperinflated, emphysema."]
+    model_dir = run(table(tokenizer_dir, longer, steps=4))
+    assert "3 studies then, 5 now: 2 new" in caplog.text and "2 images are new" in caplog.text
+    assert sorted(losses(tmp_path / "run")) == [1, 2, 3, 4]
+    assert len(CodeStore.open(tmp_path / "run" / "codes")) == 5
+    assert CXR.from_pretrained(model_dir).draw("Normal chest.").image.shape == (32, 32)
+
+
+def test_damaged_best_weights_are_named_when_the_last_are_saved(tokenizer_dir, tmp_path):
+    run(tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=3))
+    best = tmp_path / "run" / "best.safetensors"
+    best.write_bytes(best.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"best\.safetensors: expected the best weights .* damaged"):
+        run(tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=3))
