@@ -31,7 +31,7 @@ def label_chexpert(report: Report | str) -> dict[str, Label]:
     A text with headings is read as a report. No Finding is PRESENT where nothing abnormal but support devices
     is present or uncertain, else NOT_MENTIONED. An empty report mentions nothing.
     """
-    text = join_sections(report, "\n") if isinstance(report, Report) else report
+    text = join_sections(report, "\n\n") if isinstance(report, Report) else report
     labels = dict.fromkeys(CHEXPERT_FINDINGS, Label.NOT_MENTIONED)
     is_normal = bool(text.strip())
     for mention in read_findings(text, VOCABULARY):

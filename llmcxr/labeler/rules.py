@@ -16,7 +16,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from llmcxr.labeler import terms as tables
-from llmcxr.labeler.cues import Context, Cue, denied_before, judge, keep_outside
+from llmcxr.labeler.clauses import divide
+from llmcxr.labeler.context import Context, Cue, keep_outside
+from llmcxr.labeler.cues import denied_before, judge
+from llmcxr.labeler.shorthand import end_lines, mark_doubts, write_out
+from llmcxr.labeler.spelling import correct
 from llmcxr.records import Label, Report
 from llmcxr.reports import join_sections, parse_sections
 
@@ -59,6 +63,9 @@ class Vocabulary:
         return [
             Cue(cue.lastgroup.replace("_", " "), cue[0], *cue.span()) for cue in self._cue.finditer(sentence)
         ]
+
+    def names_finding(self, text: str) -> bool:
+        return bool(self._term.search(text) or self._group.search(text) or self.find_normal(text))
 
     @cached_property
     def _term_of(self) -> dict[str, tables.Term]:
@@ -195,7 +202,13 @@ class _Found:
     grade: str = ""
     placed_before: bool = False  # its side or zone stands before it
 
+    @property
+    def lasts(self) -> bool:
+        return self.term.finding in tables.LASTING
+
     def say(self, state: Label) -> Iterator[Mention]:
+        if state is Label.NOT_MENTIONED:
+            return
         is_mass = _MASS.search(self.text) is not None
         grade = self.grade or ("large" if is_mass else "")
         yield Mention(self.term.finding, state, self.side, self.zone, grade)
@@ -204,40 +217,70 @@ class _Found:
 
 
 def _select_text(text: str) -> str:
+    text = end_lines(text) if "\n" in text else text
     return join_sections(parse_sections(text), "\n") if ":" in text else text
 
 
 def _split_sentences(text: str) -> list[str]:
-    return [sentence for sentence in _SENTENCE_END.split(text.lower()) if sentence]
+    return [sentence.lower() for sentence in _SENTENCE_END.split(mark_doubts(text)) if sentence]
 
 
 def _read_sentences(sentences: list[str], vocabulary: Vocabulary) -> Iterator[Mention]:
     question = ""
     for sentence in sentences:
+        if question:
+            if _INTERROGATIVE.search(question) or _answers(sentence):
+                yield from _read_answer(question, sentence, vocabulary)
+                question = ""
+                continue
+            yield from _read_doubt(question, vocabulary)
+            question = ""
         if sentence.endswith("?"):
             question = sentence
             continue
-        if question:
-            yield from _read_answer(question, sentence, vocabulary)
-        else:
-            yield from _read_statement(sentence, vocabulary)
-        question = ""
+        yield from _read_statement(sentence, vocabulary)
+    if question and not _INTERROGATIVE.search(question):
+        yield from _read_doubt(question, vocabulary)
+
+
+def _answers(sentence: str) -> bool:
+    answer = _ANSWER.match(sentence)
+    return bool(answer["yes"] or answer["no"])
+
+
+def _read_doubt(question: str, vocabulary: Vocabulary) -> tuple[Mention, ...]:
+    """Read "opacity, pneumonia?" as "opacity, question pneumonia"."""
+    stated, comma, doubted = question.rstrip("?").rpartition(",")
+    return _read_statement(f"{stated}{comma} question {doubted}", vocabulary)
+
+
+_INTERROGATIVE = re.compile(
+    r"(?:^|[,:] )(?:is|are|was|were|do|does|did|has|have|can|could|what|which|where|who|how|why|when|any|"
+    r"should|would|will"
+    r"|name|list|describe|in which|on which|at which)\b"
+)
 
 
 @lru_cache(maxsize=1 << 16)
 def _read_statement(sentence: str, vocabulary: Vocabulary) -> tuple[Mention, ...]:
-    found = _find_terms(sentence, vocabulary)
-    normal = vocabulary.find_normal(sentence)
-    groups = vocabulary.find_groups(sentence)
+    sentence = correct(write_out(sentence))
+    clauses = divide(sentence, vocabulary.names_finding)
+    mentions = [mention for clause in clauses for mention in _read_clause(clause, vocabulary)]
+    return tuple(dict.fromkeys(mentions))
+
+
+def _read_clause(clause: str, vocabulary: Vocabulary) -> list[Mention]:
+    found = _find_terms(clause, vocabulary)
+    normal = vocabulary.find_normal(clause)
+    groups = vocabulary.find_groups(clause)
     if not found and not normal and not groups:
-        return ()
-    context = Context(sentence, found, keep_outside(vocabulary.find_cues(sentence), found, normal))
+        return []
+    context = Context(clause, found, keep_outside(vocabulary.find_cues(clause), found, normal))
     mentions = [mention for item in found for mention in item.say(judge(item, context))]
     for findings, group in groups:
         if denied_before(group.start(), group.end(), False, context):
             mentions += [Mention(name, Label.ABSENT) for name in findings]
-    mentions += [Mention(name, Label.ABSENT) for findings, _ in normal for name in findings]
-    return tuple(dict.fromkeys(mentions))
+    return mentions + [Mention(name, Label.ABSENT) for findings, _ in normal for name in findings]
 
 
 @lru_cache(maxsize=1 << 16)

@@ -16,10 +16,28 @@ MEDIASTINUM = ("mediastinal widening",)
 DEVICES = ("pacemaker", "central line", "endotracheal tube")
 ACUTE = (*PLEURA, "consolidation", "edema", "pneumonia")
 CHEST = (*HEART, *MEDIASTINUM, *PLEURA, *LUNG)
+# What is still there when told as "prior": "prior rib fracture" is seen today, "prior pneumonia" is not.
+LASTING = frozenset(
+    (
+        *DEVICES,
+        "device",
+        "fracture",
+        "pleural thickening",
+        "calcified nodule",
+        "fibrosis",
+        "hernia",
+        "emphysema",
+        "other abnormality",
+    )
+)
 
 _BOTH = r"cardio[- ]?mediastinal silhouette"
 _HEART = rf"(?:heart(?: size)?|cardiac (?:silhouette|size|shadow|contours?)|{_BOTH})"
 _MEDIASTINUM = rf"(?:mediastinum|mediastinal (?:silhouette|contours?|shadow|structures)|{_BOTH})"
+_EFFUSION = (
+    r"(?:(?:pleural|pl|p|subpulmonic|parapneumonic)[. -]{0,2})?"
+    r"(?<!pericardial )(?<!joint )(?:effusions?|effus|effs?)"
+)
 _STATE = r"(?:(?:\w+ly|borderline|mild|moderate|size|not|again|is|are|remains?|appears?|in|to be) ){0,5}"
 
 
@@ -41,8 +59,13 @@ TERMS = (
             r"cardiomegaly",
             r"(?:cardiac|heart) enlargement",
             rf"enlargement of the {_HEART}",
+            r"increased? (?:in )?(?:the )?(?:heart|cardiac) size",
             rf"enlarged {_HEART}",
             r"large heart",
+            r"cardiomeg",
+            r"cm(?:(?<=^cm)|(?<=mild cm)|(?<=moderate cm)|(?<=severe cm)|(?<=stable cm)|(?<=no cm)|"
+            r"(?<=unchanged cm))"
+            r"(?= ?[.,;]|$| (?:and|is|with|or|has|unchanged|stable|versus))",
             rf"{_HEART} {_STATE}(?:enlarged|increased in size|increased|large)",
         ),
         sided=False,
@@ -65,7 +88,7 @@ TERMS = (
     Term(
         "pleural effusion",
         (
-            r"(?:(?:pleural|subpulmonic|parapneumonic) )?(?<!pericardial )(?<!joint )effusions?",
+            _EFFUSION,
             r"pleural fluid",
             r"(?:hydro|hemo)thorax",
             r"blunting of (?:the )?(?:\w+ ){0,3}costophrenic (?:angles?|sulcus|sulci)",
@@ -73,10 +96,14 @@ TERMS = (
         ),
         shares_place=True,
     ),
-    Term("pneumothorax", (r"(?:hydro)?pneumothora(?:x|ces|xes)", r"ptx"), shares_place=True),
+    Term(
+        "pneumothorax",
+        (r"(?:hydro)?pneumo[- ]?thora(?:x|ces|xes)", r"(?:hydro)?ptx|pnx", r"pneumo"),
+        shares_place=True,
+    ),
     Term(
         "consolidation",
-        (r"(?:(?:airspace|air space|lobar) )?consolidat(?:ions?|ive|ed)",),
+        (r"(?:(?:airspace|air space|lobar) )?consolidat(?:ions?|ive|ed)", r"consol"),
         zoned=True,
         shares_place=True,
     ),
@@ -99,12 +126,19 @@ TERMS = (
     ),
     Term(
         "atelectasis",
-        (r"atelecta(?:sis|ses|tic)", r"(?:lobar|lobe|lung) collapse", r"collapse of the (?:\w+ ){0,2}lobe"),
+        (
+            r"atelecta(?:sis|ses|tic)",
+            r"atelect?|atx",
+            r"(?:lobar|lobe|lung|[rl][ulm]l) collapse",
+            r"collapse of (?:\w+ ){0,5}(?:lobe|lung|[rl][ulm]l)",
+        ),
         zoned=True,
         shares_place=True,
     ),
-    Term("infiltration", (r"infiltrat(?:es?|ions?)",), zoned=True, shares_place=True),
-    Term("pneumonia", (r"(?:broncho)?pneumonias?", r"pneumonic"), zoned=True, shares_place=True),
+    Term("infiltration", (r"infiltrat(?:es?|ions?)", r"infil(?:tr)?s?"), zoned=True, shares_place=True),
+    Term(
+        "pneumonia", (r"(?:broncho)?pneumonias?", r"pneumonic", r"(?:b)?pna"), zoned=True, shares_place=True
+    ),
     Term("emphysema", (r"(?<!subcutaneous )emphysema(?:tous)?",), zoned=True),
     Term("fibrosis", (r"fibrosis", r"fibrotic"), zoned=True),
     Term("hernia", (r"(?:(?:hiatal|hiatus|diaphragmatic) )?hernia",), sided=False),
@@ -114,7 +148,7 @@ TERMS = (
             r"(?:cardiac )?pacemakers?",
             r"pacer",
             r"pacing (?:device|leads?|wires?)",
-            r"a?icd",
+            r"a?icds?|ppm|bi-?v icd|crt-?[dp]",
             r"defibrillator",
         ),
     ),
@@ -123,7 +157,8 @@ TERMS = (
         (
             r"central (?:venous )?(?:lines?|catheters?|access)",
             r"(?:jugular|subclavian|ij|port|venous|dialysis) (?:central |venous ){0,2}(?:lines?|catheters?)",
-            r"picc(?: lines?)?|cvc|port-?a-?cath|portacath(?:eter)?|mediport",
+            r"picc(?: lines?)?|cvc|cvl|vascath|permacath|ij(?:(?<=left ij)|(?<=right ij)|(?<=\bl ij)|"
+            r"(?<=\br ij))|port-?a-?cath|portacath(?:eter)?|mediport",
         ),
     ),
     Term("endotracheal tube", (r"(?:endo)?tracheal tubes?", r"et tube", r"ett"), sided=False),
@@ -141,15 +176,19 @@ GROUPS = (
     (r"(?:acute|active) (?:abnormalit(?:y|ies)|disease|process(?:es)?|findings?)", ACUTE),
     (r"abnormalit(?:y|ies)|abnormal findings?", CHEST),
     (r"support devices?|devices?", DEVICES),
-    (r"lines,? (?:or|and) tubes|tubes (?:or|and) lines", DEVICES),
+    (r"lines,? (?:or|and) tubes|tubes,? (?:or|and) lines", DEVICES),
+    (r"(?<!kerley b )(?<!kerley )(?<!septal )(?<!fracture )(?<!pleural )lines", DEVICES),
 )
 
 # Words which, said to be normal or clear, deny findings. The words allowed between subject and predicate
 # are listed, so that "the heart is enlarged, the mediastinum is normal" does not make the heart normal.
 _BETWEEN = (
-    r"(?:,|and|the|is|are|was|both|all|size|contours?|silhouettes?|shadow|structures|appears?|remains?|grossly|stable|"
-    r"otherwise|again|well|expanded|inflated|bilaterally|symmetrically|to|be|in|within|at|upper|limits|of|heart|"
-    r"cardiac|mediastin(?:um|al)|hilar?|top|pulmonary|vasculature|vascularity|lungs?|pleural|spaces?|normal|free|aortic?)"
+    r"(?:,|and|the|is|are|was|both|all|size|contours?|silhouettes?|shadow|structures|appears?|remains?|"
+    r"grossly|stable|"
+    r"otherwise|again|well|expanded|inflated|bilaterally|symmetrically|to|be|in|within|at|upper|limits|of|"
+    r"heart|"
+    r"cardiac|mediastin(?:um|al)|hilar?|top|pulmonary|vasculature|vascularity|lungs?|pleura|pleural|"
+    r"spaces?|hila|heart|normal|free|aortic?)"
 )
 _NORMAL = r"(?:normal|unremarkable|wnl|within normal)(?! opac)"
 _NOT_LARGE = r"(?:not|nor) (?:\w+ly )?(?:enlarged|increased|widened)"
@@ -172,34 +211,110 @@ NORMAL_STATEMENTS = (
 )
 
 # Tried in this order at each place of a sentence; a cue swallows what a later one would misread.
+_SEEN = (
+    r"(?:seen|present|identified|visuali[sz]ed|evident|demonstrated|appreciated|noted|observed|detected|"
+    r"visible|apparent|"
+    r"found|suspected|shown|discerned|recognized|evidenced|appreciable|identifiable|detectable|delineated)"
+)
+_BE = r"(?:is|are|was|were|has|have|had|do|does|did|can|could)"
+_BEFORE = r"(?:previously|before|formerly|earlier|(?:on|in) (?:the |any )?(?:prior|previous|earlier))"
+_EXTENT = (
+    r"(?:(?:evidence of|significant|significantly|interval|substantial|substantially|appreciable|"
+    r"appreciably|other|further|"
+    r"definite|definitely|major|obvious|gross|grossly|marked|markedly|real|clear|visible|relevant|"
+    r"convincing|much|great|"
+    r"any|notable|measurable|clinically|radiographic|recent|overall|large) )*"
+)
+_PARTLY = (
+    r"(?:partial|partially|partly|near|nearly|almost|incomplete|incompletely|subtotal|some|slight|"
+    r"slightly|ongoing|continued|"
+    r"continuing|gradual|gradually|slow|slowly|not|never|no|without|delayed|expected|mild|moderate|"
+    r"minimal|marked|"
+    r"markedly|substantial|substantially|significant|significantly|considerable|largely|mostly|mainly|"
+    r"much|somewhat|"
+    r"virtually|practically|failed to|yet to|to)"
+)
+_WHOLLY = r"(?:(?:yet|fully|complete|completely|entirely|totally|quite|interval|been|total)[ -])*"
 CUES = {
+    # These words deny nothing though they hold a "no", and end the reach of one before.
     "neutral": (
-        r"(?:no|without|not?) (?:(?:significant|interval|substantial|appreciable|other|further) )*"
-        r"(?:changed?|increased?|improvement|progression|decreased?|worsening)(?: in| of)?",
-        r"not only",
-        r"no longer",
+        rf"(?:no|without|not?) {_EXTENT}"
+        r"(?:changed?|changes|increased?|improvement|improved|progression|decreased?|worsening|worsened|"
+        r"growth|difference"
+        r"|(?:enlargement|expansion)(?! (?:of|in) (?:the |this |that )?(?:heart|cardi|medi|superior|"
+        r"upper)))(?: in| of)?",
+        r"not only|no longer (?:as|so|quite|that)|(?:not|never|hardly|rarely|nor) without",
+        r"no (?:(?:lung|lobe|zone|side|field|study|patient|rib|part|area|region) ){1,2}(?:(?:is|"
+        r"are) )?without",
+        r"(?:no|not) (?:\w+ly )?(?:larger|bigger|smaller|greater|worse|denser|wider|fewer|less|better|"
+        r"different)",
+        r"no(?:thing)? (?:more|less|fewer) than|no more (?=[^.,;]* than\b)|no doubt|without (?:a )?doubt",
+        rf"{_PARTLY}[ -]{_WHOLLY}(?:resolution|clearing|clearance|resorption|resolved|cleared|gone|"
+        rf"disappeared|resolve)(?: of)?",
+        r"(?:ensure|document|confirm|assess|until|verify|for|pending|demonstrate|"
+        r"awaiting)(?: for)? {W}(?:resolution|clearing)"
+        r"(?: of)?".replace("{W}", r"(?:(?:complete|interval|radiographic|full|its|the) )*"),
+        rf"(?:{_BE} )?not (?:{_BEFORE} {_SEEN}|{_SEEN} {_BEFORE})",
+    ),
+    "through": (
+        r"(?:consistent|in keeping|associated|compared|comparison|correlated?|along) with|as well as",
     ),
     "doubt": (
-        r"(?:cannot|can not|not|difficult to|could not)(?: be)?(?: entirely| completely)?"
-        r" (?:excluded?|rule out|ruled out)",
-        r"possib(?:le|ly|ility of)|probabl[ey]|likely|unlikely|suspect(?:ed)?|suspici(?:ous|on) (?:of|for)",
-        r"may (?:also |well )?(?:represent|reflect|be|indicate|relate)|might|could|can be seen|versus|vs",
-        r"concern(?:ing)? (?:for|of)|worrisome for|question(?:able| of|ed)|equivocal|borderline",
-        r"indeterminate|suggest(?:s|ed|ive of|ing)?|consider|differential|compatible with",
-        r"rule out|evaluat(?:e|ion) (?:for|of)|assess(?:ment)? for",
+        r"(?:cannot|not|never|nor|without|(?:difficult|hard|impossible|unable) to|could not|does not|do not)"
+        r"(?: (?:be|been|yet|quite|\w+ly))*(?: (?:exclud(?:ed?|ing)|rul(?:ed?|ing) out)| confirm(?:ed)?)",
+        r"(?:to|should|must|please)(?: be)? (?:excluded?|ruled? out)|rule out",
+        r"(?:more|less) likely than|(?:favou?red|preferred) over",
+        r"possib(?:le|ly|ility|ilities)(?: of)?|probabl[ey]|probability of|(?:less |more |most |"
+        r"un)?likely|likelihood of",
+        r"suspect(?:ed)?|suspici(?:ous|on) (?:of|for)|suspicion|perhaps|maybe|presum(?:ed|ably|able)|"
+        r"doubtful",
+        r"may (?:also |well )?(?:represent|reflect|be|indicate|relate|have)|(?:might|could)(?! not)|"
+        r"can be seen|versus",
+        r"concern(?:ing)?(?: for| of)|(?:a|of) concern|worrisome(?: for)?|question(?:able|ed| of)?|"
+        r"equivocal|borderline",
+        r"indeterminate|suggest(?:s|ed|ive of|ing|ion of)?|consider(?:ed|ation)?(?! (?:less |"
+        r"more )?(?:likely|unlikely))"
+        r"|differential|compatible with",
+        r"evaluat(?:e|ion) (?:for|of)|assess(?:ment)? for|(?:thought|felt|believed) to (?:be|represent|"
+        r"reflect)",
+        r"favou?r(?:s|ed|ing)?(?: to (?:be|represent|reflect))?|unclear|uncertain|whether",
+        r"(?:if|when) (?:any|present)|not(?: be)? (?:well|adequately|fully|optimally)"
+        rf" {_SEEN}|(?:poorly|inadequately) {_SEEN}",
     ),
     "denial after": (
-        r"(?:is|are|was|were|has|have|do|does)? ?(?:not|no longer) (?:\w+ ){0,2}?(?:seen|present|identified"
-        r"|visualized|evident|demonstrated|appreciated|noted|observed|detected|visible|apparent|found|suspected)",
-        r"(?:is|are|was|were|has|have)(?: been| now)?(?: been)? (?:absent|resolved|removed|excluded|cleared)",
+        rf"(?:{_BE} )?(?:(?:now|still|currently|also|again) )?(?:not|no longer|no more|"
+        rf"cannot)(?: be)? (?:\w+ ){{0,2}}?(?:{_SEEN}|there|confirmed|established)",
+        rf"{_BE}(?: (?:now|been|since|all|both|completely|entirely|fully|totally|clearly|already|"
+        rf"definitively|subsequently|"
+        r"effectively|reliably|interval|again|therefore|thus))*"
+        r" (?:absent|resolved|removed|excluded|cleared|ruled out|gone|disappeared|nil|none|negative(?! for))",
+        r"can(?: now)? be (?:\w+ly )?(?:excluded|ruled out)|removal(?! of)",
+        r"(?:(?:completely|fully|now|since|totally|subsequently|interval) )*(?:resolved|absent|excluded|"
+        r"ruled out|removed|gone|none)"
+        r"(?=\s*(?:[.,;)]|$|since\b|in the interval|by\b|completely|now\b))",
     ),
     "denial before": (
-        r"no|without|negative for|absence of|free of|clear of|neither|nor|never|denies|rather than|ruled out"
-        r"|removal of|resolution of|resolved|not|none",
+        r"no longer|no|without|negative for|absence of|free (?:of|from)|clear of|devoid of|lack(?:s|"
+        r"ing)?(?: of)?|neither|nor|never|no longer"
+        r"|denie[sd]|rather than|instead of|as opposed to|(?:evidence |argues? )?against|ruled out|"
+        r"rules out|excluded?"
+        r"|(?:interval )?(?:removal|resolution|clearing|disappearance|exclusion) of|resolved|not|none|"
+        r"negative|nil|fail(?:s|ed) to|absent",
     ),
+    "history": (
+        r"(?:history|diagnosis|episodes?|treatment|bouts?) (?:of|significant for|notable for|"
+        r"positive for)|treated for",
+    ),
+    "past": (r"prior|previous|past|remote",),
+    "relative": (r"which",),
     "break": (
-        r"but|however|although|though|except|apart from|aside from|other than|yet|while|whereas|which",
-        r"there (?:is|are)|with|after|following|status post|from|because|due to|secondary to",
+        r"but|however|although|though|except(?:ing)?|apart from|aside from|other than|yet|while|whereas|"
+        r"albeit",
+        r"there (?:is|are|has|have)|with|after|following|status post|from|because|due to|secondary to|"
+        r"despite|in spite of",
+        r"besides|save for|beyond|excluding|nevertheless|nonetheless|instead|now|currently|only|otherwise|"
+        r"in the setting of",
+        r"(?:any |interval |significant )*(?:changes?|increase|decrease|improvement) (?:in|of)|still",
     ),
 }
 
@@ -233,7 +348,7 @@ def _widen(finding: str, *patterns: str) -> Term:
 _VESSELS = r"(?:vascularity|vasculature|vessels)"
 
 CHEXPERT_TERMS = (
-    Term("heart failure", (r"(?:congestive )?heart failure", r"chf"), sided=False),
+    Term("heart failure", (r"(?:congestive |cardiac )?heart failure", r"a?d?chf|adhf|hf"), sided=False),
     Term(
         "cardiomediastinal enlargement",
         (
@@ -272,9 +387,9 @@ CHEXPERT_TERMS = (
     Term(
         "pleural effusion",
         (
-            r"(?:(?:pleural|subpulmonic|parapneumonic) )?(?<!pericardial )(?<!joint )effusions?",
+            _EFFUSION,
             r"pleural fluid",
-            r"(?:hydro|hemo|haemo)thorax",
+            r"(?:hydro|hemo|haemo|chylo|pyo)thorax|empyemas?",
         ),
         shares_place=True,
     ),
@@ -301,13 +416,14 @@ CHEXPERT_TERMS = (
     _widen(
         "nodule",
         r"(?:cavitary|nodular|coin|lung|pulmonary|mass) lesions?",
-        r"nodularity|cavit(?:y|ies|ation)",
+        r"nodularity|cavit(?:y|ies|ation)|spns?|mets",
         r"carcinoma|neoplasm|malignancy|metastas[ei]s|metastatic disease|tumors?",
     ),
     _widen(
         "edema",
         r"(?:pulmonary )?(?:vascular|venous|interstitial) (?:\w+ )?congestion",
-        r"(?:early|cardiac|left ventricular) failure|congestion|congested|cephalization|vascular prominence",
+        r"(?:early|cardiac|left ventricular) failure|p?vc|congestion|congested|cephalization|"
+        r"vascular prominence",
         rf"(?:increased?|prominen(?:t|ce of the)|engorge(?:d|ment of the)) (?:\w+ ){{0,2}}{_VESSELS}",
         rf"{_VESSELS} (?:\w+ ){{0,3}}(?:engorged|prominent|increased)",
         r"indistinct(?:ness)? (?:of the )?(?:\w+ )?vascul\w+",
@@ -316,12 +432,13 @@ CHEXPERT_TERMS = (
     Term(
         "lung opacity",
         (
-            r"infiltrat(?:es?|ions?|ive)",
+            r"infiltrat(?:es?|ions?|ive)|infil(?:tr)?s?|opacs?|ggos?|ilds?|ground[- ]glass(?: opacit(?:y|"
+            r"ies)| opacs?| change)?",
             r"haz(?:e|y|iness)|opacit(?:y|ies)|opacifications?|opacified",
             r"densit(?:y|ies)",
             r"(?:airspace|air space|air-space) (?:disease|process)",
             r"(?:interstitial|reticular|reticulonodular) (?:\w+ )?(?:marking|pattern|change|prominence)s?",
-            r"(?:interstitial|reticular) (?:\w+ )?(?:thickening|disease|fibrosis)",
+            r"(?:interstitial|reticular) (?:(?:lung|\w+) )?(?:thickening|disease|fibrosis)",
             r"(?:increased|prominent|coarsened|coarse) (?:\w+ )?(?:interstitial|interstitium|reticular)\w*",
             r"reticulations?",
             r"scar(?:ring|s)?",
@@ -334,26 +451,38 @@ CHEXPERT_TERMS = (
     _widen("pneumonia", r"infect(?:ion|ious)(?: process| disease)?"),
     Term(
         "fracture",
-        (r"(?<!catheter )(?<!lead )(?<!wire )fractures?(?! (?:line|fixation|wire|lead))",),
+        (
+            r"(?<!catheter )(?<!lead )(?<!wire )fractures?(?! (?:line|fixation|wire|lead))",
+            r"fractured (?:\w+ ){0,2}(?:ribs?|clavicles?|bones?|humer(?:us|i)|scapulae?|vertebrae?|sternum)",
+            r"(?:ribs?|clavicles?|bones?) (?:is |are )fractured",
+        ),
     ),
     Term(
         "device",
         (
-            r"(?:cardiac )?pacemakers?|pacers?|pacing (?:device|leads?|wires?)|a?icd|defibrillators?",
-            r"generators?|catheters?|picc|cvc|port-?a-?cath|portacath|mediport|chemo-?port|infusion port",
+            r"(?:cardiac )?pacemakers?|pacers?|pacing (?:device|leads?|wires?)|a?icds?|defibrillators?|"
+            r"ppm|crt-?[dp]",
+            r"ij(?:(?<=left ij)|(?<=right ij)|(?<=\bl ij)|(?<=\br ij))(?! vein)|cvl|dobb?hoff|[on]gts?|"
+            r"peg|trach|ecmo|lvad|impella|vascath|permacath|pigtail|ports?",
+            r"(?:loop|event) recorder|vagus nerve|tavr|swan(?:[- ]ganz)?|(?:central|picc|support|"
+            r"iv) lines?|lines? (?:placement|insertion|removal|tips?)|lines and tubes",
+            r"generators?|catheters?|piccs?|cvcs?|port-?a-?cath|portacath(?:eter)?|mediport|chemo-?port|"
+            r"infusion port",
             r"(?:venous )?access port",
             r"(?:central|venous|jugular|subclavian|ij|dialysis|picc|swan[- ]ganz|arterial) (?:\w+ )?lines?",
             r"tips? (?:\w+ ){0,6}(?:svc|vena cava|(?:cavo)?atri(?:um|al)|caval|carina|"
             r"ventric(?:le|ular)|stomach)",
-            r"tubes?|tubing|ett|ngt|tracheostomy|drains?|cannula|shunts?|stents?|coils?|filter",
-            r"(?:(?:surgical|vascular|cholecystectomy|metallic|mediastinal) ){0,3}(?:clips?|staples?)",
+            r"tubes?|tubing|etts?|ngt|tracheostomy|drains?|cannula|shunts?|stents?|coils?|filter",
+            r"(?:(?:surgical|vascular|cholecystectomy|metallic|mediastinal) ){0,3}(?:(?:cabg )?clips?|"
+            r"staples?)",
             r"(?:sternotomy|sternal|cerclage) (?:wires?|sutures?)|sutures?",
             r"(?:prosthetic|artificial|mechanical|replacement) (?:\w+ ){0,2}valves?|valvular prosthesis",
             r"valve (?:replacement|prosthesis)",
             r"(?:spin(?:e|al)|cervical|lumbar|thoracic) (?:\w+ )?fusion|fusion of the (?:\w+ ){0,3}spine",
             r"hardware|arthroplasty|(?<!breast )(?:prosthes[ie]s|implants?)|prosthetic",
             r"screws?|plates? and screws?|rods?|(?:fixation|fusion) (?:plates?|device)",
-            r"stimulators?|leads?|(?:medical )?devices?|balloon pump|iabp|lap-?band|gastric band",
+            r"(?:neuro)?stimulators?|(?:bypass|cabg) markers?|leads?|(?:medical )?devices?|balloon pump|"
+            r"iabp|lap-?band|gastric band",
         ),
     ),
     Term(
@@ -366,14 +495,17 @@ CHEXPERT_TERMS = (
             r"volume loss|(?:shallow|poor|low|decreased|suboptimal) (?:\w+ )?inspirat\w+|crowding",
             r"bronchiectasis|bronchitis|bronchospasm|asthma|(?:reactive|small) airways? disease|aspiration",
             r"blunt(?:ed|ing)|elevat(?:ed|ion)|eventration|hernia\w*",
-            r"(?:dextro|levo)?scolio\w+|kypho\w+|curvature|degenerat\w+|osteophyt\w+|spondyl\w+|spurs?|spurring",
-            r"osteopeni\w+|deminerali\w+|(?:osteo)?arthrit\w+|arthropathy|arthros\w+|wedging|deformit(?:y|ies)|dish",
+            r"(?:dextro|levo)?scolio\w+|kypho\w+|curvature|degenerat\w+|osteophyt\w+|spondyl\w+|spurs?|"
+            r"spurring",
+            r"osteopeni\w+|deminerali\w+|(?:osteo)?arthrit\w+|arthropathy|arthros\w+|wedging|deformit(?:y|"
+            r"ies)|dish",
             r"calcifi\w+|tortuo\w+|ectati?c?\w*|unfold\w+|uncoil\w+|atheroscler\w+|aneurysm\w*",
             r"(?:lymph)?adenopathy|enlarged (?:hilar )?lymph nodes?",
             r"prominen(?:t|ce)|thickening|shift(?:ed)?|deviat\w+|sequela\w*|chronic (?:lung|changes?)",
             r"pneumoperitoneum|pneumomediastinum|free (?:\w+ )?air|subcutaneous emphysema",
             r"pericardial effusion|contusion|hematoma|hemorrhage|metal\w*|foreign bod(?:y|ies)|bullet",
             r"mastectomy|pneumonectomy|lobectomy|resection",
+            r"hyperaerat\w+|granulomatous disease",
         ),
     ),
 )
@@ -394,17 +526,18 @@ CHEXPERT_NORMAL_STATEMENTS = tuple((words, _with_opacity(findings)) for words, f
 # CUES, and besides: a differential, or what something may represent, doubts every member of its list, and
 # "compatible with" states, as "consistent with" does.
 CHEXPERT_CUES = {
+    **CUES,
     "neutral": (*CUES["neutral"], r"age[- ]indeterminate"),
+    "through": (*CUES["through"], r"compatible with"),
     "doubt list": (
         r"differential(?: diagnos[ie]s| considerations?)?(?: (?:includ\w+|for))?",
         r"(?:may|might|could) (?:also |well )?(?:represent|reflect|indicate|be (?:due|secondary|related) to)",
     ),
     "doubt": (
         *(words.replace("|compatible with", "") for words in CUES["doubt"]),
-        r"question|correlat(?:e|ion) (?:\w+ ){0,4}(?:for|of)|(?:would be|is) (?:a|another) consideration",
-        r"(?:can ?not|difficult to|could not)(?: be)? (?:\w+ ){0,2}(?:excluded?|rule out|ruled out)",
+        r"correlat(?:e|ion) (?:\w+ ){0,4}(?:for|of)|(?:would be|is) (?:a|another) consideration",
+        r"(?:cannot|difficult to|could not)(?: be)? (?:\w+ ){0,2}(?:excluded?|rule out|ruled out)",
     ),
-    "denial after": CUES["denial after"],
-    "denial before": (*CUES["denial before"], r"(?:interval )?clearing of"),
-    "break": CUES["break"],
 }
+# "doubt list" is tried before the "doubt" that its wordings begin like.
+CHEXPERT_CUES = {kind: CHEXPERT_CUES[kind] for kind in ("neutral", "through", "doubt list", *tuple(CUES)[2:])}

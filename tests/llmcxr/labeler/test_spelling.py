@@ -1,0 +1,31 @@
+import pytest
+
+from llmcxr.labeler.spelling import REAL_WORDS, WORDS, correct, nearest
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "word"),
+    [
+        ("plueral", "pleural"),
+        ("effussion", "effusion"),
+        ("efusion", "effusion"),
+        ("atelectatsis", "atelectasis"),
+        ("cardiomegally", "cardiomegaly"),
+        ("pnuemothroax", "pneumothorax"),  # two slips in a long word
+        ("edma", "edema"),
+    ],
+)
+def test_one_slip_is_mended(misspelt, word):
+    assert nearest(misspelt) == word
+    assert correct(f"no {misspelt}, stable.") == f"no {word}, stable."
+
+
+@pytest.mark.parametrize(
+    "word", ["infusion", "module", "consideration", "infiltrated", "formal", "enema", "heart"]
+)
+def test_real_words_stay(word):
+    assert nearest(word) == word
+
+
+def test_words_are_not_near_to_each_other():
+    assert all(nearest(word) == word for word in (*WORDS, *REAL_WORDS))
