@@ -7,12 +7,13 @@ radiograph is a patient's all the same: real ones may go only where their terms 
 from __future__ import annotations
 
 import base64
-import http.client
 import json
+import logging
+import math
 import os
+import re
 import time
-import urllib.error
-import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -26,17 +27,23 @@ from llmcxr.common.errors import UserError
 from llmcxr.images import to_png
 from llmcxr.predictor import AnswerResult, Asked, ReportResult, System, TextResult
 from llmcxr.reports import parse_sections, strip_reasoning
+from llmcxr.systems.key_guard import holds_key
+from llmcxr.systems.post import Answer, NoAnswerError, post
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
+
+logger = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 60.0
 MESSAGE_LENGTH = 200  # characters of a server's own words that are shown
+LARGEST_ANSWER = 2**23  # bytes: a report has some thousands
+MOST_ODD = 10  # answers in a row without a text, after which the others are not asked for
+OTHER_PARAMETERS = ("model", "messages", "temperature", "seed")
+NONE = "none"  # as a parameter's name or value: it is not sent
+TEXT_PARTS = ("text", "output_text", None)  # types of a content's parts that are the answer's; others think
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follow no redirect: it would carry the key and the images to another machine than the one named."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
+class _OddAnswerError(Exception):
+    """Says in a few words why one answer has no text that can be used."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +51,15 @@ class OpenAIEndpoint(System):
     """Let the model behind an endpoint report and answer.
 
     url: up to /v1, such as "http://localhost:8000/v1". key_env: the environment variable that holds the key,
-    "" for a server without one; the key itself is kept nowhere and shown nowhere. Requests that the server
-    puts off (429) or fails at (5xx) are sent again after wait_s, 2 wait_s, 4 wait_s, ... seconds, or after
-    the time that the server names; any other failure is a UserError.
+    "" for a server without one; the key itself is kept nowhere and shown nowhere. max_tokens goes under the
+    name max_tokens_name ("max_completion_tokens" for some models); with "none" there it is not sent, nor is a
+    temperature of None. Requests that the server puts off (429) or fails at (5xx), and those whose connection
+    breaks, are sent again after wait_s, 2 wait_s, 4 wait_s, ... seconds, or after the time that the server
+    names.
+
+    An answer that is none (an error, another form, too slow or too large) is an empty text with a warning,
+    and counted in the log, as one without words is; where all are none, or MOST_ODD in a row, UserError says
+    what the first was. A key that is refused, a redirect and a server that is not there are one at once.
     """
 
     kind = "an openai: system"
@@ -58,66 +71,92 @@ class OpenAIEndpoint(System):
     report_prompt: str = REPORT_PROMPT
     answer_prompt: str = ANSWER_PROMPT  # holds "{question}"
     max_tokens: int = 512
-    temperature: float = 0.0
+    max_tokens_name: str = "max_tokens"
+    temperature: float | None = 0.0
+    sends_seed: bool = True
     workers: int = 4  # requests under way at once
     attempts: int = 5
     wait_s: float = 1.0
-    timeout_s: float = 120.0
+    timeout_s: float = 120.0  # for a whole answer
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-        except ValueError:
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        _check_url(self.url)
+        if self.key_env and not self._key:
             raise UserError(
-                "expected openai:URL with a URL such as http://localhost:8000/v1, found another; correct it"
+                f"expected the endpoint's key in the environment variable {self._variable}, "
+                "found none; set it"
             )
-        if parts.username or parts.password or parts.query:
+        if not _is_visible(self._key):
             raise UserError(
-                "expected the endpoint's URL without a name, password or query in it, found one; "
-                "put the key in an environment variable and name that by key_env=VARIABLE"
+                f"expected the key in the environment variable {self._variable} in visible ASCII characters, "
+                "found others, such as a blank or the end of a line; set it without them"
             )
-        if self.key_env and not os.environ.get(self.key_env):
+        is_name = re.fullmatch(r"[A-Za-z]\w*", self.max_tokens_name, re.ASCII)
+        if not is_name or self.max_tokens_name in OTHER_PARAMETERS:
             raise UserError(
-                f"expected the endpoint's key in the environment variable {self.key_env}, found none; set it"
+                "expected max_tokens_name to be the name of a parameter, such as max_completion_tokens, or "
+                f"{NONE}, found another; correct it"
             )
+        if self.max_tokens < 1 or not 0 < self.timeout_s < math.inf:
+            raise UserError("expected max_tokens of 1 or more and timeout_s above 0; correct them")
+        if self.temperature is not None and not 0 <= self.temperature < math.inf:
+            raise UserError(f"expected temperature to be 0 or more, or {NONE}, found another; correct it")
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
         """Write a report of each image."""
-        return [
-            ReportResult(
-                one.text, seed=seed, warnings=one.warnings, report=parse_sections(strip_reasoning(one.text))
-            )
-            for one in self._ask_all(images, [self.report_prompt] * len(images), seed)
-        ]
+        asked = [Asked("", image=image) for image in images]
+        return self._in_order(self._respond("report", asked, {"seed": seed}))
 
     def answer(
         self, images: Sequence[np.ndarray], questions: Sequence[str], seed: int = 0
     ) -> list[AnswerResult]:
         """Answer `questions`: questions[i] is about images[i]."""
-        prompts = [self.answer_prompt.replace("{question}", question) for question in questions]
-        return [
-            AnswerResult(one.text, seed=seed, warnings=one.warnings, question=question)
-            for one, question in zip(self._ask_all(images, prompts, seed), questions, strict=True)
-        ]
+        asked = [Asked("", question, image) for image, question in zip(images, questions, strict=True)]
+        return self._in_order(self._respond("answer", asked, {"seed": seed}))
+
+    @staticmethod
+    def _in_order(results: Iterator[tuple[int, Any]]) -> list:
+        return [result for _, result in sorted(results, key=lambda one: one[0])]
 
     def _respond(
         self, ability: str, asked: Sequence[Asked], settings: Mapping[str, Any]
-    ) -> Iterator[tuple[int, Any]]:
-        """Give each answer the moment it is there; where one fails, first those that are under way."""
+    ) -> Iterator[tuple[int, ReportResult | AnswerResult]]:
+        """Give each result the moment it is there; where one fails, first those that are under way."""
+        if ability not in self.abilities:
+            raise self.cannot(ability)
+        seed = settings.get("seed", 0)
+        for place, one in self._write(ability, asked, seed):
+            if ability == "report":
+                report = parse_sections(strip_reasoning(one.text))
+                yield place, ReportResult(one.text, seed=seed, warnings=one.warnings, report=report)
+            else:
+                question = asked[place].text
+                yield place, AnswerResult(one.text, seed=seed, warnings=one.warnings, question=question)
+
+    def _write(self, ability: str, asked: Sequence[Asked], seed: int) -> Iterator[tuple[int, TextResult]]:
+        """Give what is written of each; those without a text at the end, unless they are too many."""
         failure: BaseException | None = None
+        odd: list[tuple[int, str]] = []
+        empty: list[str] = []
+        odd_in_a_row = 0
         with ThreadPoolExecutor(self.workers) as pool:
-            place_of = {
-                pool.submit(self._ask_batch, ability, [one], settings): place
-                for place, one in enumerate(asked)
-            }
+            place_of = {pool.submit(self._ask, ability, one, seed): place for place, one in enumerate(asked)}
             try:
                 for done in as_completed(place_of):
-                    if not done.cancelled() and done.exception() is None:
-                        yield place_of[done], done.result()[0]
-                    elif not done.cancelled():
-                        failure = failure or done.exception()
+                    if done.cancelled():
+                        continue
+                    failure = failure or done.exception()
+                    if done.exception() is None and isinstance(done.result(), TextResult):
+                        odd_in_a_row = 0
+                        if not done.result().text:
+                            empty += done.result().warnings
+                        yield place_of[done], done.result()
+                    elif done.exception() is None:
+                        odd.append((place_of[done], done.result()))
+                        odd_in_a_row += 1
+                        if odd_in_a_row == min(MOST_ODD, len(asked)):
+                            failure = failure or self._tell_odd(odd)
+                    if failure:
                         for waiting in place_of:  # what fails once fails for all
                             waiting.cancel()
             except BaseException:
@@ -125,98 +164,204 @@ class OpenAIEndpoint(System):
                 raise
         if failure:
             raise failure
+        if why := Counter([reason for _, reason in odd] + empty):
+            reasons = "; ".join(f"{number} times {reason}" for reason, number in why.most_common())
+            logger.warning("%d of %d answers have no text: %s", why.total(), len(asked), reasons)
+        for place, reason in odd:
+            yield place, TextResult("", warnings=(reason,))
 
-    def _ask_all(self, images: Sequence[np.ndarray], prompts: Sequence[str], seed: int) -> list[TextResult]:
-        """Return what was written in the order of the images, however the requests end."""
-        pairs = list(zip(images, prompts, strict=True))
-        with ThreadPoolExecutor(self.workers) as pool:
-            waiting = [pool.submit(self._ask, image, prompt, seed) for image, prompt in pairs]
-            try:
-                return [one.result() for one in waiting]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)  # what fails once fails for all
-                raise
+    def _tell_odd(self, odd: Sequence[tuple[int, str]]) -> UserError:
+        return UserError(f"{self.url}: expected an answer with a text, found {odd[0][1]}")
 
-    def _ask(self, image: np.ndarray, prompt: str, seed: int) -> TextResult:
-        picture = "data:image/png;base64," + base64.b64encode(to_png(image)).decode()
+    def _ask(self, ability: str, asked: Asked, seed: int) -> TextResult | str:
+        """Return what was written, or why there is nothing."""
+        answer_prompt = self.answer_prompt.replace("{question}", asked.text)
+        prompt = self.report_prompt if ability == "report" else answer_prompt
+        picture = "data:image/png;base64," + base64.b64encode(to_png(asked.image)).decode()
         content = [
             {"type": "image_url", "image_url": {"url": picture}},
             {"type": "text", "text": prompt},
         ]
-        return self._read_answer(
-            self._post(
-                {
-                    "model": self.model,
-                    "messages": [{"role": "user", "content": content}],
-                    "temperature": self.temperature,
-                    "max_tokens": self.max_tokens,
-                    "seed": seed,
-                }
-            )
-        )
+        body: dict[str, Any] = {"model": self.model, "messages": [{"role": "user", "content": content}]}
+        if self.temperature is not None:
+            body["temperature"] = self.temperature
+        if self.max_tokens_name != NONE:
+            body[self.max_tokens_name] = self.max_tokens
+        if self.sends_seed:
+            body["seed"] = seed
+        try:
+            return self._read_answer(self._post(body))
+        except _OddAnswerError as error:
+            return str(error)
 
     def _post(self, body: dict[str, Any]) -> bytes:
-        headers = {"Content-Type": "application/json"}
-        if self.key_env:
-            headers["Authorization"] = f"Bearer {os.environ.get(self.key_env, '')}"
-        request = urllib.request.Request(
-            f"{self.url.rstrip('/')}/chat/completions",
-            json.dumps(body, allow_nan=False).encode(),
-            headers,
-            method="POST",
-        )
-        opener = urllib.request.build_opener(_NoRedirects)
+        headers = {"Authorization": f"Bearer {self._key}"} if self.key_env else {}
         for attempt in count(1):
+            wait_s = self.wait_s * 2 ** (attempt - 1)
+            answer, lost = None, None
             try:
-                with opener.open(request, timeout=self.timeout_s) as response:
-                    return response.read()
-            except urllib.error.HTTPError as error:
-                with error:
-                    if not (error.code == 429 or error.code >= 500) or attempt >= self.attempts:
-                        raise UserError(self._explain(error, attempt)) from None
-                    time.sleep(_wait(error, self.wait_s * 2 ** (attempt - 1)))
-            except (OSError, http.client.HTTPException) as error:
-                reason = getattr(error, "reason", None) or error
-                raise UserError(
-                    f"{self.url}: expected an answer within {self.timeout_s:g} s, found none "
-                    f"({type(reason).__name__}); check that the server runs and the URL"
-                ) from None
+                answer = post(
+                    f"{self.url.rstrip('/')}/chat/completions", body, headers, self.timeout_s, LARGEST_ANSWER
+                )
+            except NoAnswerError as error:
+                lost = error
+            is_last = attempt >= self.attempts
+            if lost is not None:
+                if is_last or not lost.was_lost:
+                    self._tell_no_answer(str(lost), attempt)
+            elif 200 <= answer.status < 300:
+                return answer.body
+            elif is_last or not (answer.status == 429 or answer.status >= 500):
+                self._tell_failure(answer, attempt)
+            else:
+                wait_s = _wait(answer.retry_after, wait_s)
+            time.sleep(wait_s)
 
-    def _explain(self, error: urllib.error.HTTPError, attempt: int) -> str:
-        if error.code in (401, 403):  # these servers' words may repeat the key
-            detail = (
-                f"; check the key in {self.key_env}" if self.key_env else "; name its key by key_env=VARIABLE"
-            )
-        elif 300 <= error.code < 400:
-            detail = "; it points to another place: name that one"
-        else:
-            key = os.environ.get(self.key_env) if self.key_env else None
-            words = error.read(10_000).decode("utf-8", "replace")
-            words = " ".join((words.replace(key, "***") if key else words).split())
-            detail = f": {words[:MESSAGE_LENGTH]}"
+    @property
+    def _key(self) -> str:
+        return os.environ.get(self.key_env, "") if self.key_env else ""
+
+    @property
+    def _variable(self) -> str:
+        """Name the key's variable, unless it looks like the key itself."""
+        is_name = re.fullmatch(r"[A-Z_][A-Z0-9_]{0,39}", self.key_env)
+        return self.key_env if is_name else "that key_env names (not the key itself)"
+
+    def _tell_no_answer(self, reason: str, attempt: int) -> None:
         times = f" {attempt} times" if attempt > 1 else ""
-        return f"{self.url}: expected an answer, found HTTP {error.code}{times}{detail}"
+        if reason.startswith("none ("):  # the server is not there
+            raise UserError(
+                f"{self.url}: expected an answer within {self.timeout_s:g} s, found {reason}{times}; check "
+                "that the server runs and the URL"
+            )
+        raise _OddAnswerError(f"{reason}{times}")
+
+    def _tell_failure(self, answer: Answer, attempt: int) -> None:
+        times = f" {attempt} times" if attempt > 1 else ""
+        if answer.status in (401, 403):
+            advice = (
+                f"check the key in {self.key_env}" if self.key_env else "name its key by key_env=VARIABLE"
+            )
+        elif 300 <= answer.status < 400:
+            advice = "it points to another place: name that one"
+        else:
+            words = self._quote(answer.body.decode("utf-8", "replace"))
+            raise _OddAnswerError(f"HTTP {answer.status}{times}: {words}")
+        raise UserError(f"{self.url}: expected an answer, found HTTP {answer.status}{times}; {advice}")
+
+    def _quote(self, words: str) -> str:
+        """Return a server's words for a message, in one line and cut; not those that give the key away."""
+        words = words[:10_000]
+        if holds_key(words, self._key):
+            return "words that hold the key and are not shown"
+        return " ".join(_clean(words).split())[:MESSAGE_LENGTH]
 
     def _read_answer(self, body: bytes) -> TextResult:
         try:
-            choice = json.loads(body)["choices"][0]
-            text = choice["message"]["content"] or ""  # null where the model declines
-            text = text.strip()
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-            raise UserError(
-                f"{self.url}: expected a chat completion (choices[0].message.content), found another answer; "
-                "check that the URL ends where /chat/completions begins"
-            ) from None
-        is_cut = choice.get("finish_reason") == "length"
-        return TextResult(text, warnings=(f"cut off at {self.max_tokens} tokens",) if is_cut else ())
+            answer = json.loads(body)
+        except (ValueError, RecursionError):
+            answer = None
+        if isinstance(answer, dict) and answer.get("error") and not answer.get("choices"):
+            raise _OddAnswerError(f"an error: {self._quote(_find_message(answer['error']))}")
+        try:
+            choice = answer["choices"][0]
+            text, finish, refusal = _read_choice(choice)
+        except (KeyError, IndexError, TypeError, AttributeError):
+            text = None
+        if text is None:
+            raise _OddAnswerError(
+                "no chat completion (choices[0].message.content); check that the URL ends where "
+                "/chat/completions begins"
+            )
+        if (key := self._key) and key in text:
+            text = text.replace(key, "***")
+        warnings = []
+        if finish == "length":
+            warnings.append(f"cut off at {self.max_tokens} tokens")
+        if finish == "content_filter":
+            warnings.append("stopped by the server's filter")
+        if refusal:
+            warnings.append("declined by the model")
+        if not text and not warnings:
+            warnings.append("no words")
+        return TextResult(text, warnings=tuple(warnings))
 
 
-def open_endpoint(url: str, model: str, key_env: str = "") -> OpenAIEndpoint:
-    """Open `openai:URL,model=NAME[,key_env=VARIABLE]`."""
-    return OpenAIEndpoint(url, model, key_env)
+def _read_choice(choice: dict[str, Any]) -> tuple[str | None, str, bool]:
+    """Return a choice's text (None where it is of another form), how it ended, and whether it is declined."""
+    message = choice["message"]
+    content = message["content"]
+    if isinstance(content, list):
+        content = "".join(part["text"] for part in content if part.get("type") in TEXT_PARTS)
+    if content is not None and not isinstance(content, str):
+        return None, "", False
+    return _clean(content or "").strip(), str(choice.get("finish_reason")), bool(message.get("refusal"))
 
 
-def _wait(error: urllib.error.HTTPError, otherwise_s: float) -> float:
+def _find_message(error: object) -> str:
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else "without words"
+
+
+def _clean(text: str) -> str:
+    """Leave out characters that no text has: controls, which a terminal obeys, and halves of others."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "", text.replace("\r\n", "\n"))
+
+
+def _is_visible(text: str) -> bool:
+    return all("!" <= character <= "~" for character in text)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url if _is_visible(url) else "")
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        (parts.hostname or "").encode("idna")  # as it is looked up: not of too long a part
+    except ValueError:
+        parts, is_whole = urlsplit(""), False
+    if not is_whole:
+        raise UserError(
+            "expected openai:URL with a URL such as http://localhost:8000/v1, in ASCII without blanks, found "
+            "another; correct it"
+        )
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise UserError(
+            "expected the endpoint's URL without a name, password or query in it, found one; "
+            "put the key in an environment variable and name that by key_env=VARIABLE"
+        )
+
+
+def open_endpoint(
+    url: str,
+    model: str,
+    key_env: str = "",
+    max_tokens: int = 512,
+    max_tokens_name: str = "max_tokens",
+    temperature: str = "0",
+    sends_seed: bool = True,
+    timeout_s: float = 120.0,
+) -> OpenAIEndpoint:
+    """Open `openai:URL,model=NAME[,key_env=VARIABLE]`, and where the model wants others than the usual
+    parameters `[,max_tokens=N][,max_tokens_name=NAME|none][,temperature=T|none][,sends_seed=no]`.
+    """
+    try:
+        number = None if temperature == NONE else float(temperature)
+    except ValueError:
+        raise UserError(
+            f"expected temperature to be a number or {NONE}, found {temperature!r}; correct it"
+        ) from None
+    return OpenAIEndpoint(
+        url,
+        model,
+        key_env,
+        max_tokens=max_tokens,
+        max_tokens_name=max_tokens_name,
+        temperature=number,
+        sends_seed=sends_seed,
+        timeout_s=timeout_s,
+    )
+
+
+def _wait(retry_after: str, otherwise_s: float) -> float:
     """Return the seconds until the next attempt: what the server asks for, where it gives a number."""
-    named = error.headers.get("Retry-After", "")
-    return min(float(named) if named.isdecimal() else otherwise_s, LONGEST_WAIT_S)
+    return min(float(retry_after) if retry_after.isdecimal() else otherwise_s, LONGEST_WAIT_S)

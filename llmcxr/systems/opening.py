@@ -4,14 +4,16 @@
     runs/lm/model                  a model directory of ours
     file:PREDICTIONS.csv           what a model wrote or drew earlier, also .jsonl
     hf:DIRECTORY                   an image-text model of transformers
-    openai:URL,model=NAME          an OpenAI-compatible endpoint; key_env=VARIABLE holds its key
+    openai:URL,model=NAME          an OpenAI-compatible endpoint; key_env=VARIABLE holds its key, and
+                                   max_tokens_name, max_tokens, temperature and sends_seed say what is sent
     prior:DATASET                  no model: what a dataset's words say most often, whatever the image
 
-Knows the kinds' names, not how they work.
+Knows the kinds' names, not how they work. No message repeats the string: somebody may have put a key in it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,12 +58,10 @@ def open_system(name: str, device: str = "auto") -> System:
     keys = list_keys(opener)
     spec = parse_spec(name, has_keys=bool(keys))
     if unknown := [key for key in spec.settings if key not in keys]:
-        raise UserError(
-            f"expected a key of {kind} ({', '.join(keys)}), found {unknown[0]!r} in {name!r}; correct it"
-        )
+        raise UserError(f"expected a key of {kind} ({', '.join(keys)}), found {unknown[0]!r}; correct it")
     if not spec.place:
-        raise UserError(f"expected {kind}:PLACE, found no place after {name!r}; name it")
+        raise UserError(f"expected {kind}:PLACE, found no place after {kind}:; name it")
     for key in list_needed(opener):
         if not spec.settings.get(key):
-            raise UserError(f"expected {kind}:PLACE,{key}=..., found no {key} in {name!r}; name it")
-    return call_opener(opener, spec, lambda: choose_device(device))
+            raise UserError(f"expected {kind}:PLACE,{key}=..., found no {key}; name it")
+    return call_opener(opener, replace(spec, text=f"{kind}:"), lambda: choose_device(device))

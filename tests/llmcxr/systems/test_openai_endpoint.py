@@ -3,9 +3,13 @@
 import base64
 import io
 import json
+import socket
 import threading
 import time
+import traceback
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from PIL import Image
 from llmcxr.common.errors import UserError
 from llmcxr.predictor import Asked
 from llmcxr.systems.openai_endpoint import OpenAIEndpoint
+from llmcxr.systems.opening import open_system
 
 IMAGE = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (20, 1))
 KEY = "sk-never-shown"
@@ -54,6 +59,23 @@ class Server:
     def close(self):
         self.http.shutdown()
         self.http.server_close()
+
+
+@contextmanager
+def _speak(answer: bytes):
+    """Answer one request with these bytes, whatever they are."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def speak():
+        talking, _ = listening.accept()
+        while not talking.recv(2**20).endswith(b"}"):  # the whole request: a rest would break the connection
+            pass
+        talking.sendall(answer)
+        talking.close()
+
+    threading.Thread(target=speak, daemon=True).start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+    listening.close()
 
 
 @pytest.fixture
@@ -116,12 +138,12 @@ def test_each_report_is_kept_as_it_comes_also_where_another_fails(serve):
             third_failed.wait(5)
         elif number == 3:
             third_failed.set()
-            return 400, {"error": "no"}, {}
+            return 401, {"error": "no"}, {}
         return completion(f"of {number}")
 
     server, kept = serve(answer), []
     asked = [Asked(str(number), image=IMAGE) for number in range(9)]
-    with pytest.raises(UserError, match="HTTP 400"):
+    with pytest.raises(UserError, match="HTTP 401"):
         ask(server, workers=2).ask("report", asked, lambda one, result: kept.append(result.text), seed=0)
     assert {"of 1", "of 2"} <= set(kept) and len(server.seen) < 9
 
@@ -155,9 +177,21 @@ def test_it_gives_up_after_the_last_attempt(serve):
         ((401, f"wrong key {KEY}", {}), "HTTP 401; check the key in SOME_KEY"),
         ((404, "no such model", {}), "HTTP 404: no such model"),
         ((302, "", {"Location": "http://127.0.0.1:9/elsewhere"}), "HTTP 302; it points to another place"),
-        ((200, "<html>", {}), "expected a chat completion"),
-        ((200, {"choices": []}, {}), "expected a chat completion"),
-        ((200, {"choices": [{"message": {"content": [1]}}]}, {}), "expected a chat completion"),
+        ((200, "<html>", {}), "no chat completion"),
+        ((200, "[" * 100_000, {}), "no chat completion"),
+        ((200, {"choices": []}, {}), "no chat completion"),
+        ((200, {"choices": None}, {}), "no chat completion"),
+        ((200, {"choices": ["x"]}, {}), "no chat completion"),
+        ((200, {"choices": [{"message": None}]}, {}), "no chat completion"),
+        ((200, {"choices": [{"message": {"content": [1]}}]}, {}), "no chat completion"),
+        ((200, {"choices": [{"message": {"content": {"text": "x"}}}]}, {}), "no chat completion"),
+        ((200, {"choices": [{"message": {"content": 7}}]}, {}), "no chat completion"),
+        ((200, [1], {}), "no chat completion"),
+        ((200, "7", {}), "no chat completion"),
+        ((200, {"error": {"message": f"rate of {KEY}"}}, {}), "an error: words that hold the key"),
+        ((200, {"error": {"message": "no such model", "code": 404}}, {}), "an error: no such model"),
+        ((200, {"error": "no such model"}, {}), "an error: no such model"),
+        ((200, {"error": [1]}, {}), "an error: without words"),
     ],
 )
 def test_other_failures_are_told_at_once_and_without_the_key(serve, monkeypatch, answer, says):
@@ -185,7 +219,7 @@ def test_what_is_cut_off_or_declined_is_kept(serve):
     server = serve(lambda body, n: completion("The heart", "length") if n == 1 else completion(None))
     first, second = ask(server, workers=1, max_tokens=2).report([IMAGE, IMAGE])
     assert first.warnings == ("cut off at 2 tokens",)
-    assert second.text == "" and second.warnings == ()
+    assert second.text == "" and second.warnings == ("no words",)
 
 
 @pytest.mark.parametrize(
@@ -207,3 +241,194 @@ def test_bad_settings(settings, says):
 def test_it_draws_nothing():
     with pytest.raises(UserError, match="reads and answers only"):
         OpenAIEndpoint("http://localhost/v1", "m").draw(["Normal chest."])
+
+
+@pytest.mark.parametrize(
+    ("choice", "text", "warnings"),
+    [
+        ({"message": {"content": [{"type": "text", "text": "Cle"}, {"text": "ar."}]}}, "Clear.", ()),
+        (
+            {"message": {"content": [{"type": "thinking", "text": "x"}, {"type": "text", "text": "y"}]}},
+            "y",
+            (),
+        ),
+        ({"message": {"content": None, "refusal": "I cannot."}}, "", ("declined by the model",)),
+        ({"message": {"content": ""}, "finish_reason": "length"}, "", ("cut off at 512 tokens",)),
+        (
+            {"message": {"content": ""}, "finish_reason": "content_filter"},
+            "",
+            ("stopped by the server's filter",),
+        ),
+        ({"message": {"content": "a\x00\x1b[2Jb\ud800c\r\nd\te"}}, "a[2Jbc\nd\te", ()),
+        ({"message": {"content": f"The key is {KEY}."}}, "The key is ***.", ()),
+        ({"message": {"content": "x"}, "finish_reason": 3}, "x", ()),
+    ],
+)
+def test_answers_of_other_forms(serve, monkeypatch, choice, text, warnings):
+    monkeypatch.setenv("SOME_KEY", KEY)
+    server = serve(lambda body, number: (200, {"choices": [choice]}, {}))
+    result = ask(server, key_env="SOME_KEY").report([IMAGE])[0]
+    assert (result.text, result.warnings) == (text, warnings)
+
+
+def test_some_odd_answers_are_empty_counted_and_named(serve, caplog):
+    odd = {
+        2: (400, {"error": "bad image"}, {}),
+        3: (200, "<html>", {}),
+        5: completion(None),
+        6: (500, "?", {}),
+    }
+    server = serve(lambda body, number: odd.get(number, completion(f"of {number}")))
+    results = ask(server, workers=1, attempts=1).report([IMAGE] * 7)
+    assert [one.text for one in results] == ["of 1", "", "", "of 4", "", "", "of 7"]
+    assert results[1].warnings == ('HTTP 400: {"error": "bad image"}',)
+    assert (
+        "4 of 7 answers have no text: 1 times HTTP 400" in caplog.text and "1 times no words" in caplog.text
+    )
+
+
+def test_after_ten_odd_answers_in_a_row_no_more_are_asked_for(serve):
+    server = serve(lambda body, number: completion("x") if number == 1 else (400, "no such model", {}))
+    kept = []
+    asked = [Asked(str(number), image=IMAGE) for number in range(40)]
+    with pytest.raises(UserError, match="HTTP 400: no such model"):
+        ask(server, workers=1).ask("report", asked, lambda one, result: kept.append(result.text), seed=0)
+    assert 11 <= len(server.seen) <= 13 and kept == ["x"]
+
+
+def test_a_model_that_declines_everything_is_no_failure(serve):
+    server = serve(lambda body, number: completion(None))
+    assert [one.text for one in ask(server).report([IMAGE] * 12)] == [""] * 12
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent", "not_sent"),
+    [
+        ("", {"max_tokens": 512, "temperature": 0.0, "seed": 0}, {"max_completion_tokens"}),
+        (
+            ",max_tokens_name=max_completion_tokens,max_tokens=4000,temperature=none,sends_seed=no",
+            {"max_completion_tokens": 4000},
+            {"max_tokens", "temperature", "seed"},
+        ),
+        (",max_tokens_name=none,temperature=1", {"temperature": 1.0, "seed": 0}, {"max_tokens", "none"}),
+    ],
+)
+def test_parameters_have_the_names_that_the_model_wants(serve, keys, sent, not_sent):
+    server = serve(lambda body, number: completion("Clear."))
+    open_system(f"openai:{server.url},model=m{keys},timeout_s=5").report([IMAGE])
+    body = server.seen[0][2]
+    assert {key: body[key] for key in sent} == sent and not_sent.isdisjoint(body)
+    assert set(body) == {"model", "messages", *sent}
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ("temperature=warm", "temperature to be a number or none"),
+        ("temperature=-1", "temperature to be 0 or more"),
+        ("temperature=nan", "temperature to be 0 or more"),
+        ("max_tokens=0", "max_tokens of 1 or more"),
+        ("max_tokens=many", "max_tokens to be int"),
+        ("timeout_s=0", "timeout_s above 0"),
+        ("max_tokens_name=a b", "name of a parameter"),
+        ("max_tokens_name=messages", "name of a parameter"),
+    ],
+)
+def test_parameters_that_cannot_be(keys, says):
+    with pytest.raises(UserError, match=says):
+        open_system(f"openai:http://localhost/v1,model=m,{keys}")
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", " ", "\t", "\x7f", "é", "…", "\u200b"])
+def test_a_key_with_characters_that_no_header_takes_is_refused_without_showing_it(monkeypatch, end):
+    monkeypatch.setenv("SOME_KEY", KEY + end)
+    with pytest.raises(UserError, match="SOME_KEY in visible ASCII") as raised:
+        OpenAIEndpoint("http://127.0.0.1:9/v1", "m", key_env="SOME_KEY")
+    assert KEY not in _tell_all(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://é/v1",
+        "http://h/é",
+        "http://h/a b",
+        "http://h/a\r\nX: y",
+        f"http://{'a' * 70}/v1",
+        "http://a..b/v1",
+        "http://h:99999/v1",
+        "http://h:abc/v1",
+        "http://:80/v1",
+        "ftp://h/v1",
+        "data:text/plain,x",
+    ],
+)
+def test_urls_that_are_none(url):
+    with pytest.raises(UserError, match="a URL such as"):
+        OpenAIEndpoint(url, "m")
+
+
+def _tell_all(error):
+    """Return a traceback of everything that is chained, as if nothing were suppressed."""
+    told = []
+    while error is not None:
+        told.append("".join(traceback.format_exception(error)) + repr(error) + repr(vars(error)))
+        error = error.__cause__ or error.__context__
+    return "".join(told)
+
+
+ECHOES = {
+    "plain": lambda key: key,
+    "in part": lambda key: f"{key[:4]}...{key[-8:]}",
+    "its end": lambda key: f"****{key[-4:]}",
+    "for a URL": lambda key: quote(key, safe=""),
+    "all for a URL": lambda key: "".join(f"%{ord(letter):02X}" for letter in key),
+    "base64": lambda key: base64.b64encode(key.encode()).decode(),
+    "base64 of the header": lambda key: base64.b64encode(f"Bearer {key}".encode()).decode(),
+    "base64 for a URL": lambda key: base64.urlsafe_b64encode(b"x" + key.encode()).decode(),
+    "base64, for a URL": lambda key: quote(base64.b64encode(key.encode()).decode(), safe=""),
+    "hexadecimal": lambda key: key.encode().hex(),
+    "JSON": lambda key: "".join(f"\\u{ord(letter):04x}" for letter in key),
+    "JSON with slashes": lambda key: key.replace("/", "\\/"),
+    "HTML": lambda key: "".join(f"&#{ord(letter)};" for letter in key),
+    "large": str.upper,
+    "backwards": lambda key: key[::-1],
+    "spaced": " ".join,
+}
+
+
+@pytest.mark.parametrize("form", ECHOES)
+@pytest.mark.parametrize("status", [200, 400, 404, 422, 500])
+def test_a_key_that_is_sent_back_in_any_form_is_not_shown(serve, monkeypatch, caplog, form, status):
+    key = "sk-Zq9/+vWx7TkP2mNd"
+    monkeypatch.setenv("SOME_KEY", key)
+    echo = ECHOES[form](key)
+    server = serve(lambda body, number: (status, {"error": {"message": f"bad key {echo} of yours"}}, {}))
+    with pytest.raises(UserError) as raised:
+        ask(server, key_env="SOME_KEY", attempts=1).report([IMAGE])
+    told = _tell_all(raised.value) + caplog.text
+    assert key not in told and echo not in told and "hold the key" in told
+
+
+def test_a_reason_phrase_and_headers_are_not_shown(serve, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", KEY)
+    answer = f"HTTP/1.1 400 bad {KEY}\r\nX: {KEY}\r\n\r\nno".encode()
+    with _speak(answer) as url, pytest.raises(UserError, match="HTTP 400: no") as raised:
+        OpenAIEndpoint(url, "m", key_env="SOME_KEY", timeout_s=5).report([IMAGE])
+    assert KEY not in _tell_all(raised.value)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        f"model=m,key_env={KEY}",
+        f"model=m,api_key={KEY}",
+        f"key_env={KEY}",
+        f"model=m,key_env={KEY},max_tokens=many",
+        f"model=m,key={KEY},temperature=1",
+    ],
+)
+def test_a_key_that_is_given_in_place_of_its_variable_is_not_shown(keys):
+    with pytest.raises(UserError) as raised:
+        open_system(f"openai:http://localhost/v1,{keys}")
+    assert KEY not in _tell_all(raised.value)

@@ -34,7 +34,7 @@ def test_a_prior_keeps_the_keys_of_its_dataset():
         ("no-such-directory", "which is no directory"),
         ("file:", "found no place"),
         ("openai:http://localhost/v1", "found no model"),
-        ("openai:http://localhost/v1,modle=x", "a key of openai (model, key_env), found 'modle'"),
+        ("openai:http://localhost/v1,modle=x", "a key of openai (model, key_env, max_tokens, "),
         ("openai:localhost,model=x", "a URL such as"),
         ("hf:no-such-directory", "a directory with config.json"),
     ],
