@@ -82,6 +82,7 @@ class System:
     name = ""
     abilities: frozenset[str] = frozenset()  # of ABILITIES
     is_recorded = False  # what it says stands in a file, by study: it looks at no image and at no request
+    looks_at_images = True  # reports and answers need the image
     is_adjustable = False  # report also takes temperature, top_p, instruction; draw every DrawSettings field
     provenance: Mapping[str, Any] = MappingProxyType({})  # where it came from; "dataset" trained it
     loss_networks: Mapping[str, str] = MappingProxyType({})  # fingerprint -> name of who may not judge it

@@ -117,7 +117,7 @@ def gather(
     if unknown := set(parts) - set(PARTS):
         raise ValueError(f"expected parts of {', '.join(PARTS)}, got {', '.join(sorted(unknown))}")
     _check_n(n, dataset)
-    if radiographs is None and not system.is_recorded and {"reports", "answers"}.intersection(parts):
+    if radiographs is None and system.looks_at_images and {"reports", "answers"}.intersection(parts):
         radiographs = read_radiographs(dataset, n, size)
     studies = select_studies(dataset, n, seed, parts, radiographs)
     if system.is_recorded:
@@ -135,7 +135,7 @@ def _ask(
     keep: Callable[[Asked, Any], None] | None,
 ) -> Gathered:
     reports, answers, drawings = (
-        _list_asked(part, studies, radiographs if not system.is_recorded else None) for part in PARTS
+        _list_asked(part, studies, radiographs if system.looks_at_images else None) for part in PARTS
     )
     if "reports" in parts:
         written = [one.text for one in system.ask("report", reports, keep, seed=seed)]
@@ -208,7 +208,7 @@ def read_radiographs(dataset: Dataset, n: int, size: int | None) -> Radiographs:
         try:
             pixels[index] = dataset.read(index, size)
         except UserError as error:
-            unread[index] = str(error)
+            unread[index] = str(error).removeprefix(f"study {index} of the dataset: ")
     return Radiographs(pixels, unread)
 
 

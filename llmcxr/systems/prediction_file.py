@@ -43,6 +43,7 @@ class Predictions(System):
 
     kind = "a file of predictions"
     is_recorded = True
+    looks_at_images = False
 
     path: Path
     reports: Mapping[str, tuple[str, int]] = field(repr=False)  # by study id

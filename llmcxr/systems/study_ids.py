@@ -1,15 +1,16 @@
 """Find which study of a dataset an id means that somebody wrote elsewhere. Knows no file's format.
 
 Ids of one study are spelled in many ways: an image's name with or without its ending or folders, `s123` for
-`123`, `123.0`, other capitals, zeros in front. The spellings are compared from the strictest to the loosest.
-Each step matches only what is left, and only where one id and one study mean each other alone.
+`123`, `123.0`, other capitals, zeros in front, the patient's where that has one study. The spellings are
+compared from the strictest to the loosest. Each step matches only what is left, and only where one id and one
+study mean each other alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import product
 from pathlib import PurePosixPath
 
@@ -31,8 +32,13 @@ def match_ids(ids: Iterable[str], studies: Sequence[Study]) -> dict[str, str]:
     before the others, and where the study was named by another id already, these are "".
     """
     ids, taken, matched = list(dict.fromkeys(ids)), set(), {}
-    patients = {study.patient_id for study in studies}
-    for (of_id, of_study), names in product(_SPELLINGS, _NAMES):
+    patients = Counter(study.patient_id for study in studies)
+
+    def only_study(study: Study) -> list[str]:
+        return [study.patient_id] if patients[study.patient_id] == 1 else []
+
+    steps = [*product(_SPELLINGS, _NAMES), *product(_SPELLINGS[:3], (only_study,))]
+    for (of_id, of_study), names in steps:
         open_ids = [one for one in ids if one not in matched]
         if not open_ids:
             break
@@ -61,7 +67,7 @@ def _find_owner(keys: Sequence[str], owners: dict[str, set[int]]) -> int | None:
     return next(iter(places)) if len(places) == 1 else None
 
 
-def _names_other_patient(one: str, study: Study, patients: set[str]) -> bool:
+def _names_other_patient(one: str, study: Study, patients: Container[str]) -> bool:
     """Tell whether a folder in an id is another patient's: p2/s1 is no study s1 of p1."""
     folders = one.replace("\\", "/").split("/")[:-1]
     return any(folder in patients and folder != study.patient_id for folder in folders)

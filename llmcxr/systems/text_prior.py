@@ -30,6 +30,7 @@ class TextPrior(System):
 
     kind = "a prior: system"
     abilities = frozenset({"report", "answer"})
+    looks_at_images = False
 
     text: str  # the report of any image
     answers: dict[str, str] = field(repr=False)  # question -> its commonest answer

@@ -116,6 +116,8 @@ def audit_part(view: Interview) -> dict:
     """Measure the drop of the scores on images that are blanked, swapped between patients or half covered."""
     if view.system.is_recorded:
         raise UserError("a file of predictions cannot be asked again with another image")
+    if not view.has_images:
+        raise UserError("expected radiographs to blank, swap and cover, found none in the dataset")
     gathered, seed = view.ask("reports"), view.settings.seed
 
     def rows_of_reports(metric: Metric, texts: Sequence[str]) -> np.ndarray:

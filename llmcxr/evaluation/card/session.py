@@ -81,11 +81,14 @@ class Interview:
         """Gather a part of `systems.ask.PARTS` by one seed, the first for None.
 
         A file of reports or answers needs no image. Whatever else is judged leaves out the studies whose
-        image cannot be read; drawings need no image of a dataset that has none.
+        image cannot be read, so that all systems are judged on the same; in a dataset without images only
+        systems that look at them leave out all.
         """
         key = (part, self.settings.seed if seed is None else seed)
         if key not in self._gathered:
-            looks = self.has_images if part == "drawings" else not self.system.is_recorded
+            needs_none = self.system.is_recorded and part != "drawings"
+            looks = self.system.looks_at_images and part != "drawings"
+            is_shown = not needs_none and (self.has_images or looks)
             self._gathered[key] = gather(
                 self.system,
                 self.dataset,
@@ -94,7 +97,7 @@ class Interview:
                 parts=(part,),
                 size=self.settings.size,
                 system_seed=key[1],
-                radiographs=self.radiographs if looks else None,
+                radiographs=self.radiographs if is_shown else None,
                 keep=self.kept[key[1]].add if key[1] in self.kept else None,
             )
         return self._gathered[key]

@@ -4,8 +4,9 @@ As in the COCO caption tools: orders 1 to 4, counts clipped to the reference's, 
 in length, times 10. How rare an n-gram is is counted once over the references of the set; the bootstrap keeps
 those weights and resamples the scores of the reports.
 
-A report that equals its reference scores 10, the most there is. As in those tools, one of three words scores
-7.5 at most, for it has no run of four.
+A report that equals its reference scores 10, the most there is; as in those tools one of three words scores
+7.5, for it has no run of four, and one whose words all references have 0. Only where all reports equal their
+references does each score 10, so that a perfect set has a perfect score.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ def cider_d(references: Sequence[str], candidates: Sequence[str]) -> np.ndarray:
     most = log(max(1, len(references)))
     # an n-gram that no reference has weighs as much as one that a single reference has
     weights = {ngram: most - log(count) for ngram, count in frequency.items()}
+    if len(true) > 1 and true == written and all(orders[0] for orders in true):
+        return np.full(len(true), SCALE)
     if not any(weights.values()):
-        return np.full(len(references), np.nan)
+        return np.full(len(true), np.nan)
     pairs = zip(true, written, strict=True)
     return np.array([_compare(reference, candidate, weights, most) for reference, candidate in pairs])
 

@@ -7,6 +7,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.labeler.rules import label
 from llmcxr.labeler.states import to_states
 from llmcxr.metrics.answers.kinds import score_kinds
+from llmcxr.predictor import TextResult
 from llmcxr.systems import Predictions, gather
 from llmcxr.systems.ask import choose_n
 from tests.llmcxr.evaluation.fakes import ConstantPredictor, NumberedPhantoms, PerfectPredictor, number_of
@@ -81,3 +82,19 @@ def test_each_text_is_kept_as_it_comes():
     assert [(asked.text, result.text) for asked, result in kept if asked.text] == [
         (question.question, answer) for question, answer in zip(said.questions, said.answers, strict=True)
     ]
+
+
+class Thinker(ConstantPredictor):
+    """Thinks aloud, and answers in Markdown."""
+
+    def report(self, images, seed=0):
+        return [TextResult("<think>An edema?</think>## Impression\nNo **edema**.")] * len(images)
+
+    def answer(self, images, questions):
+        return [TextResult("<think>Yes?</think>**No.**")] * len(images)
+
+
+def test_neither_reasoning_nor_markdown_is_compared_and_both_are_kept():
+    said = gather(Thinker(), DATASET, N)
+    assert set(said.candidates) == {"No edema."} and set(said.answers) == {"No."}
+    assert said.written[0].startswith("<think>")

@@ -32,6 +32,7 @@ STUDIES = [
         ("./chest-7.jpg", "/elsewhere/films/chest-8.dcm.png"),
         ("films\\chest-7.png", "films\\chest-8.png"),
         ("7-side.png", "8-side"),
+        ("p7", "P8"),
     ],
 )
 def test_spellings_of_one_id(ids):
@@ -56,6 +57,7 @@ def test_the_strictest_spelling_wins():
         (["img.png"], [make_study("a", PA="x/img.png"), make_study("b", PA="y/img.png")]),
         (["case 7"], [make_study("s7")]),  # a number in two series
         (["p2/s1"], [make_study("s1", "p1"), make_study("s2", "p2")]),  # another patient's
+        (["p1"], [make_study("a", "p1"), make_study("b", "p1")]),
         (["17"], [make_study("7"), make_study("170")]),
         (["nothing"], [make_study("7")]),
     ],

@@ -176,8 +176,15 @@ def test_reports_need_no_image_and_what_has_no_true_report_is_left_out_and_count
     assert values["ROUGE-L"] == values["METEOR (exact, stem)"] == 1 and values["CIDEr-D"] == pytest.approx(10)
     assert values["micro F1, all 14 [omission negative, uncertain positive]"] == 1
     assert "2 of 4 studies are left out, with no report" in to_markdown(result.blocks)
+    prior = TextPrior("Clear.", {}, "No.")
+    assert (
+        evaluate_card(prior, dataset, settings, ("report",)).json["parts"]["report"]["studies"]
+        == part["studies"]
+    )
+    with pytest.raises(UserError, match="expected radiographs to blank"):
+        evaluate_card(prior, dataset, settings, ("audit",))
     with pytest.raises(UserError, match="expected a frontal radiograph, found none"):
-        evaluate_card(TextPrior("Clear.", {}, "No."), dataset, settings, ("report",))
+        evaluate_card(Echo(), dataset, settings, ("report",))
 
 
 class Echo(System):

@@ -20,7 +20,12 @@ def test_worked_by_hand():
 
 def test_what_every_reference_says_is_worth_nothing_and_of_equal_references_nothing_is_known():
     assert cider_d(["clear", "clear effusion"], ["clear", "clear"]).tolist() == [0, 0]
-    assert np.isnan(cider_d(["no effusion"] * 2, ["no effusion"] * 2)).all()
+    assert np.isnan(cider_d(["no effusion"] * 2, ["no effusion", "effusion"])).all()
+
+
+def test_a_perfect_set_has_a_perfect_score_however_short_its_reports():
+    for reports in (["clear", "clear effusion"], ["no effusion"] * 2):
+        assert cider_d(reports, [text.upper() for text in reports]).tolist() == [10, 10]
 
 
 def test_repeating_does_not_pay():
