@@ -10,6 +10,7 @@ import numpy as np
 
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset
+from llmcxr.evaluation.left_out import count_studies, say_left_out
 from llmcxr.metrics.intervals import bootstrap
 from llmcxr.metrics.metric import Inputs, Metric
 from llmcxr.metrics.significance import Comparison, compare
@@ -76,16 +77,16 @@ def compare_files(
             f"{first} and {second}: expected reports in both or answers in both, found neither; "
             "compare files of one kind"
         )
-    comparisons, judged = [], {}
+    comparisons, studies = [], {}
     for part in parts:
         pair = _on_the_same_studies([gather(file, dataset, n, seed, parts=(part,)) for file in files])
         inputs = [one.report_inputs() if part == "reports" else one.question_inputs() for one in pair]
         comparisons += compare_systems(metrics, *inputs, resamples, seed)
-        judged[part] = len(pair[0].ids)
-    scores = {"n": n, "judged": judged, "comparisons": [asdict(one) for one in comparisons]}
-    counts = " and ".join(f"the {part} of {count}" for part, count in judged.items())
-    sentence = Paragraph(f"Of the first {n} studies, {counts} are compared.")
-    return Result(scores, [sentence, comparison_table((str(first), str(second)), comparisons)])
+        studies[part] = count_studies(pair[0])
+    scores = {"n": n, "studies": studies, "comparisons": [asdict(one) for one in comparisons]}
+    left_out = dict.fromkeys(sentence for count in studies.values() for sentence in say_left_out(count))
+    blocks = [Paragraph(f"{sentence}.") for sentence in left_out]
+    return Result(scores, [*blocks, comparison_table((str(first), str(second)), comparisons)])
 
 
 def _on_the_same_studies(pair: Sequence[Gathered]) -> list[Gathered]:

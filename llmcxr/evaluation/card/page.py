@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from llmcxr.evaluation.comparing import comparison_row
+from llmcxr.evaluation.left_out import SHOWN_PLACES, say_left_out
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.metrics.reports.label_f1 import AVERAGES, BothDefinite, OmissionNegative
 from llmcxr.pages.document import Bars, Block, Curves, Heading, Paragraph, Table
@@ -20,7 +21,6 @@ CONVENTIONS = {
 SHOWN_CONVENTION = OmissionNegative("positive").name  # of precision, recall and the bars
 OTHER_MEASURES = ("precision", "recall", "balanced accuracy")
 AVERAGED = [(scope, average) for scope in ("all 14", "CheXpert 5") for average in AVERAGES]
-SHOWN_PLACES = 5  # of the studies left out
 SETTINGS = {
     "n": "studies",
     "seeds": "seeds",
@@ -48,7 +48,7 @@ def card_blocks(card: dict) -> list[Block]:
 def left_out_sentences(card: dict) -> list[str]:
     """Say which studies the parts of a card had to leave out, a sentence a reason, and why images failed."""
     counts = [count for part in card["parts"].values() for count in _list_counts(part)]
-    sentences = list(dict.fromkeys(sentence for count in counts for sentence in _say_left_out(count)))
+    sentences = list(dict.fromkeys(sentence for count in counts for sentence in say_left_out(count)))
     unread = card["unread_images"][:SHOWN_PLACES]
     return [*sentences, *(f"study {one['study']}: {one['reason']}" for one in unread)]
 
@@ -59,18 +59,8 @@ def _list_counts(part: dict) -> list[dict]:
     return [one["studies"] for one in (part, *inner) if "studies" in one]
 
 
-def _say_left_out(count: dict) -> list[str]:
-    total = count["judged"] + sum(map(len, count["left_out"].values()))
-    sentences = []
-    for reason, places in count["left_out"].items():
-        named = ", ".join(map(str, places[:SHOWN_PLACES])) + (", ..." if len(places) > SHOWN_PLACES else "")
-        are = "is" if len(places) == 1 else "are"
-        sentences.append(f"{len(places)} of {total} studies {are} left out, with {reason} (study {named})")
-    return sentences
-
-
 def _left_out(part: dict) -> list[Block]:
-    sentences = dict.fromkeys(sentence for count in _list_counts(part) for sentence in _say_left_out(count))
+    sentences = dict.fromkeys(sentence for count in _list_counts(part) for sentence in say_left_out(count))
     return [Paragraph(f"{'; '.join(sentences)}.")] if sentences else []
 
 

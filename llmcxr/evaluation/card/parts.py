@@ -15,6 +15,7 @@ from llmcxr.evaluation.card.audit import audit, looks_at_image
 from llmcxr.evaluation.card.evidence import evaluate_evidence
 from llmcxr.evaluation.card.session import Interview
 from llmcxr.evaluation.inputs import drawing_inputs, label_inputs
+from llmcxr.evaluation.left_out import count_studies
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.labeler.rules import label
 from llmcxr.labeler.states import LABEL_STATES
@@ -175,14 +176,6 @@ PARTS: dict[str, Callable[[Interview], dict]] = {
     "evidence": evidence_part,
     "cycle": cycle_part,
 }
-
-
-def count_studies(gathered: Gathered) -> dict:
-    """Count the studies judged, and list those left out by reason, each by its place in the order from 1."""
-    left_out: dict[str, list[int]] = {}
-    for index, reason in sorted(gathered.left_out.items()):
-        left_out.setdefault(reason, []).append(index + 1)
-    return {"judged": len(gathered.ids), "left_out": left_out}
 
 
 def drawing_sheets(inputs: Inputs, requests: Sequence[str]) -> list[Sheet]:

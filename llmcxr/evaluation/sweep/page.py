@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from llmcxr.common.errors import UserError
+from llmcxr.evaluation.left_out import say_left_out
 from llmcxr.outputs.notices import DISCLAIMER
 from llmcxr.pages.document import Block, Heading, Paragraph, Table
 from llmcxr.pages.tables import interval, number
@@ -39,7 +40,8 @@ def sweep_blocks(result: dict) -> list[Block]:
             for point in points
         ]
         header = [*(axis.replace("_", "-") for axis in axes), *names]
-        blocks += [Heading(task.capitalize()), Table(header, rows)]
+        left_out = [Paragraph(f"{sentence}.") for sentence in say_left_out(result[task]["studies"])]
+        blocks += [Heading(task.capitalize()), *left_out, Table(header, rows)]
         if result[task]["best"]:
             best = ", ".join(
                 f"{name.replace('_', '-')} {_text(value)}" for name, value in result[task]["best"].items()

@@ -19,6 +19,7 @@ from llmcxr.common.terminal import progress
 from llmcxr.data import Dataset
 from llmcxr.decoding.settings import DrawSettings, Sampling
 from llmcxr.evaluation.inputs import drawing_inputs, label_inputs
+from llmcxr.evaluation.left_out import count_studies
 from llmcxr.evaluation.sweep.page import (
     AXES,
     LOWER_IS_BETTER,
@@ -93,9 +94,10 @@ def sweep(
     for task in settings.tasks:  # refused before any work begins
         _check_adjustable(system, task)
     for task in settings.tasks:
-        ask, metrics = builders[task](system, dataset, settings, judge)
+        studies, pixels = _select(dataset, settings, task)
+        ask, metrics = builders[task](system, studies, pixels, settings, judge)
         points = _score_grid(task, settings, ask, metrics)
-        result[task] = {"points": points, **_pick_best(task, points)}
+        result[task] = {"studies": count_studies(studies), "points": points, **_pick_best(task, points)}
     return Result(result, sweep_blocks(result), [Plot("Heat maps", draw_sweep(result))])
 
 
@@ -117,9 +119,12 @@ def _score_grid(
 
 
 def _reading(
-    system: System, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
+    system: System,
+    studies: Gathered,
+    pixels: Sequence[np.ndarray],
+    settings: SweepSettings,
+    judge: Classifier | None,
 ) -> tuple[Callable[[dict], Inputs], list[Metric]]:
-    studies, pixels = _select(dataset, settings, "reports")
 
     def ask(point: dict) -> Inputs:
         results = system.report(
@@ -135,17 +140,21 @@ def _reading(
     return ask, _named(report_metrics(CHEXPERT_FINDINGS), READING_SCORES)
 
 
-def _select(dataset: Dataset, settings: SweepSettings, part: str) -> tuple[Gathered, list[np.ndarray]]:
-    """Return the studies that can be judged in a part, and their images."""
+def _select(dataset: Dataset, settings: SweepSettings, task: str) -> tuple[Gathered, list[np.ndarray]]:
+    """Return the studies that can be judged in a task, and their images."""
+    part = "reports" if task == "reading" else "drawings"
     radiographs = read_radiographs(dataset, settings.n, settings.size)
     studies = select_studies(dataset, settings.n, settings.seed, (part,), radiographs)
     return studies, [radiographs.images[index] for index in studies.indices]
 
 
 def _drawing(
-    system: System, dataset: Dataset, settings: SweepSettings, judge: Classifier | None
+    system: System,
+    studies: Gathered,
+    pixels: Sequence[np.ndarray],
+    settings: SweepSettings,
+    judge: Classifier | None,
 ) -> tuple[Callable[[dict], Inputs], list[Metric]]:
-    studies, pixels = _select(dataset, settings, "drawings")
     network = open_extractor(settings.extractor)
     real = extract(network, pixels)
 

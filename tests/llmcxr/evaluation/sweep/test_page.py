@@ -14,6 +14,7 @@ def point(top_k: int, guidance: float, value: float | None) -> dict:
 
 
 DRAWING = {
+    "studies": {"judged": 2, "left_out": {"no text to draw": [3]}},
     "points": [point(0, 1.0, 0.25), point(0, 3.0, 0.125), point(50, 1.0, 0.5), point(50, 3.0, 0.375)],
     "by": "kernel distance",
     "best": {"top_k": 0, "temperature": 1.0, "guidance": 3.0},
@@ -23,6 +24,7 @@ DRAWING = {
 def test_a_task_is_a_table_of_its_points_with_the_best_beneath():
     text = to_markdown(sweep_blocks({"drawing": DRAWING}))
     lines = [line for line in text.splitlines() if line]
+    assert lines.pop(1) == "1 of 3 studies is left out, with no text to draw (study 3)."
     assert lines[:2] == ["## Drawing", "| top-k | temperature | guidance | kernel distance |"]
     assert lines[3] == "| 0 | 1 | 1 | 0.250 |"
     assert lines[-1].startswith("Best by kernel distance: top-k 0, temperature 1, guidance 3.")
