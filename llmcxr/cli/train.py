@@ -61,15 +61,22 @@ def curves_command(
     ],
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("curves.png"),
 ) -> None:
-    """Draw the learning curves of trainings.
+    """Draw the learning curves of trainings: what there is, a dot where it is one step.
+
+    Runs without figures are left out and named; the exit code is then 1, or 2 where none has any.
 
     \b
     Example:
       llmcxr curves runs/tokenizer-phantom runs/lm-phantom --out curves.png
     """
-    from llmcxr.training.curves import draw_curves
+    from llmcxr.training.curves import draw_curves, read_runs
 
-    print(draw_curves(runs, out))
+    found, missing = read_runs(runs)
+    print(draw_curves(found, out))
+    for error in missing:
+        say(f"left out: {error}")
+    if missing:
+        raise typer.Exit(1)
 
 
 def encode_command(
