@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -28,7 +29,7 @@ def open_bar(
         bars.TextColumn("{task.fields[figures]}"),
     )
     settings = {"disable": not (is_shown and console.is_terminal), "transient": is_transient}
-    # rich would send what is printed to stdout to its own console, also where stdout is a file
-    settings |= {"redirect_stdout": False, "redirect_stderr": False}
+    # what is printed meanwhile goes above the bar: through rich, to stderr, so not where stdout is a file
+    settings |= dict.fromkeys(("redirect_stdout", "redirect_stderr"), sys.stdout.isatty())
     with bars.Progress(*columns, console=console, **settings) as bar:
         yield partial(bar.update, bar.add_task(name, total=total, figures=""))

@@ -7,6 +7,7 @@ be used; 130 interrupted.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -26,6 +27,7 @@ EPILOG = f"Every command takes --help, and --debug, which shows the traceback of
 
 
 PLUGIN = "--plugin"
+FOREIGN_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "TQDM_DISABLE")  # switch the bars of libraries off
 
 
 def _show_version(is_asked: bool) -> None:
@@ -108,6 +110,8 @@ def train(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(program: typer.Typer, arguments: Sequence[str]) -> None:
+    for library in FOREIGN_BARS:
+        os.environ.setdefault(library, "1")
     for stream in (sys.stdout, sys.stderr):  # file names need not be text
         stream.reconfigure(errors="backslashreplace")
     try:

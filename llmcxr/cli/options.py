@@ -153,11 +153,8 @@ def _names_json_file(argument: str) -> bool:
 
 def load_model(model: str, device: str) -> CXR:
     """Load the model that --model and --device name."""
-    from transformers.utils import logging as transformers_logging
-
     from llmcxr import CXR
 
-    transformers_logging.disable_progress_bar()
     return CXR.from_pretrained(model, device=choose_device(device))
 
 

@@ -5,6 +5,8 @@ asked to allow it. Knows no model.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,22 @@ def load_pretrained(loader: Any, directory: str | Path, **settings: Any) -> Any:
     and whatever transformers raises.
     """
     refuse_code(directory)
-    return loader.from_pretrained(directory, trust_remote_code=False, **settings)
+    with hide_bars():
+        return loader.from_pretrained(directory, trust_remote_code=False, **settings)
+
+
+@contextmanager
+def hide_bars() -> Iterator[None]:
+    """Keep the progress bars of transformers off the screen: ours is the only one."""
+    from transformers.utils import logging
+
+    was_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_shown:
+            logging.enable_progress_bar()
 
 
 def refuse_code(directory: str | Path) -> None:

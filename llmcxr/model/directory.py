@@ -27,7 +27,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokeni
 import llmcxr
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import check_writable, telling_write_failures
-from llmcxr.common.pretrained import load_pretrained, refuse_code
+from llmcxr.common.pretrained import hide_bars, load_pretrained, refuse_code
 from llmcxr.images.checks import ImageSummary, read_summary, write_summary
 from llmcxr.model.image_table import FactoredImageTable
 from llmcxr.model.judges import fingerprint, read_loss_networks, write_loss_networks
@@ -196,7 +196,8 @@ def _save_language_model(model: UnifiedModel, directory: Path, compact: bool) ->
     full.set_input_embeddings(embedding)
     head = full.get_output_embeddings()
     head.weight = embedding.weight if head_rows is None else nn.Parameter(head_rows.detach())
-    full.save_pretrained(directory)
+    with hide_bars():
+        full.save_pretrained(directory)
 
 
 def _embedding_name(full: nn.Module) -> str:

@@ -10,7 +10,7 @@ import pytest
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
 from llmcxr.common.errors import UserError
-from llmcxr.common.pretrained import load_pretrained, refuse_code
+from llmcxr.common.pretrained import hide_bars, load_pretrained, refuse_code
 from llmcxr.model.directory import load, save
 from llmcxr.systems.hugging_face import HuggingFaceSystem
 from tests.llmcxr.model.tiny import tiny_bundle
@@ -107,3 +107,14 @@ def test_every_load_of_torch_reads_weights_only():
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.load", "pickle.load"):
                     told = {one.arg: ast.unparse(one.value) for one in node.keywords}
                     assert told.get("weights_only") == "True", f"{path}:{node.lineno}"
+
+
+def test_bars_of_transformers_are_hidden_and_shown_again_as_before():
+    from transformers.utils import logging
+
+    for was_shown in (True, False):
+        (logging.enable_progress_bar if was_shown else logging.disable_progress_bar)()
+        with hide_bars():
+            assert not logging.is_progress_bar_enabled()
+        assert logging.is_progress_bar_enabled() is was_shown
+    logging.enable_progress_bar()
