@@ -83,7 +83,7 @@ def _keep(text_tokenizer: PreTrainedTokenizerFast, directory: Path | None) -> No
 
 def _load_kept(directory: Path) -> PreTrainedTokenizerFast:
     try:
-        return AutoTokenizer.from_pretrained(directory)
+        return load_pretrained(AutoTokenizer, directory)
     except Exception as error:  # transformers answers damaged files with any kind of error
         raise UserError(
             f"{directory}: expected the text tokenizer of the run, found a damaged one "
