@@ -1,15 +1,15 @@
 """Read your own radiographs, texts and questions from a table with a row per image. No count, no terms but
 yours.
 
-FILE.csv has the columns `image` (a path, taken from the CSV's folder unless absolute; empty, or no such
-column, for a text alone) and `text` (a report: with headings such as FINDINGS: it is split into sections,
-else all of it is findings), or in its place or besides `question` and `answer`, a row for each question. It
-may have `patient_id`, `study_id`, `split` (train, val, test), `view_position` (PA, AP, lateral), `sex` (F,
-M), `age` (years), and `kind` (of the question: answers are scored by it; without it, presence where the
-answer is yes or no, else other). Rows with one study_id, or else with one patient and image, are one study
-with all their images and questions and the first text that is not empty. Without patient_id every image is of
-a patient of its own, so give it where you can: only then is the split by patient. Without `split` a hash of
-the patient decides.
+FILE.csv (or .tsv, gzipped, or .jsonl with an object a row) has the columns `image` (a path, taken from the
+CSV's folder unless absolute; empty, or no such column, for a text alone) and `text` (a report: with headings
+such as FINDINGS: it is split into sections, else all of it is findings), or in its place or besides
+`question` and `answer`, a row for each question. It may have `patient_id`, `study_id`, `split` (train, val,
+test), `view_position` (PA, AP, lateral), `sex` (F, M), `age` (years), and `kind` (of the question: answers
+are scored by it; without it, presence where the answer is yes or no, else other). Rows with one study_id, or
+else with one patient and image, are one study with all their images and questions and the first text that is
+not empty. Without patient_id every image is of a patient of its own, so give it where you can: only then is
+the split by patient. Without `split` a hash of the patient decides.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from llmcxr.data.tables import (
 )
 from llmcxr.records import Question, Radiograph, Study, split_by_patient
 from llmcxr.reports import parse_sections
+
+IMAGE_WORDS = {"image_path", "images", "img", "path", "file", "filename", "file_name"}  # image misnamed
 
 
 def open_csv(path: str, split: str | None = None, skip_bad: bool = False) -> StudyDataset:
@@ -80,6 +82,11 @@ def _read_rows(table: Path, rejections: Rejections | None) -> list[Row]:
         raise UserError(
             f"{table}: expected the column text, or question and answer, in the first line, found "
             f"{tell_names(columns)}; add or rename it"
+        )
+    if "image" not in columns and (alike := IMAGE_WORDS.intersection(columns)):
+        raise UserError(
+            f"{table}: expected the column image in the first line, found {', '.join(sorted(alike))}; "
+            "rename it"
         )
     if ("question" in columns) != ("answer" in columns):
         raise UserError(
@@ -136,12 +143,6 @@ def _merge(known: Study | None, study: Study, row: Row, table: Path) -> Study:
             f"{table}: expected one patient and one split for every study_id, found {row.place} unlike an "
             "earlier row of its study; correct it"
         )
-    answers = {one.question: one.answer for one in known.questions}
-    if any(answers.get(one.question, one.answer) != one.answer for one in study.questions):
-        raise UserError(
-            f"{table}: expected one answer to each question about a study, found another in {row.place}; "
-            "keep one"
-        )
     known_images = {radiograph.image_id for radiograph in known.radiographs}
     return replace(
         known,
@@ -150,5 +151,5 @@ def _merge(known: Study | None, study: Study, row: Row, table: Path) -> Study:
             *(one for one in study.radiographs if one.image_id not in known_images),
         ),
         report=known.report or study.report,
-        questions=(*known.questions, *(one for one in study.questions if one.question not in answers)),
+        questions=(*known.questions, *(one for one in study.questions if one not in known.questions)),
     )

@@ -15,8 +15,8 @@ from llmcxr.common.errors import UserError
 from llmcxr.data.text_files import ROW_MEMORY, check_memory, read_lines
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each object of a file and its place, as "row 2 (line 3)"; blank lines are passed over.
+def read_json_lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Give each object of a file after its number, from 1, and its line; blank lines are passed over.
 
     Raises UserError for a file that cannot be read, and for a line that is no object, has a key twice, or
     characters that are no Unicode.
@@ -30,7 +30,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         num_values, num_groups = line.count(","), line.count("[") + line.count("{")
         memory += ROW_MEMORY + sys.getsizeof(line) + 24 * num_values + 64 * num_groups  # bytes, by estimate
         check_memory(memory, path, place)
-        yield place, _parse_object(line, path, place)
+        yield number, line_number, _parse_object(line, path, place)
 
 
 def _parse_object(line: str, path: Path, place: str) -> dict[str, Any]:

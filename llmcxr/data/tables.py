@@ -16,6 +16,7 @@ from pathlib import Path
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
+from llmcxr.data.json_lines import read_json_lines
 from llmcxr.data.text_files import LONGEST_LINE, ROW_MEMORY, check_memory, read_lines
 from llmcxr.images.dicom.header import parse_age
 from llmcxr.images.dicom.views import parse_view as parse_dicom_view
@@ -59,6 +60,7 @@ class Row(Mapping[str, str]):
 
 def read_table(path: Path, required: Iterable[str], rejections: Rejections | None = None) -> list[Row]:
     """Read the rows of a table whose columns are separated by comma, semicolon, tab or |; cells are stripped.
+    A .jsonl file has a row an object, whose keys are the columns.
 
     With `rejections`, rows of more or fewer cells than the header and empty rows are left out and added to
     it. Empty rows at the end are left out in silence.
@@ -66,7 +68,16 @@ def read_table(path: Path, required: Iterable[str], rejections: Rejections | Non
     Raises UserError for such rows without `rejections`; for a file that cannot be read or has no rows, a
     column that is missing or repeated, a quote that is not closed and a cell that is too long.
     """
-    reader = _Reader(path, tuple(required))
+    is_json = path.name.lower().removesuffix(".gz").endswith(".jsonl")
+    read = _read_json_table if is_json else _read_csv
+    rows = read(path, tuple(required), rejections)
+    if not rows:
+        raise UserError(f"{path}: expected at least one row under the header, found none; add some")
+    return rows
+
+
+def _read_csv(path: Path, required: Sequence[str], rejections: Rejections | None) -> list[Row]:
+    reader = _Reader(path, required)
     rows: list[Row] = []
     malformed = Rejections()
     waiting: list[Row] = []  # the empty rows before this one
@@ -84,9 +95,30 @@ def read_table(path: Path, required: Iterable[str], rejections: Rejections | Non
         rejections.entries += malformed.entries
     elif malformed.entries:
         raise UserError(_tell_malformed(malformed.entries))
-    if not rows:
-        raise UserError(f"{path}: expected at least one row under the header, found none; add some")
     return rows
+
+
+def _read_json_table(path: Path, required: Sequence[str], rejections: Rejections | None) -> list[Row]:
+    objects = list(read_json_lines(path))
+    names = list(dict.fromkeys(name for *_, found in objects for name in found))
+    columns = {name: place for place, name in enumerate(names)}
+    check_memory(8 * len(names) * len(objects), path, f"{len(names)} columns")
+    _check_columns(path, names, required)
+    rows = []
+    for number, line, found in objects:
+        row = Row(columns, [_to_cell(found.get(name)) for name in names], number, line)
+        with skipping(rejections, row.place):
+            if None in row.cells:
+                raise UserError(f"{path}: expected texts and numbers in {row.place}, found other values")
+            rows.append(row)
+    return rows
+
+
+def _to_cell(value: object) -> str | None:
+    """Return a value as a table's cell, None for one that is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        return None
+    return "" if value is None else str(value).strip()
 
 
 def _tell_malformed(entries: Sequence[tuple[str, str]]) -> str:
@@ -200,10 +232,11 @@ class _Lines:
 
 def _find_separator(header: str, required: Iterable[str]) -> str:
     """Find by which separator a header has most of the columns; the comma where none has any."""
+    usual = {*required, *COLUMN_WORDS}
 
     def count(separator: str) -> int:
         names = {name.strip(' "\t\r\n') for name in header.split(separator)}
-        return len(names.intersection(required))
+        return len(names & usual)
 
     return max(SEPARATORS, key=count)
 

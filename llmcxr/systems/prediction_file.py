@@ -217,7 +217,7 @@ def _drop_blank(row: dict[str, str]) -> dict[str, str]:
 def _read_jsonl(path: Path) -> list[dict[str, Any]]:
     rows = [
         _take_reading({key: value for key, value in row.items() if value is not None})
-        for _, row in read_json_lines(path)
+        for _, _, row in read_json_lines(path)
     ]
     if not rows:
         raise UserError(f"{path}: expected at least one JSON object, found an empty file")

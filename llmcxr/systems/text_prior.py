@@ -29,7 +29,6 @@ class TextPrior(System):
     """Give every image one report, and every question its commonest answer. Build with `learn`."""
 
     kind = "a prior: system"
-    abilities = frozenset({"report", "answer"})
     looks_at_images = False
 
     text: str  # the report of any image
@@ -42,7 +41,7 @@ class TextPrior(System):
         """Learn from the first MOST_STUDIES studies of a dataset, named as `open_dataset` takes it.
 
         The report is the commonest among those of the commonest set of present findings: where wordings are
-        many, the commonest text alone would be chance. Raises UserError for a dataset without reports.
+        many, the commonest text alone would be chance. Raises UserError for a dataset without words.
         """
         studies = open_dataset(dataset)
         reports, asked = [], {}
@@ -50,15 +49,21 @@ class TextPrior(System):
             reports.append(join_sections(words.report))
             for question in words.questions:
                 asked.setdefault(question.question, Counter())[question.answer] += 1
-        if not any(reports):
-            raise UserError(f"prior:{dataset}: expected studies with reports, found none; choose another")
+        if not any(reports) and not asked:
+            raise UserError(
+                f"prior:{dataset}: expected studies with reports or questions, found none; choose another"
+            )
         every = sum(asked.values(), Counter())
         return cls(
-            _commonest_report(list(filter(None, reports))),
+            _commonest_report(list(filter(None, reports))) if any(reports) else "",
             {question: answers.most_common(1)[0][0] for question, answers in asked.items()},
             every.most_common(1)[0][0] if every else "",
             {"dataset": dataset},
         )
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        return frozenset({"report", "answer"} if self.text else {"answer"})
 
     def report(self, images: Sequence[np.ndarray], seed: int = 0) -> list[ReportResult]:
         return [ReportResult(self.text, seed=seed, report=parse_sections(self.text)) for _ in images]

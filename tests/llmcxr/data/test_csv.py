@@ -86,6 +86,7 @@ def test_a_table_of_texts_needs_no_column_of_images(tmp_path):
             "expected the column text, or question and answer, .* found image, caption",
         ),
         (("image,text", "none.png,"), "found none of 1"),
+        (("path,text", "a.png,x"), "expected the column image in the first line, found path; rename it"),
         (("image,text,split", "a.png,x,holdout"), r"in row 1 \(line 2\), found another word"),
         (("image,text,patient_id,split", "a.png,x,p,train", "b.png,x,p,test"), "1 patients in more than one"),
         (("image,text,patient_id,study_id", "a.png,x,p,s", "b.png,x,q,s"), r"row 2 \(line 3\) unlike"),
@@ -94,6 +95,14 @@ def test_a_table_of_texts_needs_no_column_of_images(tmp_path):
 def test_a_bad_table_is_explained(tmp_path, lines, found):
     with pytest.raises(UserError, match=found):
         open_dataset(_make(tmp_path, *lines))
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_other_separators(tmp_path, separator):
+    lines = ("image,text,split", 'a.png,"One, and two.",val', "b.png,Three.,train")
+    dataset = open_dataset(_make(tmp_path, *(line.replace(",", separator) for line in lines)))
+    assert [study.split for study in dataset] == ["validate", "train"]
+    assert dataset[0].report.findings.startswith("One") and len(dataset[0].radiographs) == 1
 
 
 def test_questions_of_ones_own(tmp_path):
@@ -105,6 +114,8 @@ def test_questions_of_ones_own(tmp_path):
             "a.png,Where?,On the left.,location",
             'b.png,What is seen?,"No device, two clips.",',
             "b.png,How large?,Small.,",
+            "b.png,How large?,Two centimetres.,",  # readers differ
+            "b.png,How large?,Small.,",
         )
     )
     first, second = (dataset.texts(index, RNG).questions for index in range(2))
@@ -113,7 +124,7 @@ def test_questions_of_ones_own(tmp_path):
         Question("Is there an effusion?", "Yes.", "presence"),
         Question("Where?", "On the left.", "location"),
     )
-    assert [one.kind for one in second] == ["presence", "other"]
+    assert [one.kind for one in second] == ["presence", "other", "other"]
 
 
 def test_questions_beside_texts_and_several_images(tmp_path):
@@ -134,10 +145,9 @@ def test_questions_beside_texts_and_several_images(tmp_path):
         (("image,question", "a.png,Effusion?"), "question and answer together, found one"),
         (("image,question,answer", "a.png,Effusion?,"), r"row 1 \(line 2\), found a question alone"),
         (("image,question,answer", "a.png,,Yes."), r"row 1 \(line 2\), found an answer alone"),
-        (("image,question,answer", "a.png,Large?,Yes.", "a.png,Large?,No."), r"another in row 2 \(line 3\)"),
     ],
 )
-def test_half_a_question_and_two_answers_to_one_are_named(tmp_path, lines, found):
+def test_half_a_question_is_named(tmp_path, lines, found):
     with pytest.raises(UserError, match=found):
         open_dataset(_make(tmp_path, *lines))
 

@@ -12,7 +12,7 @@ from llmcxr.data.json_lines import read_json_lines
 def test_objects_and_their_places(tmp_path):
     (tmp_path / "a.jsonl").write_text('\ufeff{"a": 1}\n\n{"b": "\\ud83d\\ude00"}\n', encoding="utf-8")
     found = list(read_json_lines(tmp_path / "a.jsonl"))
-    assert found == [("row 1 (line 1)", {"a": 1}), ("row 2 (line 3)", {"b": "😀"})]
+    assert found == [(1, 1, {"a": 1}), (2, 3, {"b": "😀"})]
 
 
 @pytest.mark.parametrize("line", ['{"a": 1}', '{"a": [' + "[]," * 999 + "[]]}", '{"a": "' + "x" * 999 + '"}'])

@@ -110,6 +110,22 @@ def test_malformed_rows_become_rejections(tmp_path):
         _read(tmp_path, 'a,b\n1,"2\n3,4\n', rejections=rejections)
 
 
+def test_json_lines_are_a_table_too(tmp_path):
+    lines = ('{"a": " x ", "b": 7}', "", '{"b": null, "a": "y", "c": 0.5}', '{"a": [1]}', '{"a": true}')
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    rejections = Rejections()
+    rows = read_table(tmp_path / "a.jsonl", ("a",), rejections)
+    assert rows == [{"a": "x", "b": "7", "c": ""}, {"a": "y", "b": "", "c": "0.5"}]
+    assert [place for place, _ in rejections.entries] == ["row 3 (line 4)", "row 4 (line 5)"]
+    with pytest.raises(UserError, match=r"texts and numbers in row 3 \(line 4\)"):
+        read_table(tmp_path / "a.jsonl", ("a",))
+    with pytest.raises(UserError, match="column d in the first line, found 3 others"):
+        read_table(tmp_path / "a.jsonl", ("d",))
+    (tmp_path / "a.jsonl").write_text("\n")
+    with pytest.raises(UserError, match="at least one row"):
+        read_table(tmp_path / "a.jsonl", ())
+
+
 @pytest.mark.parametrize("line", ["1,2\n", "\n", '"' + "x" * 40 + '",y\n', "1," + "y" * 1000 + "\n"])
 def test_a_table_that_takes_too_much_memory_is_refused_before_it_does(tmp_path, monkeypatch, line):
     monkeypatch.setattr(text_files, "MOST_MEMORY", 10**6)

@@ -36,5 +36,11 @@ def test_phantoms_give_answers_too():
 
 
 def test_a_dataset_without_words(tmp_path):
-    with pytest.raises(UserError, match="expected studies with reports"):
+    with pytest.raises(UserError, match="expected studies with reports or questions"):
         TextPrior.learn(write(tmp_path / "radiographs.csv", ["", ""]))
+
+
+def test_questions_alone_are_answered(tmp_path):
+    (tmp_path / "q.csv").write_text("study_id,question,answer\na,PA?,Yes.\nb,PA?,Yes.\nc,PA?,No.\n")
+    prior = TextPrior.learn(f"csv:{tmp_path / 'q.csv'}")
+    assert prior.answers == {"PA?": "Yes."} and prior.abilities == {"answer"}
