@@ -5,6 +5,7 @@ always plain text.
 from __future__ import annotations
 
 from llmcxr.prompts.parts import Image, Prompt, TokenIds
+from llmcxr.prompts.plain_text import PlainText
 from llmcxr.prompts.template import PromptTemplate
 from llmcxr.prompts.vocabulary import ImageVocabulary
 
@@ -19,11 +20,18 @@ class PromptTokenizer:
         self._control = {text: [TokenIds(self._encode_control(text))] for text in template.control_words}
         self._control[""] = []
         self.end_ids = list(self._encode_control(template.end))  # close a response; the last also pads
+        words = {*template.control_words, *(word.strip() for word in template.control_words)}
+        fences = [(vocabulary.boi_id,), (vocabulary.eoi_id,)]
+        self._plain_text = PlainText(
+            tokenizer,
+            [*map(self._encode_control, sorted(words)), *fences],
+            [self._encode_control(word) for word in template.control_words],
+            vocabulary.image_token_offset,
+        )
 
     def text(self, text: str) -> TokenIds:
-        """Tokenize plain text only: control and image tokens typed in it stay text."""
-        encoded = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)
-        return TokenIds(tuple(encoded.input_ids))
+        """Tokenize plain text only: control text and image tokens typed in it stay text."""
+        return TokenIds(self._plain_text.encode(text))
 
     def decode(self, token_ids) -> str:
         return self.tokenizer.decode(token_ids, skip_special_tokens=True).strip()

@@ -6,6 +6,7 @@ Knows no architecture: whatever `AutoModelForImageTextToText` loads. No code fro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.pretrained import load_pretrained, refuse_code
 from llmcxr.images import to_picture
 from llmcxr.predictor import AnswerResult, ReportResult, System
+from llmcxr.prompts.plain_text import ZERO_WIDTH_SPACE, separate
 from llmcxr.reports import parse_sections, strip_reasoning
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
 from vqgan.finite import check_finite, check_weights
@@ -112,7 +114,7 @@ class HuggingFaceSystem(System):
 
     def _write_batch(self, pairs: Sequence[tuple[np.ndarray, str]], seed: int) -> list[str]:
         batch = self.processor.apply_chat_template(
-            [_conversation(image, prompt) for image, prompt in pairs],
+            [_conversation(image, self._to_plain(prompt)) for image, prompt in pairs],
             add_generation_prompt=True,
             tokenize=True,
             return_dict=True,
@@ -134,6 +136,26 @@ class HuggingFaceSystem(System):
         if not self.model.config.is_encoder_decoder:  # the others give the prompt again
             output = output[:, batch["input_ids"].shape[1] :]
         return [text.strip() for text in self.processor.batch_decode(output, skip_special_tokens=True)]
+
+    def _to_plain(self, prompt: str) -> str:
+        """Keep what a prompt says from being taken for a marker of the chat, such as an end or an image."""
+        if not any(marker in prompt for marker in self._markers):
+            return prompt
+        tokenizer = self.processor.tokenizer
+        is_known = ZERO_WIDTH_SPACE in tokenizer.decode(tokenizer(ZERO_WIDTH_SPACE).input_ids)
+        return separate(prompt, self._markers, ZERO_WIDTH_SPACE if is_known else " ")
+
+    @cached_property
+    def _markers(self) -> frozenset[str]:
+        """List the tokenizer's added tokens and the lines that the chat template writes of its own."""
+        tokenizer, content = self.processor.tokenizer, "\uffff"
+        chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": content}]}]
+        written = self.processor.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
+        tokens = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+        for token in (content, *tokens):
+            written = written.replace(token, "\n")
+        words = [word.strip() for word in (*tokens, *written.split("\n"))]
+        return frozenset(word for word in words if len(word) > 1)
 
     def _check_scores(self, _: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return the scores (B, V) as they are. Raises UserError where the best of a row is not finite."""
