@@ -41,7 +41,8 @@ _MARKED = re.compile(
 )
 _MARKED_AHEAD = re.compile(r"\(\s*(?P<value>[-\u2013+]+)\s*\)\s*(?P<label>[^,;:()]+)")
 _STATE_OF_ORGAN = re.compile(
-    r"(?:\w+ly |not |top |top-|at |the |upper |markedly |increased in )*(?:enlarged|large|big|"
+    r"(?:\w+ly |not |mild |moderate |to |top |top-|at |the |upper |markedly |increased in )*(?:enlarged|"
+    r"large|big|"
     r"wide(?:ned)?|prominent|normal|clear|size|"
     r"unremarkable|within normal|wnl|limits|borderline|congested|engorged|hyper\w+|increased|hazy|"
     r"opacified|indistinct|"

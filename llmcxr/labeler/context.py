@@ -45,7 +45,7 @@ _STATE_WITHOUT_VERB = (
     r"|worse|enlarged|widened|redemonstrated|persisting|in place|in situ"
     r"|in (?:good|satisfactory|standard|appropriate|unchanged) position)"
 )
-_SUBJECT = r"(?:(?!\b(?:or|nor|and|no|not|without|if|which)\b)[^,])*?\S"
+_SUBJECT = r"(?:(?!\b(?:or|nor|and|no|not|without|if|which)\b)[^,])*?[^,\s]"
 _NEW_CLAUSE = re.compile(
     rf"(?:,\s*)?(?:\b(?P<and>and)\b)?\s*(?P<subject>{_SUBJECT})\s+\b(?P<verb>{_IS}|{_STATE_WITHOUT_VERB})\b"
     rf"(?P<seen> {_SEEN}\b)?"

@@ -11,6 +11,7 @@ from llmcxr.labeler.context import Context, Cue, Spotted
 from llmcxr.records import Label
 
 _DENIED_INSIDE = re.compile(r"\b(?:not|no longer)\b")
+_STATED_INSIDE = re.compile(r"(?:enlarged|widened|engorged|increased|collapsed)\b")
 _DOUBTED_INSIDE = re.compile(r"\bborderline\b")
 _PLURAL = re.compile(r"(?:are|were|have)\b")
 # What a member of a list has that the "no" before the list does not mean: a course or a size of its own.
@@ -39,7 +40,10 @@ _STATES_DOUBT = re.compile(
     r"again|to|be|been"
     r"|of|a|an|in|the|remote|clinical|therefore|now))*\s*$"
 )
-_ENDS_DOUBT = re.compile(r"\s*(?:$|[,.;)]|on (?:this|the)|at (?:this|the)|given\b|clinically\b)")
+_ENDS_DOUBT = re.compile(
+    r"\s*(?:$|[,.;)]|on (?:this|the)|at (?:this|the)|given\b|clinically\b"
+    r"|(?:also )?(?:be )?(?:present|there|seen|hidden|missed|obscured|superimposed|considered)\b)"
+)
 _REFUTES = re.compile(r"exclu|rul|confirm")
 _IF_ANY = re.compile(r"if |when ")
 _LEADS = {"possibly", "probably", "perhaps", "maybe", "presumably"}  # speak of what follows
@@ -96,7 +100,7 @@ def _reaches(cue: Cue, start: int, end: int, is_described: bool, context: Contex
 
 def _is_described(item: Spotted, context: Context) -> bool:
     """Tell whether the term has a place, a size or a course of its own."""
-    if item.side or item.zone or item.grade in ("small", "moderate"):
+    if item.side or item.zone or item.grade in ("small", "moderate") or _STATED_INSIDE.match(item.text):
         return True
     member = max(context.separators.before(item.start, default=0), item.start - 60)
     return _DESCRIBED.search(context.sentence, member, item.start) is not None
@@ -106,6 +110,8 @@ def _denied_after(item: Spotted, context: Context) -> bool:
     cue = context.row("denials after").after(item.end)
     if cue is None or cue.kind != "denial after":
         return False
+    if cue.text == "none" and context.commas.between(item.end, cue.start):
+        return False  # "effusion: right small, left none"
     others = context.terms.between(item.end, cue.start)
     return not others or bool(_PLURAL.match(cue.text)) or context.ors.between(item.end, cue.start)
 

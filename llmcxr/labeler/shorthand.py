@@ -66,7 +66,7 @@ def end_lines(text: str) -> str:
     lines = [line.strip() for line in text.splitlines()]
     joined = lines[0]
     for line, following in pairwise(lines):
-        if line and following and _is_wrapped(line, following):
+        if line and following and _is_wrapped(line, following, text.lstrip()[:1].isupper()):
             joined += f" {following}"
         else:
             is_open = line and line[-1] not in ".:;?!" and not _HEADING_ALONE.fullmatch(line)
@@ -74,11 +74,10 @@ def end_lines(text: str) -> str:
     return joined
 
 
-def _is_wrapped(line: str, following: str) -> bool:
-    """Tell whether a sentence runs on. Small letters say so only where lines begin with capitals."""
-    return bool(_ASKS_FOR_MORE.search(line)) or (
-        following[0].islower() and line[0].isupper() and line[-1] not in ".:;?!"
-    )
+def _is_wrapped(line: str, following: str, has_capitals: bool) -> bool:
+    """Tell whether a sentence runs on. Small letters say so only where the text begins with a capital."""
+    runs_on = has_capitals and following[0].islower() and line[-1] not in ".:;?!"
+    return runs_on or _ASKS_FOR_MORE.search(line) is not None
 
 
 def mark_doubts(text: str) -> str:

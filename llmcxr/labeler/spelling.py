@@ -13,15 +13,15 @@ from functools import lru_cache
 from itertools import combinations
 
 _WORDS = """
-abnormality airspace angiogram arthroplasty atelectasis atelectases atelectatic bibasilar bilateral
+abnormality airspace angiogram arthroplasty atelectases atelectasis atelectatic bibasilar bilateral
 bronchopneumonia calcification calcified cardiac cardiomediastinal cardiomegaly cardiopulmonary catheter
 catheters cavitary clavicle collapse congestion congestive consolidation consolidations consolidative
-costophrenic defibrillator effusion effusions emphysema endotracheal enlarged enlargement fibrosis fissure
-fracture fractures granuloma hardware hernia hilar hydropneumothorax infiltrate infiltrates infiltration
-interstitial mediastinal mediastinum nodule nodules nodular normal opacification opacities opacity pacemaker
-parenchymal pleural pneumonia pneumonias pneumothoraces pneumothorax prominent pulmonary reticular
-retrocardiac scarring silhouette sternotomy thickening tracheostomy unremarkable vascular vascularity
-widened widening
+costophrenic defibrillator edema effusion effusions emphysema endotracheal enlarged enlargement fibrosis
+fissure fracture fractures granuloma hardware hernia hydropneumothorax infiltrate infiltrates infiltration
+interstitial mediastinal mediastinum nodular nodule nodules normal opacification opacities opacity
+pacemaker parenchymal pleural pneumonia pneumonias pneumothoraces pneumothorax prominent pulmonary
+reticular retrocardiac scarring silhouette sternotomy thickening tracheostomy unremarkable vascular
+vascularity widened widening
 """
 _REAL_WORDS = """
 abnormal abnormalities abnormally allusion amplification angiograms angiography angular apical
@@ -29,33 +29,31 @@ arthroplasties atelectasia atelectatically auricular basilar bilaterally broncho
 calcifications calcifies calcify capacities capacity cardia cardial cardiomegalic carotid carrying
 catheterised catheterization catheterized cathode cavitated cavitation cavities cavity chylothorax
 clarification classified clavicles clavicular collapsable collapsed collapses collapsing collateral
-collaterals conclusion congested congestions connection connections connective consideration considerations
-consolation consolidate consolidated consolidates consolidating contention contusion contusions convention
-conversion costochondral defibrillators diffusion diffusions effusive emphysematous empyema empyemas
-endobronchial engagement engorged engorgement enlarge enlargements enlarges enlarging exclusion exfiltration
-factures fibroses fibrotic fibrous fissural fissured fissures formal fraction fractions fractural fractured
-granulomas granulomata granulomatous haemopneumothorax haemothorax hardwire hardwired hemopneumothorax
-hemothorax hernias herniated hiatal hila hilum hydropneumothoraces hydrothorax inclusion infiltrated
-infiltrating infiltrative infrahilar infusion infusions interstitially interstitium intratracheal jugular
-lateral lobular mediastinally mediastinitis mediastinoscopy modular module modules muscular neural
-nodularity nodulation noduled normale normals norman occlusion opacifications opacified opaque pacemakers
-parenchyma particular pericardiac pericardial perihilar pleura pleurae plural plurals pneumatic pneumonic
-pneumonitis pneumothoracic profusion prominence prominency prominently pulmonic pyothorax qualification
-remarkable reticulate reticulation reticule retrocardial rural scaring scarred searing silhouetted
-silhouettes sparing sparring specification specifications staring sternotomies suture telangiectasis thicken
-thickened thickens thinning tracheal tracheotomy tubular unilateral valvular vascularly vasculature
-ventricular widely wideness widens window
+collaterals conclusion congested congestions connection connections connective consideration
+considerations consolation consolidate consolidated consolidates consolidating contention contusion
+contusions convention conversion costochondral defibrillators diffusion diffusions edemas effusive
+emphysematous empyema empyemas endobronchial enema enemas engagement engorged engorgement enlarge
+enlargements enlarges enlarging exclusion exfiltration factures fibroses fibrotic fibrous fissural
+fissured fissures formal fraction fractions fractural fractured granulomas granulomata granulomatous
+haemopneumothorax haemothorax hardwire hardwired hemopneumothorax hemothorax hernias herniated hiatal hila
+hilum hydropneumothoraces hydrothorax inclusion infiltrated infiltrating infiltrative infrahilar infusion
+infusions interstitially interstitium intratracheal jugular lateral lobular mediastinally mediastinitis
+mediastinoscopy modular module modules muscular neural nodularity nodulation noduled normale normals
+norman occlusion oedema opacifications opacified opaque pacemakers parenchyma particular pericardiac
+pericardial perihilar pleura pleurae plural plurals pneumatic pneumonic pneumonitis pneumothoracic
+profusion prominence prominency prominently pulmonic pyothorax qualification remarkable reticulate
+reticulation reticule retrocardial rural scaring scarred searing silhouetted silhouettes sparing sparring
+specification specifications staring sternotomies suture telangiectasis thicken thickened thickens
+thinning tracheal tracheotomy tubular unilateral valvular vascularly vasculature ventricular widely
+wideness widens window
 """
 WORDS = tuple(_WORDS.split())
 REAL_WORDS = frozenset(_REAL_WORDS.split())
 _SHORT_WORDS = {
     misspelt: word
     for word, misspellings in {
-        "edema": "edma edeam ededma edmea eedema edemma eddema oedma edeama odema",
-        "hilar": "hilair",
         "heart": "haert hart heert",
         "lungs": "lugns lngs",
-        "nodule": "noduel nodul",
         "fracture": "fx fxs frx",
         "mild": "midl mlid",
         "small": "smal samll",
@@ -75,7 +73,7 @@ def correct(sentence: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def nearest(word: str) -> str:
     """Return the word of WORDS that is near to this one, or the word itself where none is or it is real."""
-    if len(word) < 6 or word in _SHORT_WORDS:
+    if len(word) < 4 or word in _SHORT_WORDS:
         return _SHORT_WORDS.get(word, word)
     if word in _KNOWN:
         return word

@@ -38,7 +38,7 @@ _EFFUSION = (
     r"(?:(?:pleural|pl|p|subpulmonic|parapneumonic)[. -]{0,2})?"
     r"(?<!pericardial )(?<!joint )(?:effusions?|effus|effs?)"
 )
-_STATE = r"(?:(?:\w+ly|borderline|mild|moderate|size|not|again|is|are|remains?|appears?|in|to be) ){0,5}"
+_STATE = r"(?:(?:\w+ly|borderline|mild|moderate|size|not|again|is|are|remains?|appears?|in|to|be) ){0,5}"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ TERMS = (
             r"large heart",
             r"cardiomeg",
             r"cm(?:(?<=^cm)|(?<=mild cm)|(?<=moderate cm)|(?<=severe cm)|(?<=stable cm)|(?<=no cm)|"
-            r"(?<=unchanged cm))"
+            r"(?<=unchanged cm)|(?<=, cm))"
             r"(?= ?[.,;]|$| (?:and|is|with|or|has|unchanged|stable|versus))",
             rf"{_HEART} {_STATE}(?:enlarged|increased in size|increased|large)",
         ),
@@ -174,7 +174,11 @@ GROUPS = (
         ACUTE,
     ),
     (r"(?:acute|active) (?:abnormalit(?:y|ies)|disease|process(?:es)?|findings?)", ACUTE),
-    (r"abnormalit(?:y|ies)|abnormal findings?", CHEST),
+    (
+        r"(?<!bony )(?<!bone )(?<!osseous )(?<!skeletal )(?<!tissue )(?<!abdominal )abnormalit(?:y|ies)"
+        r"|abnormal findings?",
+        CHEST,
+    ),
     (r"support devices?|devices?", DEVICES),
     (r"lines,? (?:or|and) tubes|tubes,? (?:or|and) lines", DEVICES),
     (r"(?<!kerley b )(?<!kerley )(?<!septal )(?<!fracture )(?<!pleural )lines", DEVICES),
@@ -188,7 +192,7 @@ _BETWEEN = (
     r"otherwise|again|well|expanded|inflated|bilaterally|symmetrically|to|be|in|within|at|upper|limits|of|"
     r"heart|"
     r"cardiac|mediastin(?:um|al)|hilar?|top|pulmonary|vasculature|vascularity|lungs?|pleura|pleural|"
-    r"spaces?|hila|heart|normal|free|aortic?)"
+    r"spaces?|hila|heart|normal|free|aortic?|but|low|volumes?|(?:hyper|hypo|under)\w+)"
 )
 _NORMAL = r"(?:normal|unremarkable|wnl|within normal)(?! opac)"
 _NOT_LARGE = r"(?:not|nor) (?:\w+ly )?(?:enlarged|increased|widened)"
@@ -243,7 +247,8 @@ CUES = {
         r"growth|difference"
         r"|(?:enlargement|expansion)(?! (?:of|in) (?:the |this |that )?(?:heart|cardi|medi|superior|"
         r"upper)))(?: in| of)?",
-        r"not only|no longer (?:as|so|quite|that)|(?:not|never|hardly|rarely|nor) without",
+        r"not only|no longer (?:as|so|quite|that)|(?:not|never|hardly|rarely|nor) without|"
+        r"not a (?:single )?\w+ (?:is )?without",
         r"no (?:(?:lung|lobe|zone|side|field|study|patient|rib|part|area|region) ){1,2}(?:(?:is|"
         r"are) )?without",
         r"(?:no|not) (?:\w+ly )?(?:larger|bigger|smaller|greater|worse|denser|wider|fewer|less|better|"
@@ -262,9 +267,10 @@ CUES = {
     "doubt": (
         r"(?:cannot|not|never|nor|without|(?:difficult|hard|impossible|unable) to|could not|does not|do not)"
         r"(?: (?:be|been|yet|quite|\w+ly))*(?: (?:exclud(?:ed?|ing)|rul(?:ed?|ing) out)| confirm(?:ed)?)",
-        r"(?:to|should|must|please)(?: be)? (?:excluded?|ruled? out)|rule out",
+        r"(?:to|should|must|please)(?: be)? (?:excluded?|ruled? out)|rule out|^exclude|either (?!side|"
+        r"lung|base|hemi|apex|of)",
         r"(?:more|less) likely than|(?:favou?red|preferred) over",
-        r"possib(?:le|ly|ility|ilities)(?: of)?|probabl[ey]|probability of|(?:less |more |most |"
+        r"possib(?:le|ly|ility|ilities)(?: of| with)?|probabl[ey]|probability of|(?:less |more |most |"
         r"un)?likely|likelihood of",
         r"suspect(?:ed)?|suspici(?:ous|on) (?:of|for)|suspicion|perhaps|maybe|presum(?:ed|ably|able)|"
         r"doubtful",
@@ -277,7 +283,8 @@ CUES = {
         r"|differential|compatible with",
         r"evaluat(?:e|ion) (?:for|of)|assess(?:ment)? for|(?:thought|felt|believed) to (?:be|represent|"
         r"reflect)",
-        r"favou?r(?:s|ed|ing)?(?: to (?:be|represent|reflect))?|unclear|uncertain|whether",
+        r"favou?r(?:s|ed|ing)?(?: to (?:be|represent|reflect))?|unclear|uncertain|(?:unclear |uncertain |"
+        r"question |possible )?(?:whether|if|that) there (?:is|are)|whether",
         r"(?:if|when) (?:any|present)|not(?: be)? (?:well|adequately|fully|optimally)"
         rf" {_SEEN}|(?:poorly|inadequately) {_SEEN}",
     ),
