@@ -166,7 +166,7 @@ _ANSWER = re.compile(r"(?P<yes>yes\b)?(?P<no>(?:no|none)(?= *(?:[,.;]|$)))?[,. ]
 
 
 def _alternatives(patterns: Iterable[str]) -> str:
-    return rf"\b(?:{'|'.join(patterns)})\b"
+    return rf"\b(?=\w)(?:{'|'.join(patterns)})\b"  # most boundaries end a word: the look ahead leaves these
 
 
 def _compile_named(patterns: Mapping[str, Iterable[str]]) -> re.Pattern[str]:

@@ -14,6 +14,7 @@ _STOP = re.compile(
     r"dr|e\.g|i\.e))"
     r"\.(?=[,;/)]|\s+(?:[a-z\d]|(?:OR|AND|NOR|VS)\b))|\b((?i:vs|pulm|bilat|approx|dr))\.(?=\s+[A-Z])"
 )
+_MAY_GO_ON = re.compile(r"\.(?:[,;/)]|\s+(?:[a-z\d]|OR|AND|NOR|VS))|(?i:vs|pulm|bilat|approx|dr)\.")
 _ASKED_BEFORE = re.compile(r"(?<![\w)?])\?+\s*(?=[A-Za-z])")
 _ASKED_AFTER = re.compile(r"\s*\(\?+\)|(?<=\w)\s*\?+(?=\s*[,;)/])")
 _LOOSE_MARK = re.compile(r"(?<=[\w)])\s+\?")
@@ -86,7 +87,8 @@ def mark_doubts(text: str) -> str:
     "Opacity, ?pneumonia" becomes "Opacity, question pneumonia". A mark after a word stays where it may end a
     question.
     """
-    text = _STOP.sub(r"\1\2", text)
+    if _MAY_GO_ON.search(text):
+        text = _STOP.sub(r"\1\2", text)
     if "?" not in text:
         return text
     text = _ASKED_AFTER.sub(" (questionable)", text)
