@@ -30,7 +30,6 @@ from llmcxr.data.tables import (
     parse_years,
     read_table,
     skipping,
-    tell_names,
 )
 from llmcxr.records import Question, Radiograph, Study, split_by_patient
 from llmcxr.reports import parse_sections
@@ -76,13 +75,8 @@ def _find_image(row: Row, table: Path, rejections: Rejections) -> str:
 
 
 def _read_rows(table: Path, rejections: Rejections | None) -> list[Row]:
-    rows = read_table(table, (), rejections)
+    rows = read_table(table, (("text", "question"),), rejections)
     columns = rows[0].columns
-    if "text" not in columns and "question" not in columns:
-        raise UserError(
-            f"{table}: expected the column text, or question and answer, in the first line, found "
-            f"{tell_names(columns)}; add or rename it"
-        )
     if "image" not in columns and (alike := IMAGE_WORDS.intersection(columns)):
         raise UserError(
             f"{table}: expected the column image in the first line, found {', '.join(sorted(alike))}; "

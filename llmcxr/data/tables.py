@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
@@ -23,16 +23,16 @@ from llmcxr.images.dicom.views import parse_view as parse_dicom_view
 from llmcxr.records import SPLIT_WORDS
 
 TABLE = "a CSV table"
+JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 SEPARATORS = ",;\t|"
 ROWS_SHOWN = 3
 SHARED_LENGTH = 32  # characters of cells that are kept once however many rows have them
 # Of a first line only these are shown: it may be a patient's row, where the header was forgotten
-COLUMN_WORDS = frozenset(
-    (
-        *("image", "text", "patient_id", "study_id", "split", "view_position", "sex", "age", "question"),
-        *("answer", "id", "report", "findings", "impression", "caption", "path", "file", "image_id", "label"),
-    )
-)
+COLUMN_WORDS = {
+    *("image", "text", "patient_id", "study_id", "split", "view_position", "sex", "age"),
+    *("question", "answer", "kind", "id", "report"),
+    *("findings", "impression", "caption", "path", "file", "image_id", "label"),
+}
 
 
 class Row(Mapping[str, str]):
@@ -58,9 +58,15 @@ class Row(Mapping[str, str]):
         return len(self.columns)
 
 
-def read_table(path: Path, required: Iterable[str], rejections: Rejections | None = None) -> list[Row]:
+Required = Sequence[str | tuple[str, ...]]  # names of columns; of several in brackets one is needed
+
+
+def read_table(
+    path: Path, required: Iterable[str | tuple[str, ...]], rejections: Rejections | None = None
+) -> list[Row]:
     """Read the rows of a table whose columns are separated by comma, semicolon, tab or |; cells are stripped.
-    A .jsonl file has a row an object, whose keys are the columns.
+    A .jsonl or .json file has a row an object, whose keys are the columns. Columns whose names are ours are
+    known in any capitals, and with blanks for underscores.
 
     With `rejections`, rows of more or fewer cells than the header and empty rows are left out and added to
     it. Empty rows at the end are left out in silence.
@@ -68,7 +74,7 @@ def read_table(path: Path, required: Iterable[str], rejections: Rejections | Non
     Raises UserError for such rows without `rejections`; for a file that cannot be read or has no rows, a
     column that is missing or repeated, a quote that is not closed and a cell that is too long.
     """
-    is_json = path.name.lower().removesuffix(".gz").endswith(".jsonl")
+    is_json = path.name.lower().removesuffix(".gz").endswith(JSON_SUFFIXES)
     read = _read_json_table if is_json else _read_csv
     rows = read(path, tuple(required), rejections)
     if not rows:
@@ -76,7 +82,7 @@ def read_table(path: Path, required: Iterable[str], rejections: Rejections | Non
     return rows
 
 
-def _read_csv(path: Path, required: Sequence[str], rejections: Rejections | None) -> list[Row]:
+def _read_csv(path: Path, required: Required, rejections: Rejections | None) -> list[Row]:
     reader = _Reader(path, required)
     rows: list[Row] = []
     malformed = Rejections()
@@ -98,12 +104,14 @@ def _read_csv(path: Path, required: Sequence[str], rejections: Rejections | None
     return rows
 
 
-def _read_json_table(path: Path, required: Sequence[str], rejections: Rejections | None) -> list[Row]:
+def _read_json_table(path: Path, required: Required, rejections: Rejections | None) -> list[Row]:
     objects = list(read_json_lines(path))
     names = list(dict.fromkeys(name for *_, found in objects for name in found))
-    columns = {name: place for place, name in enumerate(names)}
     check_memory(8 * len(names) * len(objects), path, f"{len(names)} columns")
-    _check_columns(path, names, required)
+    wanted = _list_wanted(required)
+    ours = [_name_as_ours(name, wanted) for name in names]
+    _check_columns(path, ours, required)
+    columns = {name: place for place, name in enumerate(ours)}
     rows = []
     for number, line, found in objects:
         row = Row(columns, [_to_cell(found.get(name)) for name in names], number, line)
@@ -137,7 +145,7 @@ def skipping(rejections: Rejections | None, name: str) -> AbstractContextManager
 class _Reader:
     """Gives the rows of a file, whatever their cells, and checks one when it is asked to."""
 
-    def __init__(self, path: Path, required: Sequence[str]) -> None:
+    def __init__(self, path: Path, required: Required) -> None:
         self.path = path
         self._lines = _Lines(path)
         first = next(self._lines, "")
@@ -150,7 +158,9 @@ class _Reader:
             chain([first], self._lines), delimiter=separator, strict=True, skipinitialspace=True
         )
         self._offset = self._line - 1
-        names = [name.strip() for name in self._read_cells() or ()]
+        self._names = [_strip(name) for name in self._read_cells() or ()]
+        wanted = _list_wanted(required)
+        names = [_name_as_ours(name, wanted) for name in self._names]
         self._num_named = max((place for place, name in enumerate(names, 1) if name), default=0)
         self._num_cells = len(names)
         _check_columns(path, names, required)
@@ -194,15 +204,17 @@ class _Reader:
     def find_fault(self, row: Row) -> str:
         """Say why a row is none: it is empty, or has not one cell for every column; "" where it is one."""
         found = len(row.cells)
+        if row.cells == self._names:
+            return f"{self.path}: expected one header, found it again in {row.place}; remove it"
         if found == self._num_named and any(row.cells):
             return ""
         if not any(row.cells):
             return f"{self.path}: expected cells in {row.place}, found an empty row; remove it"
         if self._num_named <= found <= self._num_cells and not any(row.cells[self._num_named :]):
             return ""
-        advice = (
-            "add those that are missing" if found < self._num_named else "put a cell with commas in quotes"
-        )
+        advice = "put a cell with commas in quotes"
+        if found < self._num_named:
+            advice = "add those that are missing" if found > 1 else "separate them as the header's are"
         return (
             f"{self.path}: expected {self._num_named} cells in {row.place}, one for each column of the "
             f"header, found {found}; {advice}"
@@ -230,26 +242,49 @@ class _Lines:
         return line
 
 
-def _find_separator(header: str, required: Iterable[str]) -> str:
+def _strip(name: str) -> str:
+    """Strip blanks and the marks of bytes' order, which stand before each of files that were joined."""
+    return name.strip().strip("\ufeff").strip()
+
+
+def _name_as_ours(name: str, wanted: Collection[str]) -> str:
+    """Return a column's name in our spelling where it is one of ours: "Patient ID" is patient_id, unless it
+    is `wanted` as it is.
+    """
+    ours = "_".join(name.casefold().split())
+    return ours if ours in COLUMN_WORDS and name not in wanted else name
+
+
+def _find_separator(header: str, required: Required) -> str:
     """Find by which separator a header has most of the columns; the comma where none has any."""
-    usual = {*required, *COLUMN_WORDS}
+    wanted = _list_wanted(required)
 
     def count(separator: str) -> int:
-        names = {name.strip(' "\t\r\n') for name in header.split(separator)}
-        return len(names & usual)
+        names = [_strip(name.strip(' "\t\r\n')) for name in header.split(separator)]
+        return len({_name_as_ours(name, wanted) for name in names} & (wanted | COLUMN_WORDS))
 
     return max(SEPARATORS, key=count)
 
 
-def _check_columns(path: Path, names: Sequence[str], required: Iterable[str]) -> None:
+def _list_alternatives(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
+
+
+def _list_wanted(required: Required) -> set[str]:
+    return {name for alternatives in required for name in _list_alternatives(alternatives)}
+
+
+def _check_columns(path: Path, names: Sequence[str], required: Required) -> None:
     named = [name for name in names if name]
-    if missing := [name for name in required if name not in named]:
+    wanted = [_list_alternatives(alternatives) for alternatives in required]
+    if missing := [" or ".join(each) for each in wanted if not set(each) & set(named)]:
+        known = _list_wanted(required)
         advice = "add or rename it" if len(names) > 1 else "separate the columns by commas"
-        if set(named).isdisjoint(required):
+        if known.isdisjoint(named):
             advice += "; the first line must name the columns"
         raise UserError(
             f"{path}: expected the column {', '.join(missing)} in the first line, "
-            f"found {tell_names(named, required)}; {advice}"
+            f"found {tell_names(named, known)}; {advice}"
         )
     places: dict[str, int] = {}
     for place, name in enumerate(names, 1):
@@ -273,8 +308,8 @@ def tell_names(names: Iterable[str], known: Iterable[str] = ()) -> str:
 def parse_split(word: str, source: Path, place: str) -> str:
     """Parse a publisher's split -> train, validate or test. `place` says where it stands, as `Row.place`."""
     if word.lower() not in SPLIT_WORDS:
-        known = ", ".join(SPLIT_WORDS)
-        raise UserError(f"{source}: expected a split ({known}) in {place}, found another word; correct it")
+        known, found = ", ".join(SPLIT_WORDS), "another word" if word else "none"
+        raise UserError(f"{source}: expected a split ({known}) in {place}, found {found}; correct it")
     return SPLIT_WORDS[word.lower()]
 
 

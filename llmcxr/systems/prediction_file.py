@@ -188,7 +188,7 @@ def _refuse_repeated(path: Path, reports: _Once, answers: _Once, drawings: _Once
 
 
 def _read_csv(path: Path) -> list[Mapping[str, str]]:
-    rows = [_take_reading(row) for row in read_table(path, [])]
+    rows = [_take_reading(row) for row in read_table(path, (("id", "image"),))]
     if "id" not in rows[0]:
         raise UserError(f"{path}: expected the column id, found none of that name; add or rename it")
     _check_keys(path, rows[0])

@@ -83,7 +83,7 @@ def test_a_table_of_texts_needs_no_column_of_images(tmp_path):
     [
         (
             ("image,caption", "a.png,x"),
-            "expected the column text, or question and answer, .* found image, caption",
+            "expected the column text or question in the first line, found image, caption",
         ),
         (("image,text", "none.png,"), "found none of 1"),
         (("path,text", "a.png,x"), "expected the column image in the first line, found path; rename it"),
@@ -95,6 +95,20 @@ def test_a_table_of_texts_needs_no_column_of_images(tmp_path):
 def test_a_bad_table_is_explained(tmp_path, lines, found):
     with pytest.raises(UserError, match=found):
         open_dataset(_make(tmp_path, *lines))
+
+
+def test_columns_are_known_in_any_capitals(tmp_path):
+    dataset = open_dataset(
+        _make(
+            tmp_path,
+            "Image,Text,Patient ID,View Position,Split",
+            "a.png,One.,p,PA,val",
+            "b.png,Two.,p,AP,val",
+        )
+    )
+    assert [study.patient_id for study in dataset] == ["p", "p"]
+    assert [study.radiographs[0].view_position for study in dataset] == ["PA", "AP"]
+    assert dataset[0].split == "validate"
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])

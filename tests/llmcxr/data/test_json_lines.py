@@ -15,6 +15,16 @@ def test_objects_and_their_places(tmp_path):
     assert found == [(1, 1, {"a": 1}), (2, 3, {"b": "😀"})]
 
 
+def test_a_list_of_objects_over_several_lines(tmp_path):
+    (tmp_path / "a.json").write_text('\n[\n  {"a": 1},\n  {"a": 2}\n]\n')
+    assert list(read_json_lines(tmp_path / "a.json")) == [(1, 2, {"a": 1}), (2, 2, {"a": 2})]
+    for content in ('[{"SECRET": 1},', '[{"a": 1}]\n{"SECRET": 1}', '[{"a": 1}, "SECRET"]', "[" * 100_000):
+        (tmp_path / "a.json").write_text(content)
+        with pytest.raises(UserError, match="the list that begins in line 1") as raised:
+            list(read_json_lines(tmp_path / "a.json"))
+        assert "SECRET" not in str(raised.value)
+
+
 @pytest.mark.parametrize("line", ['{"a": 1}', '{"a": [' + "[]," * 999 + "[]]}", '{"a": "' + "x" * 999 + '"}'])
 def test_rows_that_take_too_much_memory_are_refused_before_they_do(tmp_path, monkeypatch, line):
     monkeypatch.setattr(text_files, "MOST_MEMORY", 10**6)

@@ -43,6 +43,18 @@ def test_separators_encodings_and_line_ends_of_spreadsheets(tmp_path, separator,
     assert _read(tmp_path, end.join(lines).encode(encoding)) == ROWS
 
 
+def test_marks_of_bytes_order_of_files_that_were_joined(tmp_path):
+    assert _read(tmp_path, "\ufeff\ufeffa,b\n1,2\n") == [{"a": "1", "b": "2"}]
+
+
+def test_one_of_several_columns_is_enough_and_publishers_names_stay(tmp_path):
+    assert _read(tmp_path, "Patient ID,b\n1,2\n", (("a", "b"), "Patient ID")) == [
+        {"Patient ID": "1", "b": "2"}
+    ]
+    with pytest.raises(UserError, match="expected the column a or b in the first line"):
+        _read(tmp_path, "x,y\n1,2\n", (("a", "b"),))
+
+
 def test_a_line_that_names_the_separator(tmp_path):
     assert _read(tmp_path, "sep=;\r\na;b\r\n1;2\r\n") == [{"a": "1", "b": "2"}]
     with pytest.raises(UserError, match=r"row 1 \(line 3\)"):
@@ -66,9 +78,15 @@ def test_columns_without_a_name_hold_nothing_that_is_read(tmp_path):
         ("a:b\n1:2\n", "found 1 other; separate the columns by commas"),
         ("a,b,a\n1,2,3\n", "one name for columns 1 and 3"),
         ("a,b\n1,2,3\n", r"2 cells in row 1 \(line 2\), one for each column of the header, found 3; put"),
-        ("a,b\n1,2\n3\n", r"2 cells in row 2 \(line 3\), one for each column of the header, found 1; add"),
+        (
+            "a,b\n1,2\n3\n",
+            r"2 cells in row 2 \(line 3\), one for each column of the header, found 1; separate",
+        ),
         ("a,b\n1\n2,3\n4\n", r"row 1 \(line 2\), .*; 1 more row does not fit: row 3 \(line 4\)$"),
         ("a,b\n1\n2\n\n3\n4\n", r"4 more rows do not fit: row 2 \(line 3\), row 3 .*, row 4 .*, \.\.\.$"),
+        ("a,b,c\n1,2,3\n4,5\n", "found 2; add those that are missing"),
+        ("a,b\n1,2\na,b\n3,4\n", r"expected one header, found it again in row 2 \(line 3\); remove it"),
+        ("Image,b,image,a\n1,2,3,4\n", "one name for columns 1 and 3"),
         ("x,y\n1,2\n", "found 2 others; add or rename it; the first line must name the columns"),
         ("a,b\n1,2,\n", r"2 cells in row 1 \(line 2\)"),
         ('a,b\n1,"2\n\n2"\n3\n', r"row 2 \(line 5\)"),
@@ -91,7 +109,7 @@ def test_a_bad_table_is_named(tmp_path, content, found):
 
 
 def test_no_cell_stands_in_a_message_where_the_header_was_forgotten(tmp_path):
-    with pytest.raises(UserError, match="found Text, 1 other;") as raised:
+    with pytest.raises(UserError, match="found text, 1 other;") as raised:
         _read(tmp_path, "Text,DOE^JANE 4711\nx,y\n", ("image",))
     assert "DOE" not in str(raised.value)
 

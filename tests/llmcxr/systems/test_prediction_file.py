@@ -111,7 +111,7 @@ def test_missing_and_extra_answers_are_told_as_questions(tmp_path):
         ("p.csv", "id,report,report\na,x,y\n", "one name for columns 2 and 3"),
         ("p.jsonl", "", "an empty file"),
         ("p.jsonl", '{"id": "a", "report": "x"}\n{"id": ', "in row 2 (line 2), found text that is none"),
-        ("p.jsonl", "[1]", "found a list"),
+        ("p.jsonl", "[1]", "row 1 of the list that begins in line 1, found a int"),
         ("p.jsonl", '{"id": "a", "report": 3}', "text as report in row 1, found int"),
         ("p.jsonl", '{"id": true, "report": "x"}', "the id of a study in row 1"),
         ("p.jsonl", '{"id": "a", "question": "x?", "answer": null, "report": "x"}', "question and answer"),
