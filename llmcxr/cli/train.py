@@ -10,6 +10,7 @@ import typer
 
 from llmcxr.cli.options import DatasetArgument, DeviceOption, TokenizerArgument
 from llmcxr.common.device import choose_device
+from llmcxr.common.guard import check_outputs
 from llmcxr.common.terminal import say
 from vqgan.json_text import to_json
 
@@ -69,8 +70,10 @@ def curves_command(
     Example:
       llmcxr curves runs/tokenizer-phantom runs/lm-phantom --out curves.png
     """
-    from llmcxr.training.curves import draw_curves, read_runs
+    from llmcxr.images import FIGURE
+    from llmcxr.training.curves import METRICS_FILE, draw_curves, read_runs
 
+    check_outputs([run_dir / METRICS_FILE for run_dir in runs], (out, FIGURE))
     found, missing = read_runs(runs)
     print(draw_curves(found, out))
     for error in missing:

@@ -70,12 +70,15 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Table:
-    """Shows rows of cells, which are text. A `folded` table is behind a click on the page, under `title`."""
+    """Shows rows of cells, which are text. A `folded` table is behind a click on the page, under `title`, and
+    not in a terminal, which shows the first `num_shown` columns (None: all).
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = ""
     folded: bool = False
+    num_shown: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import llmcxr
 from llmcxr.common.files import replacing
 from llmcxr.common.guard import Kind
-from llmcxr.common.terminal import STDOUT
+from llmcxr.common.terminal import STDOUT, say
 from llmcxr.images import write_figure
 from llmcxr.pages.document import Block, Heading, Plot, to_html, to_markdown
+from llmcxr.pages.screen import show
 from vqgan.json_text import to_json
 
 SIGNATURE = '{\n  "written_by": "llmcxr'  # how every file of results begins
@@ -41,7 +43,8 @@ def deliver(
     html_file: Path | None = None,
     png_file: Path | None = None,
 ) -> None:
-    """Print Markdown under `title`, or JSON in its place where `json_file` is "-"; write the files named.
+    """Print what was found under `title`: as Markdown, in a terminal as short tables, or where `json_file` is
+    "-" as JSON. Write the files named, and say so at the end.
 
     `png_file` gets the first of the figures that is a picture already.
     """
@@ -52,8 +55,17 @@ def deliver(
     if png_file is not None:
         plot = next(figure for figure in result.figures if isinstance(figure, Plot))
         write_figure(png_file, plot.png)
+    written = [str(path) for path in (json_file, html_file, png_file) if path not in (None, STDOUT)]
     if json_file != STDOUT:
-        print(to_markdown([Heading(title, 1), *result.blocks]))
+        blocks = [Heading(title, 1), *result.blocks]
+        if sys.stdout.isatty():
+            is_shortened = show(blocks)
+            if is_shortened and not written:
+                say("These tables are short; --json FILE and --html FILE have every figure.")
+        else:
+            print(to_markdown(blocks), flush=True)
+    if written:
+        say(f"written: {', '.join(written)}")
 
 
 def write_page(path: Path, title: str, result: Result) -> None:

@@ -121,7 +121,7 @@ def _drawn_findings(findings: dict) -> list[Block]:
     ]
     undefined = [f"{name} ({one['note']})" for name, one in findings.items() if one.get("note")]
     return [
-        Table(header, rows, "By finding"),
+        Table(header, rows, "By finding", num_shown=4),
         *([Paragraph(f"Undefined: {'; '.join(undefined)}.")] if undefined else []),
         *([Bars("F1 of the classifier against the requests", bars)] if bars else []),
     ]
@@ -208,8 +208,8 @@ def _by_label(part: dict) -> list[Block]:
         "coverage [both definite]",
     ]
     return [
-        Table(["findings", *columns], together, "Findings together"),
-        Table(["finding", "n", *columns], each, "By finding"),
+        Table(["findings", *columns], together, "Findings together", num_shown=2),
+        Table(["finding", "n", *columns], each, "By finding", num_shown=3),
         Bars(f"F1 [{SHOWN_CONVENTION}]", bars),
     ]
 
