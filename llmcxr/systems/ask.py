@@ -183,9 +183,7 @@ def select_studies(
             left_out.setdefault(index, NO_REQUEST)
     kept = [index for index in range(n) if index not in left_out]
     if not kept:
-        reasons = ", ".join(dict.fromkeys([*(radiographs.unread.values() if radiographs else ())][:1]))
-        reasons = reasons or ", ".join(dict.fromkeys(left_out.values()))
-        raise UserError(f"expected studies that can be judged, found none of {n}: {reasons}")
+        raise _find_none(dataset, n, left_out, radiographs)
     studies = [dataset.identify(index) for index in kept]
     asked = [(place, one) for place, index in enumerate(kept) for one in texts[index].questions]
     return Gathered(
@@ -198,6 +196,15 @@ def select_studies(
         indices=kept,
         left_out=left_out,
     )
+
+
+def _find_none(
+    dataset: Dataset, n: int, left_out: Mapping[int, str], radiographs: Radiographs | None
+) -> UserError:
+    """Explain that no study can be judged, by the first reason."""
+    reason = left_out[0] if radiographs is None else radiographs.unread.get(0, left_out[0])
+    more = "" if n == len(dataset) else f"; there are {len(dataset)}, which a larger n takes"
+    return UserError(f"expected studies that can be judged, found none among the first {n}: {reason}{more}")
 
 
 def read_radiographs(dataset: Dataset, n: int, size: int | None) -> Radiographs:

@@ -150,7 +150,9 @@ class Predictions(System):
                 advice += f", such as the first {missing[0][0]} (--n {missing[0][0]})"
         if others:
             found.append(f"{len(others)} for others ({_show_rows([row for row, _ in others])})")
-        if missing and others:  # most likely the same studies, spelled in a way that is not understood
+        if others and not missing:
+            advice = "leave them out, or evaluate all that the file covers"
+        elif others:  # most likely the same studies, spelled in a way that is not understood
             theirs, ours = _study_of(others[0][1]), _study_of(missing[0][1])
             advice = f"an id of the file is {theirs!r}, one of the dataset {ours!r}: spell them alike"
         return UserError(

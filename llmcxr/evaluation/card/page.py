@@ -49,8 +49,11 @@ def left_out_sentences(card: dict) -> list[str]:
     """Say which studies the parts of a card had to leave out, a sentence a reason, and why images failed."""
     counts = [count for part in card["parts"].values() for count in _list_counts(part)]
     sentences = list(dict.fromkeys(sentence for count in counts for sentence in say_left_out(count)))
-    unread = card["unread_images"][:SHOWN_PLACES]
-    return [*sentences, *(f"study {one['study']}: {one['reason']}" for one in unread)]
+    first_of: dict[str, int] = {}
+    for one in card["unread_images"]:
+        first_of.setdefault(one["reason"], one["study"])
+    reasons = [f"study {study}: {reason}" for reason, study in first_of.items()]
+    return [*sentences, *reasons[:SHOWN_PLACES]]
 
 
 def _list_counts(part: dict) -> list[dict]:

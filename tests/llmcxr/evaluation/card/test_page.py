@@ -1,4 +1,4 @@
-from llmcxr.evaluation.card.page import card_blocks
+from llmcxr.evaluation.card.page import card_blocks, left_out_sentences
 from llmcxr.pages.document import Curves, to_markdown
 
 CARD = {
@@ -53,3 +53,21 @@ def test_undefined_scores_are_named_with_their_reason():
     text = written({"questions": {"scores": scores, "balance": [], "elixr": []}})
     assert "| presence accuracy | 0.750 (0.500-1.000) | 4 |" in text
     assert "Undefined for these studies: side accuracy (none is asked)." in text
+
+
+def test_what_was_left_out_is_said_once_with_the_first_study_of_each_reason():
+    counts = {"judged": 1, "left_out": {"no image that can be read": [2, 3, 4]}}
+    unread = [(2, "a.png: damaged"), (3, "no radiograph"), (4, "no radiograph")]
+    card = {
+        "parts": {
+            "report": {"studies": counts},
+            "audit": {"reports": {"studies": counts}},
+            "image": {"left_out": "draws not"},
+        },
+        "unread_images": [{"study": study, "reason": reason} for study, reason in unread],
+    }
+    assert left_out_sentences(card) == [
+        "3 of 4 studies are left out, with no image that can be read (study 2, 3, 4)",
+        "study 2: a.png: damaged",
+        "study 3: no radiograph",
+    ]
