@@ -40,6 +40,7 @@ def fingerprint(config: VQGANConfig, weights: Mapping[str, Tensor]) -> str:
 def write_directory(directory: Path, config: VQGANConfig, weights: Mapping[str, Tensor]) -> None:
     weights = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     description = {"format": FORMAT, "fingerprint": fingerprint(config, weights), "config": config.to_dict()}
+    _refuse_anothers(directory / CONFIG_FILE)
     # both are written before either takes its place
     with (
         replacing(directory / CONFIG_FILE) as config_file,
@@ -47,6 +48,17 @@ def write_directory(directory: Path, config: VQGANConfig, weights: Mapping[str, 
     ):
         save_file(weights, weights_file)
         config_file.write_text(to_json(description, indent=2) + "\n", encoding="utf-8")
+
+
+def _refuse_anothers(config_file: Path) -> None:
+    """Raise UserError where the config of another program's model would be replaced; a cut one is ours."""
+    if not config_file.is_file() or not config_file.stat().st_size:
+        return
+    if f'"format": "{FORMAT}"' not in config_file.read_text(encoding="utf-8", errors="replace"):
+        raise UserError(
+            f"{config_file}: expected that of an image tokenizer, or none, found another's, which would be "
+            "lost; choose another folder"
+        )
 
 
 def read_directory(directory: Path) -> tuple[VQGANConfig, dict[str, Tensor]]:

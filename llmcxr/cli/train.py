@@ -33,8 +33,8 @@ def train_command(
 ) -> None:
     """Train what a configuration describes: an image tokenizer, a language model or a classifier.
 
-    The same command resumes an interrupted training. The head of each file under configs/ tells its command,
-    hardware, time and expected score.
+    The same command resumes an interrupted training, with more training.steps also one that ended. The head
+    of each file under configs/ tells its command, hardware, time and expected score.
 
     \b
     Examples:
@@ -101,9 +101,10 @@ def encode_command(
 ) -> None:
     """Turn a dataset's radiographs into codes, once, so that training reads integers.
 
-    The same command resumes an interrupted encoding. Radiographs that cannot be read are left out, listed
-    with the reason in OUT/rejected.jsonl, and counted at the end; the exit code is then 1. Under accelerate
-    launch each process encodes its part.
+    The same command resumes an interrupted encoding, and encodes what is new or changed in the dataset since;
+    codes of what is gone are dropped. A second process at OUT waits. Radiographs that cannot be read are left
+    out, listed with the reason in OUT/rejected.jsonl, and counted at the end; the exit code is then 1. Under
+    accelerate launch each process encodes its part.
 
     \b
     Examples:

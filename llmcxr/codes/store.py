@@ -219,7 +219,12 @@ class CodeStore:
         file = self.path / "rejected.jsonl"
         if not file.is_file():
             return []
-        return [Rejected(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+        try:
+            return [Rejected(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"{file}: expected a list of what was left out, found a damaged file; remove it"
+            ) from error
 
     @property
     def files(self) -> np.ndarray | None:

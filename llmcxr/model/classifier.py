@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
+from llmcxr.common.guard import Kind
 from llmcxr.data.phantom.case import FINDINGS, ZONES
 from llmcxr.findings import FINDINGS as FINDING_TABLE
 from llmcxr.images import check_brightness
@@ -36,6 +37,10 @@ from vqgan.json_text import to_json
 SIDE_CHOICES = {finding.name: finding.sides for finding in FINDING_TABLE if finding.sides}
 ZONE_CHOICES = {finding.name: ZONES for finding in FINDING_TABLE if finding.is_zoned}
 ARCHITECTURE = "llmcxr.Classifier"
+CONFIG = Kind(
+    "the description of a classifier",
+    lambda path: f'"architecture": "{ARCHITECTURE}"' in path.read_text(encoding="utf-8"),
+)
 RATIO_CENTRE, RATIO_SCALE = 0.5, 0.07  # the ratio is regressed in these units
 
 
@@ -215,10 +220,18 @@ class Classifier(nn.Module):
         }
 
     def save_pretrained(self, directory: str | Path) -> None:
-        """Write config.json and model.safetensors (half precision: the loaded net computes in float32)."""
+        """Write config.json and model.safetensors (half precision: the loaded net computes in float32).
+
+        Raises UserError where the config.json of another program's model would be replaced.
+        """
         from safetensors.torch import save_file
 
         directory = Path(directory)
+        if not CONFIG.has(directory / "config.json"):
+            raise UserError(
+                f"{directory / 'config.json'}: expected {CONFIG.words}, or none, found another's, which "
+                "would be lost; choose another folder"
+            )
         weights = {
             name: value.half() if value.is_floating_point() else value
             for name, value in self.state_dict().items()

@@ -7,6 +7,7 @@ import torch
 
 from tests.vqgan.test_model import NARROW, build
 from vqgan import VQGAN, VQGANConfig
+from vqgan.errors import UserError
 from vqgan.foreign.taming.networks import TamingConfig
 from vqgan.quantizers.fsq import FSQConfig
 
@@ -176,3 +177,17 @@ def test_a_foreign_checkpoint_is_sent_to_the_import(tmp_path: Path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "last.ckpt")
     with pytest.raises(ValueError, match=r"last.ckpt: .*found a file; .*vqgan.foreign.convert from-taming"):
         VQGAN.from_pretrained(tmp_path / "last.ckpt")
+
+
+def test_a_model_of_another_program_is_not_replaced_and_a_cut_one_of_ours_is(tmp_path):
+    model = build()
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(UserError, match=r"config\.json: expected that of an image tokenizer, or none, found"):
+        model.save_pretrained(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+    for left in (0, 60):
+        model.save_pretrained(tmp_path / "ours")
+        content = (tmp_path / "ours" / "config.json").read_text()
+        (tmp_path / "ours" / "config.json").write_text(content[:left])
+        model.save_pretrained(tmp_path / "ours")
+        assert (tmp_path / "ours" / "config.json").read_text() == content

@@ -119,6 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"{model.config.codebook_size}, fingerprint {model.fingerprint[:12]}"
             )
         else:
+            for path in (options.checkpoint, options.settings):
+                if path.is_file() and path.stat().st_size:
+                    raise UserError(
+                        f"{path}: expected a new file, found one, which would be lost; choose another"
+                    )
             to_taming(VQGAN.from_pretrained(options.directory), options.checkpoint, options.settings)
             print(f"{options.checkpoint}, {options.settings}")
     except UserError as error:

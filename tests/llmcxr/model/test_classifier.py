@@ -133,3 +133,13 @@ def test_weights_that_are_not_finite_are_named(tmp_path):
     broken.save_pretrained(tmp_path)
     with pytest.raises(UserError, match=f"model.safetensors: .*{name}"):
         Classifier.from_pretrained(tmp_path)
+
+
+def test_a_model_of_another_program_is_not_replaced(tmp_path):
+    small = Classifier(ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4), ("edema",))
+    small.save_pretrained(tmp_path / "ours")
+    small.save_pretrained(tmp_path / "ours")
+    (tmp_path / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
+    with pytest.raises(UserError, match="expected the description of a classifier, or none, found another's"):
+        small.save_pretrained(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "ours"]

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPTNeoXConfig, GPT
 from llmcxr.common.errors import UserError
 from llmcxr.decoding.grammar import ImageGrammar
 from llmcxr.images.checks import read_summary, summarise_images
-from llmcxr.model.directory import find_image_tokenizer, load, load_image_tokenizer, save
+from llmcxr.model.directory import _written_whole, find_image_tokenizer, load, load_image_tokenizer, save
 from llmcxr.model.unified import UnifiedModel
 from llmcxr.prompts.parts import ImageCodes, to_token_ids
 from tests.llmcxr.model.tiny import tiny_bundle
@@ -294,3 +294,23 @@ def test_weights_that_are_not_finite_are_refused_by_name(tmp_path):
         UserError, match=r"model: the language model: .*1 of 256 .*'decoder.layers.0.self_attn.q_proj"
     ):
         load(directory)
+
+
+def test_a_model_that_is_saved_again_keeps_what_a_user_put_beside_it(tmp_path):
+    bundle = tiny_bundle()
+    save(bundle, tmp_path / "model")
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+    (tmp_path / "model" / "model-00001-of-00002.safetensors").touch()  # of a larger model before it
+    save(bundle, tmp_path / "model")
+    assert (tmp_path / "model" / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "model" / "model-00001-of-00002.safetensors").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_kill_within_the_last_rename_loses_no_model(tmp_path):
+    bundle = tiny_bundle()
+    save(bundle, tmp_path / "model")
+    (tmp_path / "model").rename(tmp_path / ".model.earlier")
+    with pytest.raises(RuntimeError), _written_whole(tmp_path / "model"):
+        raise RuntimeError
+    load(tmp_path / "model")

@@ -244,3 +244,13 @@ def test_settings_may_refer_to_each_other_as_omegaconf_lets_them(tmp_path: Path)
     settings.write_text(text.replace("${codes}", "many"))
     with pytest.raises(ValueError, match=r"model.yaml: "):
         from_taming(checkpoint, settings)
+
+
+@pytest.mark.parametrize("taken", ["a.ckpt", "a.yaml"])
+def test_an_export_replaces_no_file(tmp_path, taken, capsys):
+    build().save_pretrained(tmp_path / "ours")
+    (tmp_path / taken).write_text("mine")
+    with pytest.raises(SystemExit):
+        main(["to-taming", str(tmp_path / "ours"), str(tmp_path / "a.ckpt"), str(tmp_path / "a.yaml")])
+    assert f"{taken}: expected a new file" in capsys.readouterr().err
+    assert (tmp_path / taken).read_text() == "mine"
