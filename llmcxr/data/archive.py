@@ -59,6 +59,7 @@ def _read_members(data: _Bounded, suffix: str, largest: int) -> Iterator[tuple[s
             if member.isreg() and member.name.endswith(suffix):
                 content = archive.extractfile(member).read() if member.size <= largest else None
                 yield Path(member.name).name, content
+        data.check_end(archive.offset)
 
 
 class _Bounded:
@@ -79,6 +80,16 @@ class _Bounded:
 
     def tell(self) -> int:
         return self._data.tell()
+
+    def check_end(self, place: int) -> None:
+        """Raise ReadError where no empty record ends the archive at `place`: tarfile takes a damaged one for
+        the end. What follows is read for the checksum of a gzipped archive.
+        """
+        self.seek(place)
+        if self.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no end")
+        while self.read(MOST_READ):
+            self.seek(self.tell())  # refused where it is too far
 
     def refuse(self, limit: str) -> None:
         raise UserError(f"{self._path}: expected {self._what} with {limit}, found more; check what it holds")

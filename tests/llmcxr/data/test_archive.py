@@ -33,6 +33,25 @@ def test_members_come_in_order_and_the_large_ones_without_content(tmp_path, mode
     assert _read(path) == [("b.xml", b"one"), ("a.xml", None), ("c.xml", b"")]
 
 
+def test_damage_in_the_middle_is_not_taken_for_the_end(tmp_path):
+    plain = bytearray(_pack(tmp_path / "a.tar", "w", a=b"one", b=b"two", c=b"three").read_bytes())
+    plain[1024 + 20] ^= 255  # in the second member's header, whose checksum then fails
+    (tmp_path / "a.tar").write_bytes(plain)
+    with pytest.raises(UserError, match="damaged"):
+        _read(tmp_path / "a.tar")
+    (tmp_path / "a.tar").write_bytes(plain[:1024])  # after the first member
+    with pytest.raises(UserError, match="damaged"):
+        _read(tmp_path / "a.tar")
+
+
+def test_the_checksum_of_the_whole_is_looked_at(tmp_path):
+    packed = bytearray(_pack(tmp_path / "a.tgz", a=b"one").read_bytes())
+    packed[-6] ^= 255
+    (tmp_path / "a.tgz").write_bytes(packed)
+    with pytest.raises(UserError, match="damaged"):
+        _read(tmp_path / "a.tgz")
+
+
 def test_an_archive_that_is_cut_or_damaged_anywhere_is_read_or_refused(tmp_path):
     whole = _pack(tmp_path / "a.tgz", a=bytes(range(90)), b=b"two").read_bytes()
     plain = gzip.decompress(whole)
