@@ -30,7 +30,8 @@ TokenizerArgument = Annotated[
 SystemArgument = Annotated[
     str,
     typer.Argument(
-        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl, hf:DIR, "
+        help="phantom, a model directory, file:PREDICTIONS.csv|.jsonl (id, a study's or the name of its "
+        "image, and report), hf:DIR, "
         "openai:URL,model=NAME[,key_env=VARIABLE] (newer models also want "
         "max_tokens_name=max_completion_tokens,max_tokens=4000,temperature=none), "
         "prior:DATASET (what its words say most often, without looking).",
