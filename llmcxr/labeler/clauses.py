@@ -48,6 +48,11 @@ _STATE_OF_ORGAN = re.compile(
     r"opacified|indistinct|"
     r"collapsed|fractured|thickened|flattened|elevated|blunted|tortuous|calcified|stable|unchanged)\b"
 )
+# "pleura: thickening" is of the pleura: what a change alone does not say, its label does.
+_ORGANS = {"pleura": "pleural", "heart": "cardiac", "mediastinum": "mediastinal"}
+_CHANGE_OF_ORGAN = re.compile(
+    r"(?<!pleural )(?<!cardiac )(?<!mediastinal )\b(?:thickening|plaques?|enlargement|widening)\b(?! of)"
+)
 _DIVIDER = re.compile(r"\s*;\s*| - ")
 _GOES_ON = re.compile(r"(?:or|nor|and/or)\b")
 _PARENTHESES = re.compile(r"\s*[()\[\]]\s*")
@@ -67,7 +72,8 @@ def divide(sentence: str, names_finding: Callable[[str], bool]) -> list[str]:
         sentence = _RUN_TOGETHER.sub(r"\1; ", sentence)
     clauses: list[str] = []
     for part in _DIVIDER.split(sentence):
-        if clauses and (_GOES_ON.match(part) or not names_finding(part)):
+        is_whole = names_finding(part) or _LABELLED.fullmatch(part)
+        if clauses and (_GOES_ON.match(part) or not is_whole):
             clauses[-1] = f"{clauses[-1]} - {part}" if part.strip(" .") else clauses[-1]
         elif part:
             clauses.append(part)
@@ -96,6 +102,9 @@ def _read_label(clause: str, names_finding: Callable[[str], bool]) -> str:
         opening = _OPENINGS[answer.lastgroup]
         names = " or ".join(_SEPARATORS.split(label)) if opening else label
         return f"{opening}{names} {rest}"
+    for organ, adjective in _ORGANS.items():
+        if organ in label:
+            clause = f"{label}: " + _CHANGE_OF_ORGAN.sub(rf"{adjective} \g<0>", value)
     if _STATE_OF_ORGAN.match(value):
         return f"{' and '.join(_SEPARATORS.split(label))} is {value}"
     return clause

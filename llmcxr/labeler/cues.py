@@ -55,6 +55,10 @@ _COMPARES = {
     "favoured over",
     "preferred over",
 }
+_IN_TIME = re.compile(
+    r"\s*(?:the |an? )?(?:x{3,}|$|prior|previous|earlier|before|right|left|yesterday|"
+    r"old|last|study)\b"
+)
 
 _SHADOW = re.compile(r"opaci|densit|infiltrat|airspace")
 _OLD = re.compile(r"scar|fibro|crowding")
@@ -153,7 +157,9 @@ def _doubted_after(item: Spotted, context: Context) -> bool:
         return False
     if cue.text in _COMPARES:
         other = context.next_term(cue.end)
-        return other is not None and not _is_one_shadow(item, other)
+        if other is None:
+            return _IN_TIME.match(context.sentence, cue.end) is None
+        return not _is_one_shadow(item, other)
     return _IF_ANY.match(cue.text) is not None or (
         _is_stated(cue, item, context) and not _leads_on(cue, context)
     )

@@ -14,7 +14,10 @@ _STOP = re.compile(
     r"dr|e\.g|i\.e))"
     r"\.(?=[,;/)]|\s+(?:[a-z\d]|(?:OR|AND|NOR|VS)\b))|\b((?i:vs|pulm|bilat|approx|dr))\.(?=\s+[A-Z])"
 )
-_MAY_GO_ON = re.compile(r"\.(?:[,;/)]|\s+(?:[a-z\d]|OR|AND|NOR|VS))|(?i:vs|pulm|bilat|approx|dr)\.")
+_MAY_GO_ON = re.compile(
+    r"\.(?:[,;/)]|\s+(?:[a-z\d]|OR|AND|NOR|VS)|(?<=vs\.)|(?<=VS\.)|(?<=ulm\.)|(?<=ilat\.)|(?<=rox\.)|"
+    r"(?<=[Dd]r\.))"
+)
 _ASKED_BEFORE = re.compile(r"(?<![\w)?])\?+\s*(?=[A-Za-z])")
 _ASKED_AFTER = re.compile(r"\s*\(\?+\)|(?<=\w)\s*\?+(?=\s*[,;)/])")
 _LOOSE_MARK = re.compile(r"(?<=[\w)])\s+\?")

@@ -383,7 +383,7 @@ CHEXPERT_TERMS = (
         (
             r"pleural(?:[- ]based)? (?:\w+ ){0,2}(?:thickening|scarring|scars?|plaques?|calcifications?)",
             r"(?:bi)?apical (?:\w+ ){0,2}(?:pleural )?(?:thickening|caps?|capping)",
-            r"thickening of the (?:\w+ )?pleura",
+            r"thickening of the (?:\w+ )?pleura|pleura is (?:\w+ly )?thickened|thickened pleura",
             r"fibrothora(?:x|ces)",
             r"thickening of the (?:\w+ )?fissures?|fissural thickening",
             r"pleur(?:o|al)[- ]?parenchymal (?:scarring|scars?|thickening)",
