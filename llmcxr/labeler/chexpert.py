@@ -9,7 +9,8 @@ are the CHEXPERT tables of `labeler.terms`; this file adds them up. Where it dep
   NOT_MENTIONED;
 - pulmonary fibrosis is Lung Opacity, not Pleural Other; pleural plaques and thick fissures are Pleural Other;
 - heart failure is Edema but says nothing of the heart's size;
-- "compatible with" asserts, as "consistent with" does; "likely" and "probable" doubt.
+- "compatible with" asserts, as "consistent with" does; "likely", "unlikely" and "probable" doubt;
+- "no new effusion" is ABSENT; "history of pneumonia" alone mentions nothing.
 """
 
 from __future__ import annotations
