@@ -77,31 +77,18 @@ def _read_final_channel(text: str) -> str:
     return _CHANNEL_END.split(text[finals[-1].end() :])[0]
 
 
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE)
+_FENCE = re.compile(r"```\w*|~~~\w*")
+_BULLET = re.compile(r"(?<!\S)[*•‣▪●◦](?=\s)")
 _EMPHASIS = re.compile(
     r"(?<![*\w])(\*{1,3})(?=[^\s*])([^\n]{0,300}?[^\s*])\1(?![*\w])"
     r"|(?<!_)__(?=[^\s_])([^\n]{0,300}?[^\s_])__(?!_)"
 )
 _HALF_EMPHASIS = re.compile(r"(?<=[\w.,;:!?)])\*{1,3}(?=[\s.,;:!?)]|$)|(?<![^\s(])\*{1,3}(?=\w)")
-_ITEM = re.compile(r"[ \t]*(?:[*+•‣▪●◦–]|-(?!-))[ \t]+")
-_SENTENCE_END = (".", "?", "!", ":", ";", ",", "*", "_")
 
 
-def strip_emphasis(text: str) -> str:
-    """Leave out the stars and lines that Markdown puts around words, also where one side is left."""
-    return _HALF_EMPHASIS.sub("", _EMPHASIS.sub(lambda marked: marked[2] or marked[3], text))
-
-
-def end_items(text: str) -> str:
-    """Leave out the marks of a list's items and end what stands before each with a full stop.
-
-    So items stay apart where lines are joined. The fences of Markdown go too.
+def strip_markdown(text: str) -> str:
+    """Leave out fences and the stars and lines around words, also where one side is left; write every bullet
+    as a dash, which keeps the items of a list apart where its lines are joined.
     """
-    lines: list[str] = []
-    for line in _FENCE.sub("", text).split("\n"):
-        item = _ITEM.match(line)
-        before = next((place for place in reversed(range(len(lines))) if lines[place].strip()), None)
-        if item and before is not None and not lines[before].rstrip().endswith(_SENTENCE_END):
-            lines[before] = f"{lines[before].rstrip()}."
-        lines.append(line[item.end() :] if item else line)
-    return "\n".join(lines)
+    text = _BULLET.sub("-", _FENCE.sub(" ", text))
+    return _HALF_EMPHASIS.sub("", _EMPHASIS.sub(lambda marked: marked[2] or marked[3], text))

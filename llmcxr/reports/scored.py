@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from llmcxr.records import Report
-from llmcxr.reports.chat_text import end_items, strip_emphasis, strip_reasoning
+from llmcxr.reports.chat_text import strip_markdown, strip_reasoning
 from llmcxr.reports.sections import join_sections, parse_sections, to_text
 from llmcxr.reports.wording import clean
 
@@ -21,12 +21,12 @@ def scored_text(report: Report | str) -> str:
     text equal to the truth scores as equal.
     """
     text = report if isinstance(report, str) else to_text(report)  # headings within a section count too
-    text = join_sections(parse_sections(end_items(strip_reasoning(text))))
+    text = join_sections(parse_sections(strip_reasoning(text)))
     # once more, as the joined text may be given by itself, where "Chest:" alone is a heading
-    text = clean(strip_emphasis(join_sections(parse_sections(text))))
+    text = clean(strip_markdown(join_sections(parse_sections(text))))
     return "" if text.lower() in _NO_REPORT or not _WORD.search(text) else text
 
 
 def scored_answer(text: str) -> str:
     """Return an answer as metrics compare it: without reasoning and Markdown."""
-    return strip_emphasis(end_items(strip_reasoning(text))).strip()
+    return strip_markdown(strip_reasoning(text)).strip()

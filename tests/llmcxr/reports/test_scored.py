@@ -1,8 +1,15 @@
-import pytest
+from pathlib import Path
 
-from llmcxr.records import Report
-from llmcxr.reports import to_text
+import numpy as np
+import pytest
+import yaml
+
+from llmcxr.data.dataset import texts_of_report
+from llmcxr.records import Report, Study
+from llmcxr.reports import join_sections, parse_sections, to_text
 from llmcxr.reports.scored import scored_answer, scored_text
+
+REPORTS = Path(__file__).with_name("sections.yaml")
 
 
 @pytest.mark.parametrize(
@@ -12,7 +19,7 @@ from llmcxr.reports.scored import scored_answer, scored_text
         "Tip of the line in ___. No change.",
         "Indication: Line.\nFindings:\nTip of the line in.\nImpression:\nNo change.",
         "## Findings\nTip of the line in ___.\n\n## Impression\nNo change.",
-        "Findings\n--------\nTip of the line in ___.\n\n**Impression**\n- No change.",
+        "Findings\n--------\nTip of the line in ___.\n\n**Impression**\nNo change.",
         "# Chest X-Ray Report\n\n**Findings:** Tip of the line in ___.\n\n**Impression**: *No change*.",
         "1. **Findings:** Tip of the line in.\n2. **Impression:** No change.",
         "__Findings__: Tip of the line in.\n__Impression__: No change.",
@@ -41,3 +48,13 @@ def test_a_section_with_a_heading_of_its_own_is_scored_as_its_text_is():
 
 def test_answers_are_scored_without_reasoning_and_markdown():
     assert scored_answer("<think>Yes?</think>\n**No**, none.") == "No, none."
+
+
+@pytest.mark.parametrize("text", [one["text"] for one in yaml.safe_load(REPORTS.read_text(encoding="utf-8"))])
+def test_a_text_scores_as_the_report_that_a_dataset_makes_of_it(text):
+    """For each of the invented reports: read as a dataset's, as its sections joined, and once more."""
+    study = Study("s", "p", (), parse_sections(text))
+    reference = scored_text(texts_of_report(study, np.random.default_rng(0)).report)
+    assert (
+        scored_text(text) == scored_text(join_sections(study.report)) == reference == scored_text(reference)
+    )
