@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from llmcxr.records import Report
 from llmcxr.reports.chat_text import strip_markdown, strip_reasoning
@@ -21,10 +22,16 @@ def scored_text(report: Report | str) -> str:
     text equal to the truth scores as equal.
     """
     text = report if isinstance(report, str) else to_text(report)  # headings within a section count too
-    text = join_sections(parse_sections(strip_reasoning(text)))
+    text = _join(parse_sections(strip_reasoning(text)))
     # once more, as the joined text may be given by itself, where "Chest:" alone is a heading
-    text = clean(strip_markdown(join_sections(parse_sections(text))))
+    text = clean(strip_markdown(_join(parse_sections(text))))
     return "" if text.lower() in _NO_REPORT or not _WORD.search(text) else text
+
+
+def _join(report: Report) -> str:
+    """Join findings and impression; the findings end in a full stop, for a "no" before what follows."""
+    is_open = bool(report.impression) and report.findings[-1:].isalnum()
+    return join_sections(replace(report, findings=f"{report.findings}.") if is_open else report)
 
 
 def scored_answer(text: str) -> str:

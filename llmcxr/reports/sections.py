@@ -14,7 +14,8 @@
   no section, up to the next heading, and up to a drawn line where they stand before the report. So are lines
   that tell the patient's name, the date and the like.
 - What is under a heading stays as it is written ("As above."), with single blanks, without drawn lines and
-  the stars of Markdown. A heading that returns adds to its section.
+  the stars of Markdown. Paragraphs, and lines of a list that each begin with a capital, end in a full stop
+  where they end in a letter, so that joined lines stay apart. A heading that returns adds to its section.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from llmcxr.records import Report
 from llmcxr.reports.headings import (
@@ -45,6 +47,10 @@ _BREAKS = re.compile(r"\r\n?|[\f\v\x1c-\x1e\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n ]|\u200b|\ufeff")
 _STARS = re.compile(r"(?<![\[*])\*{2,3}(?![\]*])")
 _PARAGRAPH = re.compile(r"\n\s*\n")
+_ITEM = re.compile(r"[-+*•(]* ?(?:[A-Z]|\d+[.)] ?[A-Z])")
+_UNFINISHED = re.compile(
+    r"\b(?:a|an|the|no|of|or|and|in|on|at|to|by|for|from|with|is|are|than|right|left)$", re.I
+)
 _NEW_LINE = re.compile(r"(?:(?<=[.?!])|(?<=none)|(?<=None)|(?<=NONE)|(?<=vailable)) *\n(?= *[A-Z0-9])")
 
 
@@ -161,7 +167,25 @@ def _join(segments: Sequence[_Segment], name: str) -> str:
 
 
 def _build(sections: dict[str, str]) -> Report:
-    return Report(**{name: " ".join(_STARS.sub("", text).split()) for name, text in sections.items()})
+    return Report(
+        **{name: " ".join(_end_lines(_STARS.sub("", text)).split()) for name, text in sections.items()}
+    )
+
+
+def _end_lines(text: str) -> str:
+    """End paragraphs and the lines of lists with a full stop, but the last; wrapped lines are none."""
+    paragraphs = [one.strip() for one in _PARAGRAPH.split(text) if one.strip()]
+    if text.isupper() or "\n" not in text.strip():
+        return text
+    lines = []
+    for paragraph in paragraphs:
+        begun = [line.strip() for line in paragraph.split("\n")]
+        is_list = all(_ITEM.match(line) for line in begun) and not any(map(_UNFINISHED.search, begun[:-1]))
+        lines += begun if is_list else [" ".join(begun)]
+    ended = [
+        f"{line}." if _ITEM.match(after) and line[-1].isalnum() else line for line, after in pairwise(lines)
+    ]
+    return "\n".join([*ended, lines[-1]])
 
 
 def to_text(
