@@ -171,7 +171,12 @@ class OpenAIEndpoint(System):
             yield place, TextResult("", warnings=(reason,))
 
     def _tell_odd(self, odd: Sequence[tuple[int, str]]) -> UserError:
-        return UserError(f"{self.url}: expected an answer with a text, found {odd[0][1]}")
+        reason = odd[0][1]
+        is_refused = reason.startswith(("HTTP 400", "HTTP 422"))
+        advice = "; a model may want max_tokens_name=max_completion_tokens or temperature=none"
+        return UserError(
+            f"{self.url}: expected an answer with a text, found {reason}{advice if is_refused else ''}"
+        )
 
     def _ask(self, ability: str, asked: Asked, seed: int) -> TextResult | str:
         """Return what was written, or why there is nothing."""
@@ -290,7 +295,7 @@ class OpenAIEndpoint(System):
 def _read_choice(choice: dict[str, Any]) -> tuple[str | None, str, bool]:
     """Return a choice's text (None where it is of another form), how it ended, and whether it is declined."""
     message = choice["message"]
-    content = message["content"]
+    content = message.get("content")  # left out by some servers where the model only thinks
     if isinstance(content, list):
         content = "".join(part["text"] for part in content if part.get("type") in TEXT_PARTS)
     if content is not None and not isinstance(content, str):

@@ -253,6 +253,7 @@ def test_it_draws_nothing():
             (),
         ),
         ({"message": {"content": None, "refusal": "I cannot."}}, "", ("declined by the model",)),
+        ({"message": {"role": "assistant", "reasoning_content": "Hm."}}, "", ("no words",)),
         ({"message": {"content": ""}, "finish_reason": "length"}, "", ("cut off at 512 tokens",)),
         (
             {"message": {"content": ""}, "finish_reason": "content_filter"},
