@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from llmcxr import images
 from llmcxr.codes.image_cache import cached_images, read_rejected
-from llmcxr.codes.sources import Source, digest, list_sources
+from llmcxr.codes.sources import Source, digest, find_checksum, list_sources
 from llmcxr.codes.store import CodeStore, CodeStoreMetadata, Ranks, Rejected, rescue, tell_repeated
 from llmcxr.common.errors import UserError
 from llmcxr.data import Dataset, find_frontal
@@ -89,20 +90,29 @@ def encode_dataset(
         image_tokenizer.fingerprint, image_tokenizer.config.grid, image_tokenizer.config.codebook_size,
         config.augmentations, dataset=dataset.name,
     )  # fmt: skip
-    if path.exists() and not _find_changes(store := CodeStore.open_same(path, metadata), sources):
-        return store
+    compared = _Comparison(dataset, sources)
+    if path.exists():
+        store = CodeStore.open_same(path, metadata)
+        if store.metadata.sources == digest(sources):
+            return store
+        if not os.access(path.parent, os.W_OK) and not compared.tell_changes(store):
+            return store
     lock = one_at_a_time(path.with_name(f"{path.name}.lock"), path, waits=True)
     with lock if ranks.index == 0 else nullcontext():
         if ranks.index == 0:
             rescue(path, digest(sources))
         ranks.wait()  # until the first has the lock
         known = CodeStore.open_same(path, metadata) if path.exists() else None
-        changes = _find_changes(known, sources) if known else ""
-        if known and not changes:  # by the process that was at work here
+        changes = compared.tell_changes(known) if known else ""
+        if known and not changes:
+            if ranks.index == 0:
+                known.remember_sources(sources)
             return known
         if changes and ranks.index == 0:
             logger.warning("%s: %s changed since these codes were made: %s", path, dataset.name, changes)
-        build = _Build(dataset, sources, image_tokenizer.config.image_size, cache_dir, config, workers, known)
+        build = _Build(dataset, sources, image_tokenizer.config.image_size, cache_dir, config, workers)
+        if known:
+            build.reuse(known, compared.list_same(known))
         part = ranks.part(len(dataset))
         return CodeStore.build(
             path,
@@ -124,36 +134,48 @@ def _refuse_repeated_ids(dataset: Dataset, sources: Sequence[Source]) -> None:
         raise UserError(f"{dataset.name}: {tell_repeated(repeated, len(ids))}")
 
 
-def _find_changes(store: CodeStore, sources: Sequence[Source]) -> str:
-    """Say how many images are new, changed or gone since the store was made; "" where none is."""
-    if store.metadata.sources == digest(sources):
-        return ""
-    now = {source.image_id: source for source in sources if source.image_id}
-    before = _list_known(store)
-    num_new = len(now.keys() - before.keys())
-    gone = len(before.keys() - now.keys())
-    if not store.metadata.sources and num_new <= len(store.rejected):  # of before digests were kept
-        num_new = 0
-    changed = sum(not _is_same(before[name], now[name]) for name in now.keys() & before.keys())
-    if not (num_new or gone or changed):
-        return ""
-    return (
-        f"{num_new} images are new or could not be read, {changed} changed, {gone} are gone; the codes of "
-        "the others stay"
-    )
+class _Comparison:
+    """Compares the files of a dataset with those that a store was made of."""
 
+    def __init__(self, dataset: Dataset, sources: Sequence[Source]) -> None:
+        self.dataset = dataset
+        self.now = {
+            source.image_id: (index, source) for index, source in enumerate(sources) if source.image_id
+        }
+        self.checksums: dict[int, int] = {}
 
-def _list_known(store: CodeStore) -> dict[str, Source]:
-    """List the images of a store with their files as they were."""
-    files = store.files
-    if files is None:
-        return {image_id: Source(image_id) for image_id in store.image_ids}
-    return {name: Source(name, *file) for name, file in zip(store.image_ids, files.tolist(), strict=True)}
+    def tell_changes(self, store: CodeStore) -> str:
+        """Say how many images are new, changed or gone since the store was made; "" where none is."""
+        before = store.image_ids
+        num_new, gone = len(self.now.keys() - set(before)), len(set(before) - self.now.keys())
+        if not store.metadata.sources and num_new <= len(store.rejected):  # of before digests were kept
+            num_new = 0
+        changed = len(before) - gone - len(self.list_same(store))
+        if not (num_new or gone or changed):
+            return ""
+        return (
+            f"{num_new} images are new or could not be read, {changed} changed, {gone} are gone; the codes "
+            "of the others stay"
+        )
 
+    def list_same(self, store: CodeStore) -> dict[str, int]:
+        """List the rows of the images that are as they were, by their ids."""
+        files = [()] * len(store) if store.files is None else store.files.tolist()
+        before = (Source(name, *file) for name, file in zip(store.image_ids, files, strict=True))
+        return {source.image_id: row for row, source in enumerate(before) if self._is_same(source)}
 
-def _is_same(before: Source, now: Source) -> bool:
-    """Tell whether a file is as it was; where nothing is known of it, it is taken to be."""
-    return before == now or not before.modified
+    def _is_same(self, before: Source) -> bool:
+        """Tell whether a file is as it was. One of another time is read: it may be a copy."""
+        index, now = self.now.get(before.image_id, (-1, None))
+        if now is None:
+            return False
+        if not before.modified or before[:3] == now[:3]:  # nothing is known of it, or nothing differs
+            return True
+        if before.size != now.size:
+            return False
+        if index not in self.checksums:
+            self.checksums[index] = find_checksum(self.dataset, index)
+        return self.checksums[index] == before.checksum
 
 
 class _Build:
@@ -167,20 +189,16 @@ class _Build:
         cache_dir: str | Path,
         config: EncodingConfig,
         workers: int,
-        known: CodeStore | None,
     ) -> None:
         self.dataset, self.sources, self.size = dataset, sources, size
         self.cache_dir, self.config, self.workers = cache_dir, config, workers
-        self.by_id = {source.image_id: source for source in sources}
-        before = _list_known(known) if known else {}
-        self.known, self.rows = (
-            known,
-            {
-                name: row
-                for row, (name, source) in enumerate(before.items())
-                if name in self.by_id and _is_same(source, self.by_id[name])
-            },
-        )
+        self.indices = {source.image_id: index for index, source in enumerate(sources)}
+        self.checksums: dict[int, int] = {}  # of the files that were read
+        self.rows: dict[str, int] = {}
+
+    def reuse(self, known: CodeStore, rows: dict[str, int]) -> None:
+        """Take the codes of some images, whose rows in a store are given, from there."""
+        self.known, self.rows = known, rows
 
     def open_batches(
         self, indices: Sequence[int]
@@ -193,17 +211,33 @@ class _Build:
                 yield from self._known_batches(run)
                 continue
             read = read or _choose_reader(self.dataset, self.size, self.cache_dir)
-            items = read_ahead(read, run, self.workers, 2 * BATCH_IMAGES)
+            items = read_ahead(partial(self._read, read), run, self.workers, 2 * BATCH_IMAGES)
             for batch, pixels in _batches(run, items, self.config):
                 yield [self._describe(item) for item in batch], pixels
+
+    def _read(self, read: ReadItem, index: int) -> tuple[str, np.ndarray] | Rejected:
+        """Read an image, and the checksum of its file, which is in memory then."""
+        item = read(index)
+        if self.sources[index].modified:
+            self.checksums[index] = find_checksum(self.dataset, index)
+        return item
 
     def _known_batches(self, indices: Sequence[int]) -> Iterator[tuple[list[Source | Rejected], np.ndarray]]:
         for start in range(0, len(indices), KNOWN_AT_ONCE):
             sources = [self.sources[index] for index in indices[start : start + KNOWN_AT_ONCE]]
-            yield sources, self.known.read([self.rows[source.image_id] for source in sources])
+            rows = [self.rows[source.image_id] for source in sources]
+            if self.known.files is not None:
+                checksums = self.known.files[rows, 2].tolist()
+                sources = [
+                    one._replace(checksum=value) for one, value in zip(sources, checksums, strict=True)
+                ]
+            yield sources, self.known.read(rows)
 
     def _describe(self, item: str | Rejected) -> Source | Rejected:
-        return item if isinstance(item, Rejected) else self.by_id[item]
+        if isinstance(item, Rejected):
+            return item
+        index = self.indices[item]
+        return self.sources[index]._replace(checksum=self.checksums.pop(index, 0))
 
 
 def _choose_reader(dataset: Dataset, size: int, cache_dir: str | Path) -> ReadItem:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -50,18 +51,21 @@ def cached_images(
     """
     shape = (len(dataset), 2 if with_salience else 1, size, size)
     path = Path(cache_dir) / f"{_cache_key(dataset, shape)}.npy"
-    if not _is_whole(path, shape):
+    newest = 0 if dataset.is_synthetic else sources.find_newest(sources.list_sources(dataset))
+    if not _is_whole(path, shape, newest):
         check_writable(path)
         with one_at_a_time(path.with_suffix(".lock"), path, waits=True):
-            if not _is_whole(path, shape):
+            if not _is_whole(path, shape, newest):
                 _build(path, dataset, shape, processes or len(os.sched_getaffinity(0)))
     return np.load(path, mmap_mode="r")
 
 
-def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
-    """Tell whether the file is there; one that was cut short is made again."""
+def _is_whole(path: Path, shape: tuple[int, ...], newest: int) -> bool:
+    """Tell whether the file is there, and later than the `newest` image (ns); else it is made again, as one
+    is that was cut short.
+    """
     try:
-        return np.load(path, mmap_mode="r").shape == shape
+        return path.stat().st_mtime_ns > newest and np.load(path, mmap_mode="r").shape == shape
     except (OSError, ValueError, EOFError):
         return False
 
@@ -97,18 +101,20 @@ def _rejected_file(path: Path) -> Path:
 
 
 def _cache_key(dataset: Dataset, shape: tuple[int, ...]) -> str:
-    """Return a name that changes with the dataset's name, the shape, the ids and files of its images, and
-    some of the pixels.
+    """Return a name that changes with the dataset's name, the shape, the ids of its images and the sizes of
+    their files, and some of the pixels.
     """
     digest = hashlib.sha256(repr((dataset.name, shape)).encode())
     if not dataset.is_synthetic:
-        digest.update(sources.digest(sources.list_sources(dataset)).encode())
+        files = (source._replace(modified=0) for source in sources.list_sources(dataset))
+        digest.update(sources.digest(files).encode())
     indices = np.unique(np.linspace(0, shape[0] - 1, PROBE_IMAGES).astype(int))
     digest.update(_read_bytes(dataset, indices.tolist(), shape)[0].tobytes())
     return f"{dataset.name.partition(':')[0]}-{shape[0]}x{shape[-1]}-{digest.hexdigest()[:16]}"
 
 
 def _build(path: Path, dataset: Dataset, shape: tuple[int, ...], processes: int) -> None:
+    started = time.time_ns()
     partial, done_path = path.with_suffix(".partial"), path.with_suffix(".done")
     num_chunks = -(-shape[0] // CHUNK_IMAGES)
     if not (partial.exists() and done_path.exists() and done_path.stat().st_size == num_chunks):
@@ -127,6 +133,7 @@ def _build(path: Path, dataset: Dataset, shape: tuple[int, ...], processes: int)
             done[chunk] = 1
             done.flush()
             advance(1)
+    os.utime(partial, ns=(started, started))  # an image that changed since then is to be read again
     partial.rename(path)
     done_path.unlink()
 

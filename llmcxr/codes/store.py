@@ -7,7 +7,7 @@ A CodeStore directory holds
     codes.bin       (images, augmentations, h * w) in the smallest unsigned type that holds a code
     checksums.npy   the CRC-32 of each image's codes
     ids.npy         the image ids as sorted bytes;  rows.npy   the row in codes.bin of each
-    files.npy       of each image, in the order of the rows, its file's size and time: where it came from
+    files.npy       of each image, in the order of the rows, its file's size, time and checksum
     rejected.jsonl  what the dataset listed but gave no image of, and why; only where there is any
 
 The arrays are memory-mapped, and opening reads the .npy files alone: the checksum in metadata.json stands for
@@ -31,14 +31,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from llmcxr.codes.sources import Source
+from llmcxr.codes.sources import Source, digest
 from llmcxr.common.device import images_at_once
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
 from llmcxr.common.rejections import Rejections
 from llmcxr.common.specs import name_as_today
 from llmcxr.common.terminal import progress
-from vqgan.files import replace_folder, write_text
+from vqgan.files import replace_folder, replacing, write_text
 from vqgan.json_text import to_json
 
 if TYPE_CHECKING:
@@ -228,11 +228,22 @@ class CodeStore:
 
     @property
     def files(self) -> np.ndarray | None:
-        """Return of each row the size and the time of its file, (N, 2) int64; None where it is not known."""
+        """Return the size, time and CRC-32 of each row's file, (N, 3) int64; None where not known."""
         file = self.path / FILES_FILE
         if not file.is_file():
             return None
-        return _load_index(file, len(self), (2,))
+        return _load_index(file, len(self), (3,))
+
+    def remember_sources(self, sources: Sequence[Source]) -> None:
+        """Note that these, which may have other times, are the files that the store was made of."""
+        if self.files is None:
+            return
+        now = {source.image_id: source for source in sources}
+        files = np.array(self.files)
+        files[:, 1] = [now[image_id].modified for image_id in self.image_ids]
+        with replacing(self.path / FILES_FILE) as beside, beside.open("wb") as file:
+            np.save(file, files)
+        _write_metadata(self.path, replace(self.metadata, sources=digest(sources)))
 
     def read(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """Read (len(rows), augmentations, h, w) int64, each checked to be the code that was written."""

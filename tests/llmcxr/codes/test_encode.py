@@ -449,6 +449,33 @@ def test_a_file_that_was_replaced_or_repaired_is_encoded_again(folder, tokenizer
     assert len(store) == 4 and store.rejected == []
 
 
+def test_a_copy_of_the_files_with_other_times_is_the_same_and_noted_once(
+    folder, tokenizer, tmp_path, caplog, monkeypatch
+):
+    folder = write_table(tmp_path, [f"radiograph{number}.png" for number in (0, 1, 3)])
+    encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
+    for number in range(4):
+        os.utime(tmp_path / f"radiograph{number}.png", ns=(5, 7 + number))
+    caplog.clear()
+    monkeypatch.setattr(encoding, "_read_file", None)  # nothing is encoded
+    assert len(encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)) == 3
+    monkeypatch.setattr(encoding, "find_checksum", None)  # nor read again
+    assert len(encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)) == 3
+    assert caplog.text == ""
+
+
+def test_another_file_of_the_same_size_is_encoded_again(tokenizer, tmp_path, caplog):
+    for name, rows in (("a.bmp", 1), ("b.bmp", -1)):
+        Image.fromarray(np.tile(np.arange(0, 240, 6, np.uint8), (40, 1))[:, ::rows]).save(tmp_path / name)
+    table = write_table(tmp_path, ["a.bmp", "b.bmp"])
+    before = encode_dataset(table, tokenizer, tmp_path / "codes", tmp_path).read(range(2))
+    assert (tmp_path / "a.bmp").stat().st_size == (tmp_path / "b.bmp").stat().st_size
+    (tmp_path / "a.bmp").write_bytes((tmp_path / "b.bmp").read_bytes())
+    store = encode_dataset(table, tokenizer, tmp_path / "codes", tmp_path)
+    assert "0 images are new or could not be read, 1 changed" in caplog.text
+    assert store["a.bmp"].tolist() == store["b.bmp"].tolist() == before[1].tolist() != before[0].tolist()
+
+
 def test_a_store_of_before_files_were_kept_is_compared_by_its_ids(folder, tokenizer, tmp_path, caplog):
     encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
     (tmp_path / "codes" / "files.npy").unlink()
