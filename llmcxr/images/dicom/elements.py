@@ -12,9 +12,14 @@ if TYPE_CHECKING:
     from pydicom import Dataset as DicomDataset
 
 
+LONGEST = 2**20  # bytes of an element that is read: 8 of the longest LUTs; parsed, each may take hundreds
+
+
 def get_values(dataset: DicomDataset, keyword: str) -> list[object]:
-    """Return all values of an element; none where it is missing, empty or cannot be parsed."""
+    """Return all values of an element; none where it is missing, empty, too long or cannot be parsed."""
     try:
+        if _measure_unparsed(dataset, keyword) > LONGEST:
+            return []
         value = dataset.get(keyword)
     except Exception:  # elements are parsed when they are asked for, with any kind of error
         return []
@@ -23,6 +28,14 @@ def get_values(dataset: DicomDataset, keyword: str) -> list[object]:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         return [value]
     return list(value)
+
+
+def _measure_unparsed(dataset: DicomDataset, keyword: str) -> int:
+    """Return an element's length in bytes; 0 where it is missing or parsed already."""
+    from pydicom.dataelem import RawDataElement
+
+    element = dataset.get_item(keyword) if keyword in dataset else None
+    return len(element.value or b"") if isinstance(element, RawDataElement) else 0
 
 
 def get_text(dataset: DicomDataset, keyword: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmcxr.common.errors import UserError
-from llmcxr.images.dicom.elements import get_code, get_count, get_values
+from llmcxr.images.dicom.elements import get_code, get_count
 
 if TYPE_CHECKING:
     from pydicom import Dataset as DicomDataset
@@ -92,7 +92,7 @@ def read_layout(
 
 def find_keyword(dataset: DicomDataset) -> str:
     """Find which element holds the pixels; empty where none does."""
-    return next((keyword for keyword in KEYWORDS if get_values(dataset, keyword)), "")
+    return next((keyword for keyword in KEYWORDS if keyword in dataset and dataset[keyword].value), "")
 
 
 def _read_size(name: str | os.PathLike, dataset: DicomDataset) -> tuple[int, int]:

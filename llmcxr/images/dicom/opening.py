@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".dcm", ".dicom", ".dic")
 MOST_BYTES = 2**28  # of a file, and of what a deflated one unpacks to: 64 megapixels of 16 bits have 2**27
+MOST_HEADER = 2**24  # bytes before the pixels: makers' own elements take up to some MB
+MOST_READS = 100_000  # some three for each element; a radiograph has hundreds
+CHARACTER_SET, LONGEST_CHARACTER_SET = 0x00080005, 1024  # tag, and bytes: each name in it is looked up
+FIRST_PIXELS, PIXELS = 0x7FE00008, 0x7FE00010  # tags: of floats, and of whole numbers
 START = 4096  # bytes in which the first elements lie
 CHUNK = 2**20
 META_GROUP = 0x0002
@@ -64,7 +68,7 @@ def read_dataset(
 
     Raises UserError, with `name`, for no file, one that is too large or damaged, and one that is not DICOM.
     """
-    pydicom = _import_pydicom()
+    _import_pydicom()
     try:
         with BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -74,7 +78,9 @@ def read_dataset(
             start = file.read(START)
             is_bare = start[128:132] != b"DICM"
             file = _inflate(name, file, start)
-            dataset = pydicom.dcmread(file, force=is_bare, stop_before_pixels=stop_before_pixels)
+            dataset = _read_header(name, file, is_bare)
+            if not stop_before_pixels:
+                dataset = _read_until(file, PIXELS + 1, is_bare)
     except UserError:
         raise
     except FileNotFoundError as error:
@@ -86,6 +92,55 @@ def read_dataset(
     if is_bare and not ("SOPClassUID" in dataset or "Rows" in dataset):
         raise _not_dicom(name)
     return dataset
+
+
+def _read_header(name: str | os.PathLike, file: BinaryIO, is_bare: bool) -> DicomDataset:
+    """Read all before the pixels. A few bytes can tell of many elements, each of which takes a kilobyte."""
+    reader = _HeaderReader(file)
+    try:
+        dataset = _read_until(reader, FIRST_PIXELS, is_bare)
+    except Exception:
+        if not reader.is_exhausted:
+            raise
+    if reader.is_exhausted:
+        raise UserError(
+            f"{name}: {EXPECTED} with a header of at most {MOST_HEADER // 10**6} MB, found a longer one or "
+            "one of too many elements; export it again"
+        )
+    return dataset
+
+
+def _read_until(file: BinaryIO, last: int, is_bare: bool) -> DicomDataset:
+    """Read a file from its beginning up to the tag `last`."""
+    from pydicom.filereader import read_partial
+
+    def stop(tag: int, representation: str | None, length: int) -> bool:
+        if tag == CHARACTER_SET and length > LONGEST_CHARACTER_SET:
+            raise ValueError("no character set has so long a name")
+        return tag >= last
+
+    file.seek(0)
+    return read_partial(file, stop_when=stop, force=is_bare)
+
+
+class _HeaderReader:
+    """Reads a file until it has read more than MOST_HEADER bytes or MOST_READS times: then it ends."""
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self.size = file.seek(0, os.SEEK_END)
+        self.num_bytes = self.num_reads = 0
+        self.seek, self.tell = file.seek, file.tell
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self.num_bytes > MOST_HEADER or self.num_reads > MOST_READS
+
+    def read(self, size: int = -1) -> bytes:
+        left = self.size - self.file.tell()
+        self.num_reads += 1
+        self.num_bytes += left if size < 0 else min(size, left)
+        return b"" if self.is_exhausted else self.file.read(size)
 
 
 @contextmanager

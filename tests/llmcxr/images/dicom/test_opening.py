@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from struct import pack
 
 import numpy as np
 import pydicom
@@ -112,6 +113,47 @@ def test_a_deflated_bomb_is_refused_in_little_memory(tmp_path, has_preamble):
     message, peak = run.stdout.splitlines()
     assert "of at most 268 MB, found one that unpacks to more" in message
     assert int(peak) < 800_000  # kB
+
+
+EMPTY_ITEM = b"\xfe\xff\x00\xe0\0\0\0\0"
+PIXELS = b"\xe0\x7f\x10\0OW\0\0" + pack("<I", 800) + bytes(800)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\x28\0\x10\x30SQ\0\0" + pack("<I", 17_000_000) + EMPTY_ITEM * 2_125_000,
+        b"".join(pack("<HH2sH", 0x28, number, b"LO", 0) for number in range(0x3000, 0x3010))  # few, then many
+        + b"\x28\0\x11\x30SQ\0\0\xff\xff\xff\xff"
+        + EMPTY_ITEM * 200_000,
+        b"".join(
+            pack("<HH2sH", 0x29 + 2 * (number >> 16), number & 0xFFFF, b"LO", 0) for number in range(120_000)
+        ),
+        b"\x29\0\x10\0OB\0\0" + pack("<I", 20_000_000) + bytes(20_000_000),
+    ],
+    ids=["a long sequence", "many items", "many elements", "a long element"],
+)
+def test_a_header_of_too_many_elements_is_refused_soon(tmp_path, header):
+    path = _deflate(tmp_path / "a.dcm", header + PIXELS)
+    with pytest.raises(UserError, match="header of at most 16 MB"):
+        images.read(path)
+
+
+def test_an_element_too_long_to_be_one_is_passed_over(tmp_path):
+    """131,072 items that nobody could mean; parsed, they would take a gigabyte."""
+    described = build(VALUES, **WINDOW)
+    length = 2**20 + 8
+    described.add_new(0x00283010, "UN", EMPTY_ITEM * (length // 8))
+    path = write(tmp_path / "a.dcm", described)
+    path.write_bytes(path.read_bytes().replace(b"\x28\0\x10\x30UN", b"\x28\0\x10\x30SQ"))
+    np.testing.assert_allclose(images.read(path), VALUES / 65535, atol=1e-6)
+
+
+def test_what_follows_the_pixels_is_not_read(tmp_path):
+    path = _write(tmp_path / "a.dcm", ExplicitVRLittleEndian)
+    with path.open("ab") as file:
+        file.write(b"\xe0\x7f\x20\0SQ\0\0\xff\xff\xff\xff" + EMPTY_ITEM * 1000)  # without an end
+    np.testing.assert_allclose(images.read(path), VALUES / 65535, atol=1e-6)
 
 
 def test_a_deflated_file_cut_short_is_damaged(tmp_path):
