@@ -17,6 +17,7 @@ from vqgan.foreign.taming.networks import TamingConfig
 from vqgan.layers import CXRConfig
 from vqgan.old_names import from_old_names, to_old_names
 from vqgan.quantizers import QUANTIZERS
+from vqgan.ranges import check_between
 
 ARCHITECTURES = {"cxr": CXRConfig, "taming": TamingConfig}
 FIRST_CHOICE = {"architecture": "cxr", "quantizer": "fsq"}  # all there was once, so it goes without saying
@@ -41,6 +42,9 @@ def _with_groups(cls: type) -> type:
     return cls
 
 
+LARGEST_SIDE = 16384  # pixels, above any detector's
+
+
 @dataclass(frozen=True)
 @_with_groups
 class VQGANConfig:
@@ -61,8 +65,7 @@ class VQGANConfig:
     def __post_init__(self) -> None:
         _check_choices({name: getattr(self, name) for name in FIRST_CHOICE})
         self._refuse_unused()
-        if self.image_size < 1:
-            raise UserError(f"image_size must be at least 1, got {self.image_size}")
+        check_between("image_size", self.image_size, 1, LARGEST_SIDE)
         for name in ("cell_height", "cell_width"):
             cell = getattr(self, name)
             if cell < 1 or self.image_size % cell:

@@ -15,9 +15,12 @@ from typer.core import TyperCommand
 
 from llmcxr.common.device import choose_device
 from llmcxr.common.terminal import STDOUT
+from vqgan.ranges import LARGEST_SEED
 
 if TYPE_CHECKING:
     from llmcxr import CXR
+
+LARGEST_SIDE = 8192  # of a picture that is shown, in pixels
 
 # -- the model, the system and the data ----------------------------------------------------------------------
 
@@ -65,12 +68,16 @@ CardNumOption = Annotated[
         show_default=False,
     ),
 ]
-SizeOption = Annotated[int, typer.Option(min=16, help="Side in pixels at which images are shown.")]
+SizeOption = Annotated[
+    int, typer.Option(min=16, max=LARGEST_SIDE, help="Side in pixels at which images are shown.")
+]
 DeviceOption = Annotated[str, typer.Option(help="'cpu', 'cuda', or 'auto': cuda where there is one.")]
 
 # -- chance --------------------------------------------------------------------------------------------------
 
-SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+SeedOption = Annotated[
+    int, typer.Option(min=0, max=LARGEST_SEED, help="The same seed gives the same result.")
+]
 SeedsOption = Annotated[
     str,
     typer.Option(

@@ -21,6 +21,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 from llmcxr.common.specs import name_as_today
 from vqgan.old_names import OLD_NAMES
+from vqgan.ranges import check_numbers
 
 CONFIG_FILE = "config.yaml"  # in a run directory
 HEADER = "# Written by a run, with the settings it has.\n"
@@ -256,10 +257,12 @@ def _build(schema: type, settings: dict[str, Any], overrides: Sequence[str], pat
         merged = _merge(merged, _parse_override(override), schema, key, f"override {override!r} of {path}")
     try:
         if not (missing := sorted(OmegaConf.missing_keys(merged))):
-            return OmegaConf.to_object(merged)
+            config = OmegaConf.to_object(merged)
+            check_numbers(config)
+            return config
     except OmegaConfBaseException as error:
         raise UserError(f"{path}: {_first_line(error)}") from error
-    except ValueError as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise UserError(f"{path}: {error}") from error
     raise UserError(f"{path}: {_say_missing(missing)}")
 

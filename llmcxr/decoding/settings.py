@@ -5,13 +5,15 @@ The options of `llmcxr draw` and the grid of `evaluate sweep` are made of these.
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from llmcxr.common.errors import UserError
+from vqgan.ranges import LARGEST_COUNT, LARGEST_SEED, check_between
 
-LARGEST_SEED = 2**63 - 1
+SMALLEST = 1e-6  # temperature and top-p: what is smaller vanishes beside the rounding of scores
+MOST_IMAGES, MOST_CANDIDATES = 1_000_000, 10_000
+MOST_GUIDANCE = 1000.0  # scores are multiplied by it, and must not overflow
 
 
 def check_seed(seed: int) -> int:
@@ -30,12 +32,15 @@ class Sampling:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < math.inf:
-            raise UserError(f"temperature must be 0 (the likeliest token) or more, got {self.temperature}")
-        if self.top_k < 0:
-            raise UserError(f"top-k must be 0 (all tokens) or more, got {self.top_k}")
-        if not 0 < self.top_p <= 1:
-            raise UserError(f"top-p must be above 0 and at most 1, got {self.top_p}")
+        if self.temperature != 0 and not SMALLEST <= self.temperature <= 1 / SMALLEST:
+            raise UserError(
+                f"temperature must be 0 (the likeliest token) or from {SMALLEST:g} to {1 / SMALLEST:g}, "
+                f"got {self.temperature}"
+            )
+        if not 0 <= self.top_k <= LARGEST_COUNT:
+            raise UserError(f"top-k must be 0 (all tokens) or at most {LARGEST_COUNT}, got {self.top_k}")
+        if not SMALLEST <= self.top_p <= 1:
+            raise UserError(f"top-p must be at least {SMALLEST:g} and at most 1, got {self.top_p}")
 
 
 GREEDY = Sampling(temperature=0.0)
@@ -59,13 +64,10 @@ class DrawSettings:
     top_p: float = _setting(1.0, "Choose among this much probability.", most=1)
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise UserError(f"the number of images must be 1 or more, got {self.n}")
-        if self.best_of < 1:
-            raise UserError(f"best-of must be 1 or more, got {self.best_of}")
-        for name, strength in (("guidance", self.guidance), ("side_guidance", self.side_guidance)):
-            if not 0 <= strength < math.inf:
-                raise UserError(f"{name} must be 0 or more and finite, got {strength}")
+        check_between("the number of images, n,", self.n, 1, MOST_IMAGES)
+        check_between("best-of", self.best_of, 1, MOST_CANDIDATES)
+        for name in ("guidance", "side_guidance"):
+            check_between(name, getattr(self, name), 0, MOST_GUIDANCE)
         _ = self.sampling  # checks its part
         for seed in (self.seed, self.seed + self.n - 1):
             check_seed(seed)

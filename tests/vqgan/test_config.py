@@ -25,7 +25,7 @@ def test_the_default_has_128_codes_of_1000() -> None:
         ({"cell_height": 12}, "cell_height 12 does not divide image_size 128"),
         ({"image_size": 96, "cell_width": 12}, "cell_width 12 must be patch 4 times a power of two"),
         ({"cell_width": 2}, "cell_width 2 must be patch 4"),
-        ({"image_size": 0}, "image_size must be at least 1, got 0"),
+        ({"image_size": 0}, "image_size must be at least 1 and at most 16384, got 0"),
         ({"quantizer": "lfq"}, "expected quantizer to be one of fsq, vq, simvq, taming, found 'lfq'"),
         ({"quantizer": "vq", "fsq": FSQConfig((3, 3))}, "fsq is set, but .* quantizer vq does not use it"),
         ({"architecture": "taming", "cxr": NARROW}, "cxr is set, but architecture taming"),

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from torch import nn
 
 from vqgan.errors import UserError
+from vqgan.ranges import check_between
 from vqgan.training.muon import MuonAdamW
 
 DECAYS = ("cosine", "full_cosine", "linear")
+LARGEST_RATE = 100.0  # above, a step throws every weight away
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,16 @@ class OptimConfig:
         object.__setattr__(self, "betas", tuple(self.betas))
         if self.decay not in DECAYS:
             raise UserError(f"decay must be one of {', '.join(DECAYS)}, got {self.decay!r}")
-        if not 0 <= self.decay_share <= 1:
-            raise UserError(f"decay_share must be between 0 and 1, got {self.decay_share}")
+        for name in ("learning_rate", "muon_learning_rate"):
+            check_between(name, getattr(self, name), 0, LARGEST_RATE)
+        for name in ("decay_share", "final_learning_rate"):
+            check_between(name, getattr(self, name), 0, 1)
+        for name in ("warmup_steps", "weight_decay", "gradient_clip"):
+            check_between(name, getattr(self, name), 0)
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise UserError(f"betas must be two numbers from 0 to below 1, got {self.betas}")
+        if not 0 <= self.ema_decay < 1:
+            raise UserError(f"ema_decay must be from 0 to below 1, got {self.ema_decay}")
 
 
 def learning_rate_share(step: int, steps: int, config: OptimConfig) -> float:

@@ -158,3 +158,47 @@ def test_a_binary_file_and_a_folder_are_refused(tmp_path):
     for path in (tmp_path / "a.yaml", tmp_path):
         with pytest.raises(UserError, match=r"cannot be read|not YAML"):
             config.load(path, kinds=KINDS)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "training=3",
+        "training=[1]",
+        "training=x",
+        "model=[{a: 1}]",
+        "training.learning_rate=1e40",
+        "training.learning_rate=-1",
+        "training.learning_rate=.nan",
+        "training.learning_rate=1e-300",
+        "training.batch_size=0",
+        "training.batch_size=1e12",
+        "training.steps=1000000000000",
+        "training.warmup_steps=-1",
+        "training.betas=[0.9]",
+        "training.betas=[0.9, 1.0]",
+        "training.ema_decay=1.5",
+        "training.decay_share=.nan",
+        "training.gradient_clip=-1",
+        "seed=99999999999999999999999",
+        "seed=-1",
+        "model.hidden_size=99999999999",
+    ],
+)
+def test_settings_of_other_types_and_sizes_are_named(override, tmp_path):
+    from llmcxr.training.lm import LMRun
+
+    given = ["dataset=phantom:n=1", "tokenizer=x", "run_dir=x", override]
+    with pytest.raises(UserError) as error:
+        config.load("configs/lm/demo.yaml", given, kinds={"lm": LMRun})
+    assert override.partition("=")[0].rpartition(".")[2] in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["3", "[1, 2]", "text", "[{learning_rate: 1}]"])
+def test_a_section_that_is_no_mapping_is_named(value, tmp_path):
+    from llmcxr.training.lm import LMRun
+
+    file = tmp_path / "run.yaml"
+    file.write_text(f"kind: lm\ndataset: phantom:n=1\nrun_dir: x\ntokenizer: x\ntraining: {value}\n")
+    with pytest.raises(UserError, match=r"run.yaml: `training.*must be a group of settings"):
+        config.load(file, kinds={"lm": LMRun})

@@ -35,7 +35,7 @@ def test_a_rate_can_stay() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(UserError, match="decay must be one of cosine, full_cosine, linear, got 'step'"):
         OptimConfig(decay="step")
-    with pytest.raises(UserError, match="decay_share must be between 0 and 1, got 2"):
+    with pytest.raises(UserError, match="decay_share must be at least 0 and at most 1, got 2"):
         OptimConfig(decay_share=2)
 
 
