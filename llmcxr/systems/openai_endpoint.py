@@ -28,7 +28,7 @@ from llmcxr.images import to_png
 from llmcxr.predictor import AnswerResult, Asked, ReportResult, System, TextResult
 from llmcxr.reports import parse_sections, strip_reasoning
 from llmcxr.systems.key_guard import holds_key
-from llmcxr.systems.post import Answer, NoAnswerError, post
+from llmcxr.systems.post import Answer, NoAnswer, post
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
 
 logger = logging.getLogger(__name__)
@@ -203,17 +203,13 @@ class OpenAIEndpoint(System):
         headers = {"Authorization": f"Bearer {self._key}"} if self.key_env else {}
         for attempt in count(1):
             wait_s = self.wait_s * 2 ** (attempt - 1)
-            answer, lost = None, None
-            try:
-                answer = post(
-                    f"{self.url.rstrip('/')}/chat/completions", body, headers, self.timeout_s, LARGEST_ANSWER
-                )
-            except NoAnswerError as error:
-                lost = error
             is_last = attempt >= self.attempts
-            if lost is not None:
-                if is_last or not lost.was_lost:
-                    self._tell_no_answer(str(lost), attempt)
+            answer = post(
+                f"{self.url.rstrip('/')}/chat/completions", body, headers, self.timeout_s, LARGEST_ANSWER
+            )
+            if isinstance(answer, NoAnswer):
+                if is_last or not answer.was_lost:
+                    self._tell_no_answer(answer.reason, attempt)
             elif 200 <= answer.status < 300:
                 return answer.body
             elif is_last or not (answer.status == 429 or answer.status >= 500):
@@ -245,7 +241,7 @@ class OpenAIEndpoint(System):
         times = f" {attempt} times" if attempt > 1 else ""
         if answer.status in (401, 403):
             advice = (
-                f"check the key in {self.key_env}" if self.key_env else "name its key by key_env=VARIABLE"
+                f"check the key in {self._variable}" if self.key_env else "name its key by key_env=VARIABLE"
             )
         elif 300 <= answer.status < 400:
             advice = "it points to another place: name that one"

@@ -1,6 +1,7 @@
 """Post JSON to a server within limits of time and size. Knows no protocol above HTTP.
 
-No error of this module holds or chains what a server said or a header that was sent: the key is in it.
+What goes wrong is returned and not raised: an error would chain what the server said and the headers that
+were sent, and the key is in them.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ class Answer:
     retry_after: str = ""  # the header of that name
 
 
-class NoAnswerError(Exception):
+@dataclass(frozen=True)
+class NoAnswer:
     """Says in a few words why there is no answer; `was_lost` where another attempt may have one."""
 
-    def __init__(self, reason: str, was_lost: bool = False) -> None:
-        super().__init__(reason)
-        self.was_lost = was_lost
+    reason: str
+    was_lost: bool = False
 
 
 class _Reads(Protocol):
@@ -56,12 +57,11 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def post(url: str, content: Any, headers: Mapping[str, str], timeout_s: float, most_bytes: int) -> Answer:
-    """Post `content` as JSON. `timeout_s` is for all: finding the server, sending and the whole answer.
-
-    Raises NoAnswerError where there is no answer, or one that takes longer or is larger.
-    """
-    found: list[Answer | NoAnswerError] = []
+def post(
+    url: str, content: Any, headers: Mapping[str, str], timeout_s: float, most_bytes: int
+) -> Answer | NoAnswer:
+    """Post `content` as JSON. `timeout_s` is for all: finding the server, sending and the whole answer."""
+    found: list[Answer | NoAnswer] = []
     data = json.dumps(content, allow_nan=False).encode()
     request = urllib.request.Request(
         url, data, {**headers, "Content-Type": "application/json"}, method="POST"
@@ -74,17 +74,12 @@ def post(url: str, content: Any, headers: Mapping[str, str], timeout_s: float, m
     )
     reader.start()
     reader.join(timeout_s)
-    if not found:
-        raise NoAnswerError(f"none within {timeout_s:g} s")
-    if isinstance(found[0], NoAnswerError):
-        raise found[0]
-    return found[0]
+    return found[0] if found else NoAnswer(f"none within {timeout_s:g} s")
 
 
 def _exchange(
     request: urllib.request.Request, deadline: float, timeout_s: float, most_bytes: int
-) -> Answer | NoAnswerError:
-    """Return, not raise, what went wrong: a traceback would hold the server's words and the key."""
+) -> Answer | NoAnswer:
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(request, timeout=timeout_s) as response:
@@ -93,16 +88,13 @@ def _exchange(
         with error:
             return Answer(error.code, _read_start(error.fp, deadline), error.headers.get("Retry-After", ""))
     except _LimitError as limit:
-        return NoAnswerError(str(limit))
-    except LOST:
-        return NoAnswerError("a connection that broke", was_lost=True)
-    except TimeoutError:
-        return NoAnswerError(f"none within {timeout_s:g} s")
-    except Exception as error:
+        return NoAnswer(str(limit))
+    except Exception as error:  # whatever a server makes of HTTP
         reason = getattr(error, "reason", None) or error
-        if isinstance(reason, TimeoutError):
-            return NoAnswerError(f"none within {timeout_s:g} s")
-        return NoAnswerError(f"none ({type(reason).__name__})", was_lost=isinstance(reason, LOST))
+        if isinstance(reason, LOST):
+            return NoAnswer("a connection that broke", was_lost=True)
+        is_late = isinstance(reason, TimeoutError)
+        return NoAnswer(f"none within {timeout_s:g} s" if is_late else f"none ({type(reason).__name__})")
 
 
 class _LimitError(Exception):

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from llmcxr.systems.post import NoAnswerError, post
+from llmcxr.systems.post import NoAnswer, post
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
@@ -59,8 +59,7 @@ def test_an_answer_that_comes_in_pieces():
 def test_a_byte_now_and_then_is_no_answer_in_time(before):
     with _serve(lambda talking: _drip(talking, before)) as url:
         started = time.monotonic()
-        with pytest.raises(NoAnswerError, match=r"none within 0\.4 s"):
-            _post(url, timeout_s=0.4)
+        assert _post(url, timeout_s=0.4) == NoAnswer("none within 0.4 s")
         assert time.monotonic() - started < 2
 
 
@@ -76,11 +75,10 @@ def test_no_more_is_read_than_an_answer_has(head):
             sent.append(1)
 
     with _serve(pour) as url:
+        answer = _post(url)
         if head == HEAD:
-            with pytest.raises(NoAnswerError, match="more than 1,000,000 bytes"):
-                _post(url)
+            assert answer == NoAnswer("one of more than 1,000,000 bytes")
         else:
-            answer = _post(url)
             assert answer.status == 500 and answer.body == b"x" * 10_000
     assert len(sent) < 100
 
@@ -98,13 +96,11 @@ def test_no_more_is_read_than_an_answer_has(head):
     ],
 )
 def test_a_broken_answer_is_named_by_kind_alone(answer, was_lost):
-    with _serve(lambda talking: talking.sendall(answer)) as url, pytest.raises(NoAnswerError) as raised:
-        _post(url)
-    assert raised.value.was_lost is was_lost
-    assert raised.value.__context__ is None and raised.value.__cause__ is None
+    with _serve(lambda talking: talking.sendall(answer)) as url:
+        found = _post(url)
+    assert isinstance(found, NoAnswer) and found.was_lost is was_lost and "xxx" not in found.reason
 
 
 def test_a_server_that_is_not_there():
     for url in ("http://127.0.0.1:9/", "http://no-such-host.invalid/"):
-        with pytest.raises(NoAnswerError, match=r"none \("):
-            _post(url)
+        assert _post(url).reason.startswith("none (")
