@@ -149,6 +149,24 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
+def telling_read_failures(place: object) -> Iterator[None]:
+    """Turn what the file system refuses in the enclosed work into a UserError that names the place: a name
+    too long or with a NUL, a folder that may not be entered, a disk that fails.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) and "null byte" not in str(error):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"{place!s:.200}: expected a place that can be read, found: {reason}; check the path"
+        ) from error
+
+
+@contextmanager
 def telling_write_failures(place: str | os.PathLike, advice: str) -> Iterator[None]:
     """Turn a failure to write in the enclosed work into a UserError that names the place and ends in advice.
 

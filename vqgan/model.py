@@ -15,6 +15,7 @@ from vqgan import storage
 from vqgan.config import VQGANConfig
 from vqgan.device import choose_device
 from vqgan.errors import UserError
+from vqgan.files import telling_read_failures
 from vqgan.finite import check_finite
 from vqgan.foreign.taming.networks import TamingDecoder, TamingEncoder
 from vqgan.layers import Decoder, Encoder
@@ -150,8 +151,9 @@ class VQGAN(nn.Module):
         Raises UserError, naming the file, where one is missing, altered or of another shape.
         """
         device = choose_device(device)
-        directory = find_directory(directory)
-        config, weights = storage.read_directory(directory)
+        with telling_read_failures(directory):
+            directory = find_directory(directory)
+            config, weights = storage.read_directory(directory)
         model = cls(config)
         storage.load_weights(model, weights, directory)
         return model.eval().to(device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,7 +107,7 @@ def report_command(
     from llmcxr.outputs.reading import READINGS, read_all
     from llmcxr.outputs.reading_file import find_kind
 
-    is_many = len(images) > 1 or images[0].is_dir()
+    is_many = len(images) > 1 or isdir(images[0])
     paths = _list_files(images)
     outputs = [(json_file, READINGS), (rejected, REJECTIONS) if is_many else (None, REJECTIONS)]
     check_outputs([*images, *paths, model], *outputs, *([(out, find_kind(out))] if out else []))
@@ -261,7 +262,7 @@ def _list_files(images: Sequence[Path]) -> list[Path]:
     """List files, those of a folder in its place."""
     from llmcxr.images.folders import find_radiographs
 
-    return [path for image in images for path in (find_radiographs(image) if image.is_dir() else [image])]
+    return [path for image in images for path in (find_radiographs(image) if isdir(image) else [image])]
 
 
 @contextmanager

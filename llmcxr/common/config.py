@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcxr.common.errors import UserError
-from llmcxr.common.files import replacing
+from llmcxr.common.files import replacing, telling_read_failures
 from llmcxr.common.specs import name_as_today
 from vqgan.old_names import OLD_NAMES
 from vqgan.ranges import check_numbers
@@ -85,7 +85,8 @@ def load(
     setting, or a combination that the dataclass refuses.
     """
     path = Path(path)
-    settings = _read_yaml(path)
+    with telling_read_failures(path):
+        settings = _read_yaml(path)
     settings.update(_kind_override(overrides))
     schema = _schema(settings, path, kinds)
     old_keys = OLD_KEYS.get(settings["kind"], {})

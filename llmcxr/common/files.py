@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vqgan import files
-from vqgan.files import telling_write_failures
+from vqgan.files import telling_read_failures, telling_write_failures
 
-__all__ = ["check_writable", "replacing", "telling_write_failures"]
+__all__ = ["check_writable", "replacing", "telling_read_failures", "telling_write_failures"]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.files import telling_read_failures
 from llmcxr.common.specs import (
     Entry,
     call_opener,
@@ -53,7 +54,8 @@ def open_dataset(name: str) -> Dataset:
         if split.lower() not in SPLIT_WORDS:
             raise UserError(f"{name}: expected split={'|'.join(SPLITS)}, found split={split}; correct it")
         spec.settings["split"] = SPLIT_WORDS[split.lower()]
-    dataset = call_opener(opener, spec)
+    with telling_read_failures(name):
+        dataset = call_opener(opener, spec)
     dataset.name, dataset.kind = name, kind
     return dataset
 

@@ -10,6 +10,7 @@ Research software, not a medical device.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ import llmcxr
 from llmcxr import images
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
+from llmcxr.common.files import telling_read_failures
 from llmcxr.data import find_kind
 from llmcxr.decoding import engine
 from llmcxr.decoding.settings import DrawSettings, Sampling
@@ -60,7 +62,8 @@ class CXR(System):
         name, device = str(directory_or_name), choose_device(device)
         if name in EMBEDDED:
             return cls(load(Path(str(files("llmcxr") / "pretrained" / name))).to(device), name)
-        return cls(load(name).to(device), name)
+        with telling_read_failures(name):
+            return cls(load(name).to(device), name)
 
     def save_pretrained(self, directory: str | Path) -> Path:
         """Write a plain Hugging Face directory: `AutoModelForCausalLM` and `AutoTokenizer` load it without
@@ -92,7 +95,11 @@ class CXR(System):
         top_p: float = 1.0,
         instruction: str = REPORT.instructions[0],
     ):
-        """Write the report of one image or of each of a list; temperature 0 is the likeliest wording."""
+        """Write the report of one image or of each of a list; temperature 0 is the likeliest wording.
+
+        An image is a path, bytes, a file object, a Pillow image, a pydicom dataset, an array or a tensor, see
+        `images.read_with_header`; an array (B, H, W) and an array or tensor (B, C, H, W) are lists.
+        """
         opened, is_list = self._open(image)
         self._check_text(instruction, "instruction")
         prompts = [self.prompt_tokenizer.prompt(instruction, ImageCodes(codes)) for codes, _ in opened]
@@ -244,8 +251,9 @@ class CXR(System):
         """Return codes and warnings of each image, and whether a list was given."""
         given, is_list = _as_list(image)
         if not given:
-            raise UserError("no image was given")
-        pixels, headers = zip(*map(images.read_with_header, given), strict=True)
+            raise UserError("no image was given: expected one, or a list of at least one")
+        read = [_read(one, place, len(given)) for place, one in enumerate(given, 1)]
+        pixels, headers = zip(*read, strict=True)
         warnings = [header.warnings for header in headers]
         return list(zip(self.encode(pixels), warnings, strict=True)), is_list
 
@@ -304,7 +312,9 @@ class CXR(System):
         return scores
 
     def _check_text(self, text: str, what: str) -> None:
-        if not isinstance(text, str) or not text.strip():
+        if not isinstance(text, str):
+            raise UserError(f"expected the {what} as text or a list of texts, found {type(text).__name__}")
+        if not text.strip():
             raise UserError(
                 f"the {what} is empty; write what it should say, such as 'Large right pleural effusion.'"
             )
@@ -324,6 +334,16 @@ class CXR(System):
             "image_tokenizer": self.image_tokenizer.fingerprint[:16],
             "llmcxr_version": llmcxr.__version__,
         }
+
+
+def _read(image, place: int, number: int) -> tuple[np.ndarray, images.ImageHeader]:
+    """Read one image of a list; what is no file has no name of its own, so that its place is said."""
+    try:
+        return images.read_with_header(image)
+    except UserError as error:
+        if number == 1 or isinstance(image, str | os.PathLike):
+            raise
+        raise UserError(f"image {place} of {number}: {error}") from error
 
 
 def _as_list(value) -> tuple[list, bool]:

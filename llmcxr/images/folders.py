@@ -37,6 +37,8 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _is_radiograph(file: Path) -> bool:
     if file.suffix.lower() in SUFFIXES:
         return True
+    if not os.path.isfile(file):  # to open a pipe would wait for its writer
+        return False
     try:
         with file.open("rb") as opened:
             begins = opened.read(4)

@@ -13,12 +13,13 @@ Knows the kinds' names, not how they work. No message repeats the string: somebo
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmcxr.common.device import choose_device
 from llmcxr.common.errors import UserError
+from llmcxr.common.files import telling_read_failures
 from llmcxr.common.specs import Entry, call_opener, find_opener, list_keys, list_needed, parse_spec
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def open_system(name: str, device: str = "auto") -> System:
     device: "auto" (a GPU where there is one), "cpu" or "cuda"; for models that run here. Raises UserError for
     an unknown kind or key, and what the system itself raises on a bad place.
     """
-    if name == "phantom" or Path(name).is_dir():
+    if name == "phantom" or os.path.isdir(name):
         from llmcxr import CXR
 
         return CXR.from_pretrained(name, choose_device(device))
@@ -64,4 +65,5 @@ def open_system(name: str, device: str = "auto") -> System:
     for key in list_needed(opener):
         if not spec.settings.get(key):
             raise UserError(f"expected {kind}:PLACE,{key}=..., found no {key}; name it")
-    return call_opener(opener, replace(spec, text=f"{kind}:"), lambda: choose_device(device))
+    with telling_read_failures(kind):
+        return call_opener(opener, replace(spec, text=f"{kind}:"), lambda: choose_device(device))

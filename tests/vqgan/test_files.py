@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from vqgan.errors import UserError
-from vqgan.files import replacing, share, telling_write_failures, write_text
+from vqgan.files import replacing, share, telling_read_failures, telling_write_failures, write_text
 
 
 def test_text_is_written_whole_in_folders_that_are_made(tmp_path: Path) -> None:
@@ -70,3 +70,12 @@ def test_what_was_private_gets_the_mode_that_the_umask_gives(tmp_path, mask, fil
         os.umask(before)
     modes = [path.stat().st_mode & 0o777 for path in (tmp_path, *sorted(tmp_path.rglob("*")))]
     assert modes == [folder_mode, folder_mode, file_mode]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000, "a\0"])
+def test_a_name_that_the_file_system_refuses_is_said(tmp_path, name) -> None:
+    says = "expected a place that can be read, found: "
+    with pytest.raises(UserError, match=says), telling_read_failures(name):
+        (tmp_path / name).read_bytes()
+    with pytest.raises(ValueError, match=r"^another$"), telling_read_failures(name):
+        raise ValueError("another")

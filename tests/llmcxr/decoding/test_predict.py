@@ -37,6 +37,34 @@ def test_one_gives_one_and_a_list_gives_a_list(cxr, pictures):
         cxr.answer(pictures, ["a?", "b?"])
 
 
+def test_every_source_is_read_alike_alone_and_in_a_list(cxr, tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
+    path = tmp_path / "radiograph.png"
+    Image.fromarray(levels).save(path)
+    tensor = torch.from_numpy(levels / np.float32(255))
+    with path.open("rb") as file:
+        sources = [path, str(path), path.read_bytes(), file, Image.open(path), levels, levels / 255, tensor]
+        results = cxr.report([*sources, tensor[None], tensor.expand(3, -1, -1)])
+    assert len({result.text for result in results}) == 1 and len(results) == 10
+    assert cxr.report(tensor).text == results[0].text
+    assert [one.text for one in cxr.report(tensor.expand(2, 1, -1, -1))] == [results[0].text] * 2
+    assert cxr.answer(tensor, "a?").question == "a?"
+
+
+def test_an_image_of_a_list_that_cannot_be_read_is_named_by_its_place(cxr, pictures):
+    with pytest.raises(UserError, match=r"^image 2 of 3: .* found NoneType"):
+        cxr.report([pictures[0], None, pictures[1]])
+    with pytest.raises(UserError, match=r"^image 2 of 2: the bytes: .* none of these"):
+        cxr.report([pictures[0], b"no picture" * 99])
+
+
+def test_auto_is_a_device_in_python_as_in_the_shell(embedded_model):
+    cxr = CXR.from_pretrained("phantom", device="auto")
+    assert cxr.model.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(UserError, match="device must be auto"):
+        CXR.from_pretrained("phantom", device="gpu")
+
+
 def test_a_path_a_pil_image_and_an_array_read_alike(cxr, pictures, tmp_path):
     grey = Image.fromarray((pictures[0] * 255).astype(np.uint8))
     grey.save(tmp_path / "radiograph.png")
@@ -91,6 +119,13 @@ def test_a_word_typed_as_an_image_word_is_text(cxr):
         (lambda c: c.report(np.zeros((8, 40))), "at least 16"),
         (lambda c: c.draw("effusion \udce4"), "not UTF-8"),
         (lambda c: c.report([]), "no image"),
+        (lambda c: c.report(None), "a path, bytes, a file object, .* found NoneType"),
+        (lambda c: c.report({"image": 1}), "found dict"),
+        (lambda c: c.report([[0.0, 1.0]]), "found list"),
+        (lambda c: c.report(torch.full((32, 32), 2.0)), r"must lie in \[0, 1\]"),
+        (lambda c: c.report(torch.zeros(5, 32, 32)), r"must be \(H, W\)"),
+        (lambda c: c.draw(None), "expected the prompt as text or a list of texts, found NoneType"),
+        (lambda c: c.answer(np.zeros((32, 32)), 3), "expected the question as text"),
         (lambda c: c.report("nowhere.png"), "nowhere.png"),
         (lambda c: CXR.from_pretrained("nowhere"), "no such model directory"),
     ],

@@ -28,3 +28,9 @@ def test_a_folder_without_pictures_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(UserError, match="found none; check the path"):
         find_radiographs(Path(tmp_path))
+
+
+def test_a_pipe_is_passed_over_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a.png").touch()
+    assert find_radiographs(tmp_path) == [tmp_path / "a.png"]
