@@ -302,7 +302,7 @@ def _load_index(file: Path, num_images: int, inner: tuple[int, ...] = ()) -> np.
     """Load (num_images, *inner), memory-mapped. Raises UserError for a file cut short or of another shape."""
     try:
         entries = np.load(file, mmap_mode="r")
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # numpy answers a damaged head with errors of many kinds
         raise UserError(
             f"{file}: expected an array, found {error}; the file is damaged, encode the dataset again"
         ) from error

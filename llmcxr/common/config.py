@@ -237,7 +237,7 @@ def _kind_override(overrides: Sequence[str]) -> dict[str, str]:
 
 def _schema(settings: dict[str, Any], path: Path, kinds: Mapping[str, type | Callable[[], type]]) -> type:
     kind = settings.get("kind")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         found = "none" if kind is None else repr(kind)
         raise UserError(f"{path}: `kind` must be one of {', '.join(sorted(kinds))}; found {found}")
     chosen = kinds[kind]

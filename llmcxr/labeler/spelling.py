@@ -75,7 +75,7 @@ def nearest(word: str) -> str:
     """Return the word of WORDS that is near to this one, or the word itself where none is or it is real."""
     if len(word) < 4 or word in _SHORT_WORDS:
         return _SHORT_WORDS.get(word, word)
-    if word in _KNOWN:
+    if word in _KNOWN or len(word) > _LONGEST:
         return word
     for shortened in _shorten(word):
         if shortened in _NEAR:
@@ -100,4 +100,7 @@ def _index(words: Iterable[str]) -> dict[str, str]:
 
 
 _NEAR = _index(WORDS)
+_LONGEST = (
+    max(map(len, WORDS)) + 2
+)  # no longer word is near to one; there are a great many ways to shorten it
 _KNOWN = REAL_WORDS.union(WORDS)

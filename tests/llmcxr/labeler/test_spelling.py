@@ -29,3 +29,8 @@ def test_real_words_stay(word):
 
 def test_words_are_not_near_to_each_other():
     assert all(nearest(word) == word for word in (*WORDS, *REAL_WORDS))
+
+
+def test_a_word_longer_than_any_term_is_left_as_it_is_at_once():
+    word = "a" * 100_000
+    assert nearest(word) is word

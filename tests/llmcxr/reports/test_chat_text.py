@@ -77,3 +77,7 @@ def test_markdown_is_left_out(text, plain):
 def test_long_lines_of_marks_take_no_time():
     for mark in ("*a ", "**", "__", "<think ", "# ", "- ", "<answer>"):
         strip_markdown(strip_reasoning(mark * 20_000))
+
+
+def test_a_great_many_empty_lines_take_no_time():
+    assert strip_markdown("Clear lungs." + "\n" * 100_000 + "* No effusion.").endswith("- No effusion.")
