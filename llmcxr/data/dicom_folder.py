@@ -52,7 +52,7 @@ def open_dicom_folder(path: str, split: str | None = None) -> StudyDataset:
     for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         name = str(file.relative_to(folder))
         with unread.skip(name), dicom.quiet():
-            if not dicom.is_dicom(file):
+            if file.name.upper() == "DICOMDIR" or not dicom.is_dicom(file):
                 continue
             header, dataset = dicom.read_header(file)
             modality = find_modality(dataset)

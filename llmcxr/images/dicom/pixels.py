@@ -207,12 +207,12 @@ def _find_syntax(name: str | os.PathLike, dataset: DicomDataset, data: bytes) ->
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
     declared = _find_declared_syntax(dataset)
-    is_known = declared is not None and declared.is_transfer_syntax
+    is_known = declared.is_transfer_syntax
     if is_known and declared.is_encapsulated and data[:4] != ITEM:
         return ExplicitVRLittleEndian, [f"declared as {declared.name}, found uncompressed: read as it is"]
     if not (is_known and declared.is_encapsulated) and is_encapsulated(data):
         found = UID(read_stream_header(data).syntax)
-        said = declared.name if is_known else "no transfer syntax"
+        said = declared.name if is_known else "an unknown transfer syntax"
         return found, [f"declared as {said}, found {found.name}: read as it is"]
     if not is_known:
         raise UserError(
@@ -222,15 +222,15 @@ def _find_syntax(name: str | os.PathLike, dataset: DicomDataset, data: bytes) ->
     return declared, []
 
 
-def _find_declared_syntax(dataset: DicomDataset) -> UID | None:
-    """Find the declared transfer syntax, else the one that the file's encoding shows."""
+def _find_declared_syntax(dataset: DicomDataset) -> UID:
+    """Find the declared transfer syntax, else the one that the file's encoding shows, else the usual one."""
     from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     declared = get_text(getattr(dataset, "file_meta", None) or {}, "TransferSyntaxUID")
     if declared:
         return UID(declared)
     is_implicit, is_little = dataset.original_encoding
-    if is_implicit is None:
-        return None
+    if is_implicit is None:  # made in memory
+        return ExplicitVRLittleEndian
     explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
     return ImplicitVRLittleEndian if is_implicit else explicit

@@ -37,6 +37,9 @@ PLAIN = {
     ),
 }
 
+FRONTAL = re.compile(r"\b(FRONTAL|FACE|CORONAL|[23] ?V(IEWS?|WS?)?|(TWO|THREE) VIEWS?)\b")  # also both views
+LIST = re.compile(r"[&+/,;]|\b(AND|WITH|UND|MIT|ET)\b")
+
 VIEW_CODES = {  # SNOMED CT and the older SNOMED RT, PS3.16 CID 4010
     "272479007": "PA",
     "R-10214": "PA",
@@ -86,10 +89,13 @@ def parse_view(words: str) -> str:
 
     Underscores, hyphens, dots and slashes count as blanks.
     """
+    is_list = LIST.search(words.upper()) is not None
     words = re.sub(r"[\W_]+", " ", words.upper()).strip()
-    if OTHER.search(words):
-        return "other"
     found = [view for view, rule in PLAIN.items() if rule.search(words)]
+    if FRONTAL.search(words) and "PA" not in found and "AP" not in found:
+        found.append("unknown")
+    if OTHER.search(words):
+        return "unknown" if is_list and set(found) - {"lateral"} else "other"
     return found[0] if len(found) == 1 else "unknown"
 
 

@@ -77,6 +77,7 @@ def test_a_dicomdir_is_passed_over(tmp_path):
         delattr(directory, keyword)
     directory.DirectoryRecordSequence = []
     directory.save_as(tmp_path / "DICOMDIR")
+    directory.save_as(tmp_path / "index.dcm")
     dataset = open_dataset(f"dicom:{tmp_path}")
     assert len(dataset) == 1 and dataset.rejections == []
 

@@ -126,6 +126,14 @@ def test_pixels_come_square_and_in_the_usual_view_and_the_header_fits_them():
     assert "made square" in header.warnings[0]
 
 
+def test_a_dataset_made_in_memory_needs_no_transfer_syntax():
+    dataset = build(fill([0, 65535]), WindowCenter=32768, WindowWidth=65536)
+    del dataset.file_meta
+    pixels, header = dicom.read(dataset)
+    np.testing.assert_allclose(pixels[0, :2], [0, 1], atol=1e-6)
+    assert header.warnings == ()
+
+
 def test_every_warning_of_a_bare_header_is_passed_on():
     elements = {"PhotometricInterpretation": None, "PixelRepresentation": None, "Modality": "DX"}
     _, header = dicom.read(build(fill(range(400)), **elements))

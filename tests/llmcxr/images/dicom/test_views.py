@@ -44,6 +44,12 @@ def _dataset(**elements: object) -> Dataset:
             (words, "unknown")
             for words in ("", "CHEST", "PA AND LATERAL", "PA/LAT", "AP/PA", "FRONTAL", "ANTENNA")
         ],
+        *[
+            (words, "unknown")
+            for words in ("CHEST 2 VIEWS PA LAT", "Thorax face et profil", "FRONTAL & LATERAL")
+        ],
+        *[(words, "unknown") for words in ("PA AND OBLIQUES", "CHEST 2V LAT", "PA, LAT, OBL")],
+        *[(words, "other") for words in ("CROSS-TABLE/LATERAL", "LAO/RAO")],
         *[(words, "unknown") for words in ("BILATERAL", "PAIN", "LATE", "SUPINE", "-", "1")],
     ],
 )
