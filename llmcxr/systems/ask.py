@@ -121,6 +121,8 @@ def gather(
         radiographs = read_radiographs(dataset, n, size)
     studies = select_studies(dataset, n, seed, parts, radiographs)
     if system.is_recorded:
+        if lacking := [PARTS[part] for part in parts if PARTS[part] not in system.abilities]:
+            raise system.cannot(lacking[0])
         system = system.for_studies(identify_all(dataset))
         studies = _leave_out_unpredicted(system, dataset, studies, parts, size)
     return _ask(system, studies, parts, seed if system_seed is None else system_seed, radiographs, keep)

@@ -18,7 +18,7 @@ from llmcxr.data import open_dataset
 from llmcxr.labeler.rules import label
 from llmcxr.predictor import AnswerResult, ReportResult, System
 from llmcxr.records import Label
-from llmcxr.reports import join_sections, parse_sections
+from llmcxr.reports import parse_sections, scored_text
 from llmcxr.systems.ask import word_studies
 
 MOST_STUDIES = 2000  # of the dataset that are read: beyond, the commonest hardly changes
@@ -46,7 +46,7 @@ class TextPrior(System):
         studies = open_dataset(dataset)
         reports, asked = [], {}
         for words in word_studies(studies, min(len(studies), MOST_STUDIES)):
-            reports.append(join_sections(words.report))
+            reports.append(scored_text(words.report))
             for question in words.questions:
                 asked.setdefault(question.question, Counter())[question.answer] += 1
         if not any(reports) and not asked:

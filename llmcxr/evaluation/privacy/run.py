@@ -21,7 +21,7 @@ from llmcxr.metrics.images.features import FeatureExtractor, extract, open_extra
 from llmcxr.pages.document import Picture, Sheet
 from llmcxr.pages.result import Result
 from llmcxr.systems import System
-from llmcxr.systems.ask import drawing_requests, word_studies
+from llmcxr.systems.ask import drawing_requests, identify_all, word_studies
 
 BATCH = 64
 REQUESTS = ("training", "held-out")
@@ -102,7 +102,7 @@ def _draw(
     """Return the drawings, (H, W) each, and their codes (n, h, w), None where the system has no codes."""
     of_training = settings.requests == "training" and not system.is_recorded  # a file is of held-out studies
     asked = drawing_requests(training if of_training else held_out, n, settings.seed)
-    results = system.ask("draw", asked, seed=settings.seed)
+    results = system.for_studies(identify_all(held_out)).ask("draw", asked, seed=settings.seed)
     codes = [one.codes for one in results]
     has_codes = "encode" in system.abilities and all(one is not None for one in codes)
     return [one.image for one in results], np.stack(codes) if has_codes else None

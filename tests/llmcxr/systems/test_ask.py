@@ -98,3 +98,10 @@ def test_neither_reasoning_nor_markdown_is_compared_and_both_are_kept():
     said = gather(Thinker(), DATASET, N)
     assert set(said.candidates) == {"No edema."} and set(said.answers) == {"No."}
     assert said.written[0].startswith("<think>")
+
+
+def test_a_file_says_what_it_has_where_something_else_is_asked(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("id,report\n0,Clear.\n")
+    with pytest.raises(UserError, match="a file of predictions reads only; choose a system that draws"):
+        gather(Predictions.read(path), DATASET, 1, parts=["drawings"])
