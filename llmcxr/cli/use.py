@@ -129,7 +129,7 @@ def report_command(
                 write(reading)
             advance(count)
     if len(rejections):
-        say(f"{len(paths) - len(rejections)} of {len(paths)} images were read; see {rejected}")
+        say(f"{len(paths) - len(rejections)} of {len(paths)} images were read")
         raise typer.Exit(2 if len(rejections) == len(paths) else 1)
 
 

@@ -30,10 +30,11 @@ from llmcxr.data import find_kind
 from llmcxr.decoding import engine
 from llmcxr.decoding.settings import DrawSettings, Sampling
 from llmcxr.model.directory import Bundle, load, save
+from llmcxr.outputs.notices import REPETITIVE
 from llmcxr.predictor import ABILITIES, AnswerResult, DrawResult, ReportResult, System
 from llmcxr.prompts import DRAW, REPORT, SUMMARY
 from llmcxr.prompts.parts import ImageCodes, Prompt, TokenIds, num_tokens
-from llmcxr.reports import exchange_sides, parse_sections
+from llmcxr.reports import exchange_sides, is_repetitive, parse_sections
 
 EMBEDDED = ("phantom",)  # names of models that ship with the package
 MAX_REPORT_TOKENS = 256
@@ -105,7 +106,7 @@ class CXR(System):
         prompts = [self.prompt_tokenizer.prompt(instruction, ImageCodes(codes)) for codes, _ in opened]
         written = self._write(prompts, seed, Sampling(temperature, top_p=top_p))
         results = [
-            ReportResult(text, ids, score, seed, warnings, report=parse_sections(text))
+            ReportResult(text, ids, score, seed, warnings + _warn(text), report=parse_sections(text))
             for (text, ids, score), (_, warnings) in zip(written, opened, strict=True)
         ]
         return results if is_list else results[0]
@@ -134,7 +135,7 @@ class CXR(System):
         ]
         written = self._write(prompts, seed, Sampling(temperature, top_p=top_p))
         results = [
-            AnswerResult(text, ids, score, seed, warnings, question=q)
+            AnswerResult(text, ids, score, seed, warnings + _warn(text), question=q)
             for (text, ids, score), q, (_, warnings) in zip(written, questions, opened, strict=True)
         ]
         return results if images_listed or questions_listed else results[0]
@@ -352,6 +353,10 @@ def _as_list(value) -> tuple[list, bool]:
     if images.is_batch(value):
         return list(value), True
     return [value], False
+
+
+def _warn(text: str) -> tuple[str, ...]:
+    return (REPETITIVE,) if is_repetitive(text) else ()
 
 
 def _is_text(text: str) -> bool:

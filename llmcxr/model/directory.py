@@ -283,7 +283,9 @@ def _card(bundle: Bundle, files_sha256: dict[str, str]) -> dict[str, Any]:
 def _read_card(directory: Path) -> dict[str, Any]:
     path = directory / CARD_FILE
     if not path.is_file():
-        raise UserError(f"{path}: missing; {directory.name} is not a model directory saved by llmcxr")
+        inside = directory / "model"
+        advice = f"; did you mean {inside}?" if (inside / CARD_FILE).is_file() else ""
+        raise UserError(f"{path}: missing; {directory.name} is not a model directory saved by llmcxr{advice}")
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         missing = set(CARD_TYPES) - set(card)

@@ -57,7 +57,7 @@ class Reading:
 
     @property
     def image_warnings(self) -> list[str]:
-        """List what is odd about the file and its pixels, each once: the model looks at the pixels again."""
+        """List what is odd about the file, its pixels and what was written, each once."""
         return list(dict.fromkeys([*self.radiograph.warnings, *self.result.warnings]))
 
     @property
@@ -70,7 +70,7 @@ class Reading:
         means_nothing = self.is_phantom_trained and not self.radiograph.is_synthetic
         notices = [PHANTOM_NOTICE] if means_nothing else []
         marks = [REPETITIVE] if self.is_repetitive else []
-        return [*self.image_warnings, *notices, *marks]
+        return list(dict.fromkeys([*self.image_warnings, *notices, *marks]))
 
     @property
     def sections(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from PIL import Image
 from llmcxr.common.errors import UserError
 from llmcxr.decoding import engine
 from llmcxr.decoding.predict import CXR
+from llmcxr.outputs.notices import REPETITIVE
 from llmcxr.prompts import REPORT
 from llmcxr.prompts.parts import ImageCodes
 from tests.llmcxr.model.tiny import tiny_bundle
@@ -72,6 +73,13 @@ def test_a_path_a_pil_image_and_an_array_read_alike(cxr, pictures, tmp_path):
         cxr.report(x).text for x in (tmp_path / "radiograph.png", str(tmp_path / "radiograph.png"), grey)
     }
     assert texts == {cxr.report(np.asarray(grey, dtype=np.float32) / 255).text}
+
+
+def test_words_over_and_over_are_warned_of(cxr, pictures, monkeypatch):
+    for text, is_marked in (("no " * 9, True), ("No effusion.", False)):
+        monkeypatch.setattr(cxr.prompt_tokenizer, "decode", lambda ids, text=text: text)
+        for result in (cxr.report(pictures[0]), cxr.answer(pictures[0], "Any effusion?")):
+            assert (REPETITIVE in result.warnings) is is_marked
 
 
 def test_a_drawing_is_decided_by_its_text_and_seed_alone(cxr):
