@@ -112,7 +112,7 @@ def test_a_word_typed_as_an_image_word_is_text(cxr):
         (lambda c: c.draw(""), "prompt is empty"),
         (lambda c: c.draw("  \n"), "prompt is empty"),
         (lambda c: c.draw("effusion " * 10_000), "takes at most"),
-        (lambda c: c.draw("effusion", n=0), "must be 1 or more"),
+        (lambda c: c.draw("effusion", n=0), "must be at least 1"),
         (lambda c: c.draw("effusion", best_of=0), "best-of must be"),
         (lambda c: c.draw("effusion", temperature=-1), "temperature must be"),
         (lambda c: c.draw("effusion", guidance=float("inf")), "guidance must be"),
