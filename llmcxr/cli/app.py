@@ -1,8 +1,8 @@
 """Run the console program `llmcxr`, one sub-command a job. Parses arguments, calls the library and prints.
 
 `generate.py` and `train.py` are doors into the same functions. Results go to stdout, everything said about
-them to stderr. Exit codes: 0 done; 1 some of many inputs were left out; 2 a user's mistake, or no input could
-be used; 130 interrupted.
+them to stderr. Exit codes: 0 done; 1 some of many inputs were left out, or stdout is full or closed; 2 a
+user's mistake, or no input could be used; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from llmcxr.cli import train as training
 from llmcxr.cli.options import Command, take_skip_bad
 from llmcxr.common.errors import UserError
 from llmcxr.common.plugins import load_plugins
-from llmcxr.common.terminal import say
+from llmcxr.common.terminal import CheckedStdout, StdoutError, drop_stdout, say
 from llmcxr.outputs.notices import DISCLAIMER
 
 EPILOG = f"Every command takes --help, and --debug, which shows the traceback of an error. {DISCLAIMER}"
@@ -112,17 +112,40 @@ def train(arguments: Sequence[str] | None = None) -> None:
 def _run(program: typer.Typer, arguments: Sequence[str]) -> None:
     for library in FOREIGN_BARS:
         os.environ.setdefault(library, "1")
-    for stream in (sys.stdout, sys.stderr):  # file names need not be text
-        stream.reconfigure(errors="backslashreplace")
+    before = sys.stdout
+    _prepare_streams()
     try:
         shown = [argument for argument in arguments if argument != "--debug"]
         load_plugins(name.removeprefix(f"{PLUGIN}=") for name in _split_plugins(shown)[0] if name != PLUGIN)
-        program(shown)
+        try:
+            program(shown)
+        finally:
+            sys.stdout.flush()
     except UserError as error:
         if "--debug" in arguments:
             raise
         say(f"error: {error}")
         sys.exit(2)
+    except StdoutError as error:
+        drop_stdout()
+        say(f"error: stdout takes no more ({error}); what is missing there was not written")
+        sys.exit(1)
+    finally:
+        sys.stdout = before
+
+
+def _prepare_streams() -> None:
+    """Let stdout and stderr take any file name, and errors of stdout be told from others. Ends the process
+    where stdout is closed.
+    """
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, it stays open to the end
+    if sys.stdout is None:
+        say("error: stdout is closed, where results go; open it, or send it to /dev/null")
+        sys.exit(1)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    sys.stdout = CheckedStdout(sys.stdout)
 
 
 def _split_plugins(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -111,3 +111,15 @@ def test_scripts_open(script):
     command = [sys.executable, *script.split(), "--help"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0 and "Usage" in done.stdout
+
+
+# -- stdout that takes no more
+
+
+@pytest.mark.parametrize("arguments", ["info cxr --json", "--version"])
+@pytest.mark.parametrize("where", ["> /dev/full", ">&-", "> >(exec true)"])
+def test_a_full_or_closed_stdout_ends_with_one_line(arguments, where):
+    command = f"{sys.executable} -m llmcxr {arguments} {where}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("error: stdout")

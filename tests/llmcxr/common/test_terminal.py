@@ -1,4 +1,6 @@
-from llmcxr.common.terminal import progress, say
+import pytest
+
+from llmcxr.common.terminal import CheckedStdout, StdoutError, progress, say
 
 
 def test_messages_and_bars_leave_stdout_to_the_results(capsys):
@@ -10,3 +12,16 @@ def test_messages_and_bars_leave_stdout_to_the_results(capsys):
     printed = capsys.readouterr()
     assert printed.out == "a result\n"
     assert printed.err == "two were left out\n"
+
+
+def test_a_full_stdout_is_told_from_other_files(tmp_path):
+    with open("/dev/full", "wb", buffering=0) as device:
+        full = CheckedStdout(device)
+        assert full.name == "/dev/full"
+        with pytest.raises(StdoutError, match="No space left"):
+            full.write(b"text")
+    with (tmp_path / "text").open("w") as file:
+        whole = CheckedStdout(file)
+        whole.writelines(["a\n", "b\n"])
+        whole.flush()
+    assert (tmp_path / "text").read_text() == "a\nb\n"
