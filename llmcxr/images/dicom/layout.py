@@ -91,8 +91,11 @@ def read_layout(
 
 
 def find_keyword(dataset: DicomDataset) -> str:
-    """Find which element holds the pixels; empty where none does."""
-    return next((keyword for keyword in KEYWORDS if keyword in dataset and dataset[keyword].value), "")
+    """Find which element holds the pixels; empty where none does, or none that can be parsed."""
+    try:
+        return next((keyword for keyword in KEYWORDS if dataset.get(keyword)), "")
+    except Exception:  # of a damaged element, with any kind of error
+        return ""
 
 
 def _read_size(name: str | os.PathLike, dataset: DicomDataset) -> tuple[int, int]:

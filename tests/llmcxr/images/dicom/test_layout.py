@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from llmcxr.common.errors import UserError
 from llmcxr.images.dicom.layout import Layout, read_layout
@@ -105,6 +107,14 @@ def test_what_cannot_be_read_is_named(elements, found):
     with pytest.raises(UserError, match=found) as raised:
         read_layout("a.dcm", dataset, None)
     assert str(raised.value).startswith("a.dcm: expected a DICOM radiograph")
+
+
+def test_pixels_of_a_kind_that_does_not_exist_are_none():
+    dataset = build(GREY)
+    tag = Tag("PixelData")
+    dataset[tag] = RawDataElement(tag, "O\xab", 4, bytes(4), 0, False, True)
+    with pytest.raises(UserError, match="without pixels"):
+        read_layout("a.dcm", dataset, None)
 
 
 def test_bits_that_are_packed_across_bytes_are_refused():
