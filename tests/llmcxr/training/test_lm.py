@@ -1,6 +1,8 @@
 """Training lowers the loss, resumes where it stopped, and ends in a model that the library loads."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from tests.processes import free_port, join
 from vqgan import VQGAN, VQGANConfig
 from vqgan.layers import CXRConfig
 from vqgan.quantizers.fsq import FSQConfig
+from vqgan.training.run_directory import RunDirectory
 
 
 @pytest.fixture(scope="module")
@@ -350,3 +353,22 @@ def test_damaged_best_weights_are_named_when_the_last_are_saved(tokenizer_dir, t
     best.write_bytes(best.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"best\.safetensors: expected the best weights .* damaged"):
         run(tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=3))
+
+
+def test_a_second_training_in_the_same_place_is_refused_and_leaves_it_alone(tokenizer_dir, tmp_path):
+    config = tiny_run(tokenizer_dir, tmp_path / "run", tmp_path, steps=2)
+    run(config)
+
+    def list_times():
+        return {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()}
+
+    before = list_times()
+    with ThreadPoolExecutor(1) as another:  # as another process would
+        place = RunDirectory(tmp_path / "run").alone()
+        another.submit(place.__enter__).result()
+        with pytest.raises(UserError, match="run: another process is at work here"):
+            run(replace(config, training=replace(config.training, steps=4)))
+        another.submit(place.__exit__, None, None, None).result()
+    assert {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()
+    } == before
