@@ -144,6 +144,7 @@ def check_resumable(config: Any, may_change: Collection[str] = ()) -> None:
             ) from error
         free = {*PLACES, *(f"training.{name}" for name in MAY_CHANGE), *may_change}
         check_resumable(file, _as_today(before), _as_today(config), free, {})
+        RunDirectory(config.run_dir).check_steps(config.training.steps)
 
 
 def _as_today(config: Any) -> dict[str, Any]:

@@ -251,11 +251,7 @@ class Loop:
             self.directory.set_aside_damaged()
         self.accelerator.wait_for_everyone()
         step = self.directory.last_step()
-        if step is not None and step > self.config.steps:
-            raise UserError(
-                f"{self.run_dir}: expected at least the {step} steps that this run has done, found "
-                f"steps={self.config.steps}; give more, or another run_dir"
-            )
+        self.directory.check_steps(self.config.steps)
         self.accelerator.wait_for_everyone()  # before the first process writes what the others have read
         if step is not None:
             self._load_checkpoint(self.directory.checkpoint(step))

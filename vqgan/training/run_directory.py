@@ -163,6 +163,15 @@ class RunDirectory:
             )
         return max(steps, default=None)
 
+    def check_steps(self, steps: int) -> None:
+        """Raise UserError where the run has done more than `steps` already."""
+        done = self.last_step()
+        if done is not None and done > steps:
+            raise UserError(
+                f"{self.path}: expected at least the {done} steps that this run has done, found "
+                f"steps={steps}; give more, or another run_dir"
+            )
+
     def _step_folders(self) -> dict[int, Path]:
         found = ((re.fullmatch(r"step_(\d+)", path.name), path) for path in self.checkpoints.glob("step_*"))
         return {int(match[1]): path for match, path in found if match}

@@ -13,6 +13,7 @@ from llmcxr.model.classifier import Classifier, ClassifierConfig
 from llmcxr.training.classifier import ClassifierRun, ClassifierTrainingConfig, _ClassifierTask, run
 from vqgan.training.augmentation import AugmentationConfig
 from vqgan.training.loop import Loop, LoopResult
+from vqgan.training.run_directory import RunDirectory
 
 TINY = ClassifierConfig(image_size=32, width=4, hidden=16, pooled_channels=4)
 CONFIGS = Path(__file__).parents[3] / "configs" / "classifier"
@@ -74,6 +75,12 @@ def test_a_run_resumes_and_refuses_other_settings(tmp_path):
     refuse("training.augmentation.*", training={"augmentation": AugmentationConfig(zoom=0.1)})
     goes_on = replace(begun.training, max_minutes=0.0)
     classifier = run(replace(begun, training=goes_on, threads=2, cache_dir=str(tmp_path / "elsewhere")))
+    longer = replace(begun, training=replace(goes_on, steps=3))
+    assert run(longer) == classifier and RunDirectory(tmp_path / "run").last_step() == 3
+    kept = (tmp_path / "run" / "config.yaml").read_text()
+    with pytest.raises(UserError, match="expected at least the 3 steps that this run has done"):
+        run(replace(begun, training=goes_on))
+    assert (tmp_path / "run" / "config.yaml").read_text() == kept
     refuse("dataset = phantom:n=8,seed=3, now dataset = phantom:n=9,seed=3", dataset="phantom:n=9,seed=3")
     assert classifier.is_dir()
 
