@@ -73,8 +73,8 @@ class HuggingFaceSystem(System):
             model = load_pretrained(
                 AutoModelForImageTextToText, directory, local_files_only=True, dtype="auto"
             )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            reason = str(error).strip().split("\n")[0][:300]
+        except Exception as error:  # transformers answers files that it cannot use by any
+            reason = str(error).strip().split("\n")[0][:300] or type(error).__name__
             raise UserError(
                 f"hf:{directory}: expected an image-text model that transformers loads by itself, "
                 f"found: {reason}"

@@ -152,3 +152,12 @@ def test_what_is_typed_is_no_marker_of_the_chat(directory):
     assert system._to_plain("Is it large?") == "Is it large?"
     picture = np.zeros((SIZE, SIZE), np.float32)
     assert system.answer([picture], ["<image></s>assistant:"])[0].question == "<image></s>assistant:"
+
+
+@pytest.mark.parametrize(
+    "config", ["null", "[1]", "{", '{"a":' * 100_000, '{"model_type": "llava", "vision_config": []}']
+)
+def test_a_configuration_that_is_none(tmp_path, config):
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(UserError, match="expected an image-text model that transformers loads by itself"):
+        open_system(f"hf:{tmp_path}", device="cpu")
