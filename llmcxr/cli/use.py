@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from itertools import islice
 from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from vqgan import VQGAN
 
 BATCH = 16  # images worked on between two steps of a progress bar
+AHEAD = 8  # pictures that are read while the model works: so many more are in memory
 
 
 @options_of(DrawSettings)
@@ -104,7 +106,8 @@ def report_command(
       llmcxr report archive/*.dcm --json > reports.jsonl
     """
     from llmcxr.common.rejections import REJECTIONS, Rejections
-    from llmcxr.outputs.reading import READINGS, read_all
+    from llmcxr.data.read_ahead import read_ahead
+    from llmcxr.outputs.reading import READINGS, Radiograph, read_all
     from llmcxr.outputs.reading_file import find_kind
 
     is_many = len(images) > 1 or isdir(images[0])
@@ -112,20 +115,21 @@ def report_command(
     outputs = [(json_file, READINGS), (rejected, REJECTIONS) if is_many else (None, REJECTIONS)]
     check_outputs([*images, *paths, model], *outputs, *([(out, find_kind(out))] if out else []))
     if not is_many:
-        opened = _open_radiographs(paths, None)
+        opened = Radiograph.open(paths[0])
         cxr = _load_reader(model, device)
         with _reading_writer(json_file, out) as write:
-            write(read_all(opened, cxr, seed, temperature)[0])
+            write(read_all([opened], cxr, seed, temperature)[0])
         return
     cxr = _load_reader(model, device)
     with (
         Rejections(rejected) as rejections,
         _reading_writer(json_file, out, with_heading=True) as write,
         progress("reading", len(paths)) as advance,
+        closing(read_ahead(_try_to_open, paths, ahead=AHEAD)) as opened,
     ):
         for start, count in _batches(len(paths), BATCH):
-            opened = _open_radiographs(paths[start : start + count], rejections)
-            for reading in read_all(opened, cxr, seed, temperature):
+            batch = _leave_out(paths[start : start + count], islice(opened, count), rejections)
+            for reading in read_all(batch, cxr, seed, temperature):
                 write(reading)
             advance(count)
     if len(rejections):
@@ -149,10 +153,10 @@ def answer_command(
       llmcxr answer radiograph.png "Is there a pneumothorax?"
       llmcxr answer radiograph.png "What is the cardiothoracic ratio?" --json
     """
-    from llmcxr.outputs.reading import READINGS, Reading
+    from llmcxr.outputs.reading import READINGS, Radiograph, Reading
 
     check_outputs([image, model], (json_file, READINGS))
-    radiograph = _open_radiographs([image], None)[0]
+    radiograph = Radiograph.open(image)
     cxr = _load_reader(model, device)
     result = cxr.answer(radiograph.pixels, question, seed=seed, temperature=temperature)
     with _reading_writer(json_file) as write:
@@ -242,20 +246,27 @@ def _describe_tokenizer(name: str, tokenizer: VQGAN) -> dict[str, Any]:
     }
 
 
-def _open_radiographs(paths: Sequence[Path], rejections: Rejections | None) -> list[Radiograph]:
-    """Open those that can be read. Without `rejections`, the first that cannot raises its UserError."""
+def _try_to_open(path: Path) -> Radiograph | UserError:
     from llmcxr.outputs.reading import Radiograph
 
-    opened = []
-    for path in paths:
-        try:
-            opened.append(Radiograph.open(path))
-        except UserError as error:
-            if rejections is None:
-                raise
-            rejections.add(str(path), str(error))
-            say(f"left out: {error}")
-    return opened
+    try:
+        return Radiograph.open(path)
+    except UserError as error:
+        return error
+
+
+def _leave_out(
+    paths: Sequence[Path], opened: Iterable[Radiograph | UserError], rejections: Rejections
+) -> list[Radiograph]:
+    """Return those that could be read; add the others to `rejections` and say so."""
+    kept = []
+    for path, one in zip(paths, opened, strict=True):
+        if isinstance(one, UserError):
+            rejections.add(str(path), str(one))
+            say(f"left out: {one}")
+        else:
+            kept.append(one)
+    return kept
 
 
 def _list_files(images: Sequence[Path]) -> list[Path]:

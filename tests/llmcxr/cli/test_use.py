@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 
 from llmcxr import images
 from llmcxr.cli import app as cli
+from llmcxr.cli import use
 from tests.llmcxr.cli.fakes import FakeCXR
 from vqgan import VQGAN
 
@@ -253,3 +255,27 @@ def test_a_killed_drawing_leaves_what_was_drawn(house):
     drawing.wait()
     assert drawn == [f"d-{number}.png" for number in range(1, 5)]
     assert [images.read(name).shape for name in drawn] == [(24, 20)] * 4
+
+
+def test_pictures_are_read_while_the_model_reports(run, radiograph, monkeypatch):
+    """Some are open before the model has the first batch, in order, and never many more than it needs."""
+    from llmcxr.outputs.reading import Radiograph
+
+    begun, seen, plain = [], [], Radiograph.open
+
+    def open_one(path):
+        begun.append(path)
+        return plain(path)
+
+    def report(self, pictures, seed, temperature):
+        time.sleep(0.5)
+        seen.append(len(begun))
+        return plain_report(self, pictures, seed, temperature)
+
+    plain_report = FakeCXR.report
+    monkeypatch.setattr(Radiograph, "open", open_one)
+    monkeypatch.setattr(FakeCXR, "report", report)
+    code, out, _ = run("report", *[radiograph] * 19, "missing.png", *[radiograph] * 20)
+    assert code == 1 and out.count("== ") == 39 and len(begun) == 40
+    assert 16 < seen[0] <= 16 + use.AHEAD and 32 < seen[1] <= 32 + use.AHEAD
+    assert [path.name for path in begun].index("missing.png") in range(17, 22)
