@@ -96,7 +96,7 @@ _SIGNED = re.compile(
     r"i,? (?:the (?:attending|undersigned)\b|attest\b|certify\b|(?:have )?personally\b))",
     re.IGNORECASE,
 )
-_SIGNED_HINT = re.compile(r"ed by|read by|this report|personally|attest|certify|undersigned")
+_SIGNED_HINTS = ("ed by", "read by", "this report", "personally", "attest", "certify", "undersigned")
 _OUTSIDE_LINE = re.compile(
     r"^ *(?:WET READ|(?:FINAL )?ADDENDUM)\b|\(?\bEND OF (?:IMPRESSION|FINDINGS|REPORT)\b[).:]*", re.MULTILINE
 )
@@ -161,7 +161,7 @@ def _find_all(text: str) -> Iterator[Heading]:
         lowered = "".join(letter.lower() if letter.isascii() else letter for letter in text)
     if "report" in lowered:
         yield from (Heading(*one.span(), BODY) for one in _BANNER.finditer(text) if _is_banner(one))
-    if _SIGNED_HINT.search(lowered):
+    if any(hint in lowered for hint in _SIGNED_HINTS):
         yield from (Heading(*one.span(), OUTSIDE) for one in _SIGNED.finditer(text) if _is_raised(one))
     if "wet read" in lowered or "addendum" in lowered or "end of" in lowered:
         yield from (Heading(*one.span(), OUTSIDE) for one in _OUTSIDE_LINE.finditer(text))

@@ -43,6 +43,7 @@ from llmcxr.reports.headings import (
 SECTIONS = ("indication", "technique", "comparison", "findings", "impression")
 PREAMBLE = ("indication", "technique", "comparison", ABOUT, PERSON)
 
+_PLAIN = re.compile(r"[\n -~]*")
 _BREAKS = re.compile(r"\r\n?|[\f\v\x1c-\x1e\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n ]|\u200b|\ufeff")
 _STARS = re.compile(r"(?<![\[*])\*{2,3}(?![\]*])")
@@ -73,7 +74,8 @@ class _Segment:
 
 def parse_sections(text: str) -> Report:
     """Split the text of a report into sections; see the rules above."""
-    text = _BLANKS.sub(" ", _BREAKS.sub("\n", text))
+    if not _PLAIN.fullmatch(text):
+        text = _BLANKS.sub(" ", _BREAKS.sub("\n", text))
     segments = _cut(text, find_headings(text))
     if RULE_LINE.search(text):
         segments = [_Segment(one.opened_by, RULE_LINE.sub("\n", one.text)) for one in segments]
@@ -167,16 +169,15 @@ def _join(segments: Sequence[_Segment], name: str) -> str:
 
 
 def _build(sections: dict[str, str]) -> Report:
-    return Report(
-        **{name: " ".join(_end_lines(_STARS.sub("", text)).split()) for name, text in sections.items()}
-    )
+    plain = {name: _STARS.sub("", text) if "*" in text else text for name, text in sections.items()}
+    return Report(**{name: " ".join(_end_lines(text).split()) for name, text in plain.items()})
 
 
 def _end_lines(text: str) -> str:
     """End paragraphs and the lines of lists with a full stop, but the last; wrapped lines are none."""
-    paragraphs = [one.strip() for one in _PARAGRAPH.split(text) if one.strip()]
     if text.isupper() or "\n" not in text.strip():
         return text
+    paragraphs = [one.strip() for one in _PARAGRAPH.split(text) if one.strip()]
     lines = []
     for paragraph in paragraphs:
         begun = [line.strip() for line in paragraph.split("\n")]
