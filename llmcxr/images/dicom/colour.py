@@ -27,8 +27,10 @@ def to_grey(decoded: DecodedPixels, dataset: DicomDataset) -> tuple[np.ndarray, 
     """Turn (H, W, 3) values, or (H, W) places in a palette -> (H, W) float32 luminance, and a warning.
 
     Values are scaled by their bits, or by those that a palette fills. Raises ValueError for a palette that
-    cannot be used.
+    cannot be used, and for values that are no whole numbers.
     """
+    if not np.issubdtype(decoded.values.dtype, np.integer):
+        raise ValueError("colours that are no whole numbers")
     to_rgb = partial(_scale, decoded.layout)
     if decoded.layout.samples == 1:
         is_segmented = "SegmentedRedPaletteColorLookupTableData" in dataset
@@ -60,7 +62,10 @@ def _look_up_segments(dataset: DicomDataset, places: np.ndarray) -> np.ndarray:
     """Look (H, W) places up in a palette that is compressed in segments (PS3.3 C.7.9.2) -> RGB in [0, 1]."""
     from pydicom.pixels import apply_color_lut
 
-    colours = apply_color_lut(places, dataset)
+    try:
+        colours = apply_color_lut(places, dataset)
+    except Exception as error:  # pydicom answers malformed segments with any kind of error
+        raise ValueError("a colour palette that cannot be used") from error
     return colours[..., :3] / np.float32(np.iinfo(colours.dtype).max)
 
 

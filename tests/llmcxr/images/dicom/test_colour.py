@@ -93,6 +93,19 @@ def test_a_palette_that_lacks_a_colour_is_refused():
         _show(fill([0], np.uint8), PhotometricInterpretation="PALETTE COLOR")
 
 
+def test_colours_that_are_floats_are_refused():
+    floats = {"PixelData": None, "FloatPixelData": np.full(SIDE * SIDE, np.nan, "<f4").tobytes()}
+    with pytest.raises(ValueError, match="whole numbers"):
+        _show(fill([0], np.uint8), PhotometricInterpretation="PALETTE COLOR", **floats)
+
+
+def test_a_damaged_segmented_palette_is_refused():
+    dataset = build(fill([0, 1], np.uint8), PhotometricInterpretation="PALETTE COLOR")
+    dataset.add_new("SegmentedRedPaletteColorLookupTableData", "OW", b"\x07\0")
+    with pytest.raises(ValueError, match="palette"):
+        to_grey(decode("a.dcm", dataset), dataset)
+
+
 def test_a_segmented_palette():
     """Segments (PS3.3 C.7.9.2.2): discrete of two entries, then linear over three up to 65535."""
     segments = np.array([0, 2, 0, 100, 1, 3, 65535], "<u2").tobytes()
