@@ -25,7 +25,7 @@ _SAYS_PERHAPS = (
 )
 _ANSWER = re.compile(
     rf"(?:(?P<no>{_SAYS_NO})|(?P<perhaps>{_SAYS_PERHAPS})|(?P<yes>{_SAYS_YES}))(?=$|\s*[.,;])|"
-    rf"(?P<none>none)\b"
+    r"(?P<none>none)\b|(?P<doubtful>possible|probable|questionable|suspected|likely)\b"
 )
 _LABEL = r"(?P<label>[a-z][\w /,'&-]{0,60}?)"
 _LABELLED = re.compile(rf"\s*-?\s*{_LABEL}\s*(?::|=| - )[\s-]*(?P<value>\S.*)", re.DOTALL)
@@ -36,7 +36,7 @@ _END_OF_VALUE = (
 )
 _RUN_TOGETHER = re.compile(rf"\b({_END_OF_VALUE}),?\s+(?=[a-z][a-z /]{{2,40}}?:)")
 _MARKED = re.compile(
-    r"(?P<label>[^,;:()]+?)\s*\(\s*(?P<value>[-\u2013+]+|neg\w*|no|none|absent|not seen|pos\w*|present|"
+    r"(?P<label>[^,;:()]{1,80}?) ?\(\s*(?P<value>[-\u2013+]+|neg\w*|no|none|absent|not seen|pos\w*|present|"
     r"yes)\s*\)"
 )
 _MARKED_AHEAD = re.compile(r"\(\s*(?P<value>[-\u2013+]+)\s*\)\s*(?P<label>[^,;:()]+)")
@@ -80,7 +80,7 @@ def divide(sentence: str, names_finding: Callable[[str], bool]) -> list[str]:
     return [_PARENTHESES.sub(" , ", _read_label(clause, names_finding)) for clause in clauses]
 
 
-_OPENINGS = {"no": "no ", "none": "no ", "perhaps": "possible ", "yes": ""}
+_OPENINGS = {"no": "no ", "none": "no ", "perhaps": "possible ", "doubtful": "possible ", "yes": ""}
 _MAY_DIVIDE = re.compile(r"[;:(=\[]| - ")
 
 

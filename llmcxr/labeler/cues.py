@@ -29,7 +29,7 @@ _PRIOR = re.compile(
     r"(?: (?!study|studies|film|exam|radiograph|image|imaging|ct|from|on|the|a|with|to|of)\w+){0,3} "
 )
 _GOES_ON = re.compile(
-    r"[^,;]*\b(?:is|are|was|were|has|have|remains?|persists?|again|unchanged|stable|improved|decreased|"
+    r"[^,;]{0,80}?\b(?:is|are|was|were|has|have|remains?|persists?|again|unchanged|stable|improved|decreased|"
     r"increased"
     r"|still|not)\b"
 )

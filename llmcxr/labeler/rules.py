@@ -263,7 +263,7 @@ _INTERROGATIVE = re.compile(
 
 @lru_cache(maxsize=1 << 16)
 def _read_statement(sentence: str, vocabulary: Vocabulary) -> tuple[Mention, ...]:
-    sentence = correct(write_out(sentence))
+    sentence = correct(write_out(" ".join(sentence.split())))
     clauses = divide(sentence, vocabulary.names_finding)
     mentions = [mention for clause in clauses for mention in _read_clause(clause, vocabulary)]
     return tuple(dict.fromkeys(mentions))

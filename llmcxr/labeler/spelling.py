@@ -47,6 +47,7 @@ specification specifications staring sternotomies suture telangiectasis thicken 
 thinning tracheal tracheotomy tubular unilateral valvular vascularly vasculature ventricular widely
 wideness widens window
 """
+LONGEST = 24  # letters; what is longer is no slip of a word below
 WORDS = tuple(_WORDS.split())
 REAL_WORDS = frozenset(_REAL_WORDS.split())
 _SHORT_WORDS = {
@@ -73,7 +74,7 @@ def correct(sentence: str) -> str:
 @lru_cache(maxsize=1 << 16)
 def nearest(word: str) -> str:
     """Return the word of WORDS that is near to this one, or the word itself where none is or it is real."""
-    if len(word) < 4 or word in _SHORT_WORDS:
+    if not 4 <= len(word) <= LONGEST or word in _SHORT_WORDS:
         return _SHORT_WORDS.get(word, word)
     if word in _KNOWN or len(word) > _LONGEST:
         return word

@@ -176,7 +176,17 @@ def test_any_text_is_read_without_error(text):
 
 @pytest.mark.parametrize(
     "words",
-    ["no effusion and ", "possible opacity ", "nodule is not seen ", "surgical pulmonary ", "may be "],
+    [
+        "no effusion and ",
+        "possible opacity ",
+        "nodule is not seen ",
+        "surgical pulmonary ",
+        "may be ",
+        "prior effusion ",
+        "effusion (-) ",
+        "pneumothoraxx, ",
+        "edema: no ",
+    ],
 )
 def test_a_long_sentence_takes_time_in_proportion(words):
     def seconds(repeats: int) -> float:
