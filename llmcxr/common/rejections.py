@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,8 +30,8 @@ LONGEST_LINE = 1_000_000  # characters: a file of one endless line is another's
 REJECTIONS = Kind("a list of rejections", _recognise)
 
 
-class Rejections:
-    """Collects the inputs that had to be left out: `entries` of (name, reason).
+class Rejections(Sequence[tuple[str, str]]):
+    """Collects the inputs that had to be left out: a sequence of (name, reason), also as `entries`.
 
     As a context manager it writes them to `path` as JSON lines (`{"name": ..., "reason": ...}`) on leaving,
     also when the work is interrupted, and logs the count; with none, no earlier list is left at `path`.
@@ -53,6 +53,9 @@ class Rejections:
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def __getitem__(self, index: int) -> tuple[str, str]:
+        return self.entries[index]
 
     def __enter__(self) -> Rejections:
         return self

@@ -62,7 +62,7 @@ def open_csv(path: str, split: str | None = None, skip_bad: bool = False) -> Stu
         raise UserError(
             f"{table}: expected images beside the table, found none of {len(rejections)}; check the paths"
         )
-    return StudyDataset(keep_split(studies.values(), split, f"csv:{path}"), rejections=rejections.entries)
+    return StudyDataset(keep_split(studies.values(), split, f"csv:{path}"), rejections=rejections)
 
 
 def _find_image(row: Row, table: Path, rejections: Rejections) -> str:

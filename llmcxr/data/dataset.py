@@ -11,6 +11,7 @@ import numpy as np
 
 from llmcxr import images
 from llmcxr.common.errors import UserError
+from llmcxr.common.rejections import Rejections
 from llmcxr.records import LesionBox, Question, Radiograph, Report, Study
 from llmcxr.reports import clean
 
@@ -37,7 +38,7 @@ class Dataset(ABC):
     name: str = ""  # the string that opened it, as the user wrote it
     kind: str = ""  # that string's KIND, see data.opening
     is_synthetic: bool = False  # its images are computed: they show no patient and are no files
-    rejections: Sequence[tuple[str, str]] = ()  # (name, reason) of what the source had to leave out
+    rejections: Rejections = Rejections()  # what the source had to leave out, each with the reason
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -114,7 +115,7 @@ class StudyDataset(Dataset):
 
     studies: Sequence[Study]
     write_texts: Callable[[Study, np.random.Generator], Texts] = texts_of_report
-    rejections: Sequence[tuple[str, str]] = ()
+    rejections: Rejections = field(default_factory=Rejections)
     extents_mm: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     marked: Mapping[str, Sequence[LesionBox]] = field(default_factory=dict)
 

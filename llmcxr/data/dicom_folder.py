@@ -72,7 +72,7 @@ def open_dicom_folder(path: str, split: str | None = None) -> StudyDataset:
             f"{folder}: expected DICOM radiographs in it or its folders, found none; check the path"
         )
     studies = [_build_study(group, left_out) for group in _group(files.values())]
-    rejections = [*unread.entries, *left_out]
+    rejections = Rejections(entries=[*unread, *left_out])
     return StudyDataset(keep_split(studies, split, f"dicom:{path}"), rejections=rejections)
 
 

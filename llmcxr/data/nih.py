@@ -88,7 +88,7 @@ def open_nih(path: str, split: str | None = None, skip_bad: bool = False) -> Stu
     return StudyDataset(
         kept,
         write_texts=write_texts,
-        rejections=rejections.entries,
+        rejections=rejections,
         extents_mm=extents,
         marked=marked,
     )

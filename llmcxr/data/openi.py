@@ -62,7 +62,7 @@ def open_openi(
     rejections.write()
     extents = {image_id: extent for image_id, row in headers.items() if (extent := _find_extent(row))}
     kept = keep_split(studies, split, f"openi:{path}")
-    return StudyDataset(kept, rejections=rejections.entries, extents_mm=extents)
+    return StudyDataset(kept, rejections=rejections, extents_mm=extents)
 
 
 def _parse_xml(text: bytes | None) -> ElementTree.Element:

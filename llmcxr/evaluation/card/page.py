@@ -69,7 +69,7 @@ def _left_out(part: dict) -> list[Block]:
 
 def _report(part: dict) -> list[Block]:
     words = [one for one in part["scores"] if not _is_of_labels(one["name"])]
-    counts = f"{part['distinct_reports']} different reports, {part['empty_reports']} empty."
+    counts = f"Different reports: {part['distinct_reports']}; empty: {part['empty_reports']}."
     return [*_scores(words), Paragraph(counts), *_by_label(part), *_seeds(part)]
 
 
@@ -182,7 +182,7 @@ def _scores(scores: Sequence[dict], title: str = "") -> list[Block]:
         for one in scores
         if one["value"] is None
     ]
-    note = [Paragraph(f"Undefined for these studies: {'; '.join(missing)}.")] if missing else []
+    note = [Paragraph(f"No value: {'; '.join(missing)}.")] if missing else []
     return [Table(["metric", "value (95%)", "n"], rows, title), *note]
 
 

@@ -60,7 +60,7 @@ def evaluate_tokenizer(
             work.add(batch)
             advance(len(batch.indices))
     if not work.indices:
-        why = f"; the first: {rejections.entries[0][1]}" if rejections is not None and len(rejections) else ""
+        why = f"; the first: {rejections[0][1]}" if rejections else ""
         raise UserError(f"expected images to reconstruct, found none of {count} that can be read{why}")
     scores = work.scores(seed)
     scores["site"] = _compare_site(training_images, work.statistics)

@@ -182,7 +182,7 @@ def test_malformed_rows_are_left_out_and_listed_where_that_is_asked_for(tmp_path
     assert [study.patient_id for study in dataset] == ["p2", "p4"]
     places = [place for place, _ in dataset.rejections]
     assert places == ["row 1 (line 2)", "row 4 (line 5)", "row 3 (line 4)"]
-    assert "SECRET" not in str(dataset.rejections)
+    assert "SECRET" not in str(list(dataset.rejections))
 
 
 def test_a_row_that_says_nothing_is_left_out_and_a_name_that_no_system_takes_is_no_file(tmp_path):

@@ -52,7 +52,7 @@ def test_undefined_scores_are_named_with_their_reason():
     ]
     text = written({"questions": {"scores": scores, "balance": [], "elixr": []}})
     assert "| presence accuracy | 0.750 (0.500-1.000) | 4 |" in text
-    assert "Undefined for these studies: side accuracy (none is asked)." in text
+    assert "No value: side accuracy (none is asked)." in text
 
 
 def test_what_was_left_out_is_said_once_with_the_first_study_of_each_reason():
