@@ -28,7 +28,8 @@ class LookupTable:
     def look_up(self, values: np.ndarray) -> np.ndarray:
         """Map numbers of any shape, rounded to whole ones, to entries."""
         last = self.first + len(self.entries) - 1
-        places = np.clip(np.rint(values), self.first, last) - self.first
+        values = np.rint(np.asarray(values, np.float64))  # of 8-bit values, rint makes 16-bit floats
+        places = np.clip(values, self.first, last) - self.first
         return self.entries[places.astype(np.int64)]
 
     def to_brightness(self, values: np.ndarray) -> np.ndarray:

@@ -64,6 +64,11 @@ def test_the_first_value_mapped_may_be_negative_or_not_0():
     assert later.look_up(np.array([0, 40000, 40001, 50000])).tolist() == [1, 1, 2, 3]
 
 
+def test_8_bit_values_before_a_first_one_that_16_bit_floats_do_not_hold():
+    table = read_lookup_table(build_lut([1, 2, 3], bits=8, first=65535), has_negative=False)
+    assert table.look_up(np.array([0, 255], np.uint8)).tolist() == [1, 1]
+
+
 def test_values_between_are_rounded():
     table = read_lookup_table(build_lut([1, 2, 3], bits=8), has_negative=False)
     assert table.look_up(np.array([0.4, 0.6, 1.9])).tolist() == [1, 2, 3]
