@@ -51,6 +51,7 @@ UNUSED = "1.2.3"  # an object's UID
 COLOUR_STEPS = "it makes grey of whole steps of each colour"
 UNDECODED = "it does not decode JPEG 2000: given our decoded values"
 OVERSHOT = "pixels above the bits stored, by lossy JPEG, left out: it cuts them off and shows the other end"
+ALIKE = "it shows all values alike, as the file says; we leave such a window or LUT aside"
 TURNED = "it does not follow the patient orientation: compared mirrored"
 
 
@@ -91,6 +92,9 @@ def compare(path: Path, kind: str) -> Comparison:
     elif values.max() >= 2**layout.bits_stored:
         reasons.append(f"{(values >= 2**layout.bits_stored).sum()} {OVERSHOT}")
         kept &= values < 2**layout.bits_stored
+    if any("left aside" in warning for warning in header.warnings):
+        reasons.append(ALIKE)
+        tolerance = 1.0
     if any("mirrored" in warning for warning in header.warnings):
         reasons.append(TURNED)
         ours = ours[:, ::-1]
