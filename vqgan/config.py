@@ -160,7 +160,7 @@ def flatten(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check_choices(chosen: Mapping[str, Any]) -> None:
     for choice, options in (("architecture", ARCHITECTURES), ("quantizer", QUANTIZERS)):
-        if chosen[choice] not in options:
+        if not isinstance(chosen[choice], str) or chosen[choice] not in options:
             raise UserError(f"expected {choice} to be one of {', '.join(options)}, found {chosen[choice]!r}")
 
 

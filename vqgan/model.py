@@ -101,6 +101,9 @@ class VQGAN(nn.Module):
             raise UserError(f"expected {expected}, got {tuple(images.shape)}")
         if not images.is_floating_point():
             raise UserError(f"expected {expected} as floats in 0..1, got {images.dtype}; divide by its white")
+        dtype = next(self.parameters()).dtype
+        if images.dtype != dtype and not torch.is_autocast_enabled(images.device.type):
+            raise UserError(f"expected {expected} as {dtype}, got {images.dtype}; convert them")
         if not self.training:  # a training's own images need no look at every step
             self._check_range(*torch.aminmax(images.detach()))
 
@@ -154,6 +157,9 @@ class VQGAN(nn.Module):
         with telling_read_failures(directory):
             directory = find_directory(directory)
             config, weights = storage.read_directory(directory)
-        model = cls(config)
+        try:
+            model = cls(config)
+        except (TypeError, RuntimeError, ArithmeticError) as error:  # of torch, for settings out of range
+            raise UserError(f"{directory}: no network can be built of its config: {error}") from error
         storage.load_weights(model, weights, directory)
         return model.eval().to(device)

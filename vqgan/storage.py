@@ -78,7 +78,7 @@ def read_directory(directory: Path) -> tuple[VQGANConfig, dict[str, Tensor]]:
     description = _read_description(config_file)
     try:
         config = VQGANConfig.from_dict(description["config"])
-    except UserError as error:
+    except Exception as error:  # settings of other types fail where they are compared
         raise UserError(f"{config_file}: {error}") from error
     try:
         weights = load_file(weights_file)
@@ -121,4 +121,6 @@ def _read_description(file: Path) -> dict[str, Any]:
     for key in ("fingerprint", "config"):
         if key not in description:
             raise UserError(f"{file}: expected a key {key!r}, found {sorted(description)}")
+    if not isinstance(description["fingerprint"], str) or not isinstance(description["config"], dict):
+        raise UserError(f"{file}: expected a fingerprint as text and a config of settings, found others")
     return description

@@ -283,6 +283,13 @@ def _read_metadata(path: Path) -> CodeStoreMetadata:
         raise UserError(f"{file}: expected the metadata of a CodeStore, found {error}") from error
     if metadata.format != FORMAT:
         raise UserError(f"{file}: expected format {FORMAT!r}, found {metadata.format!r}")
+    counts = (*metadata.grid, metadata.codebook_size, metadata.augmentations)
+    are_counts = all(type(count) is int and 0 < count < 2**31 for count in counts) and len(metadata.grid) == 2
+    if not are_counts or type(metadata.num_images) is not int or not isinstance(metadata.fingerprint, str):
+        raise UserError(
+            f"{file}: expected a grid of two sides, a codebook_size, augmentations and a fingerprint, found "
+            "others; encode the dataset again"
+        )
     return metadata
 
 

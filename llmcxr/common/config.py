@@ -170,6 +170,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such configuration file{_neighbours(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a configuration ({type(error).__name__})") from error
+    except AssertionError:  # of omegaconf, where the file holds one plain value such as a date
+        raise UserError(f"{path}: expected `key: value` lines, found one plain value") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: is not YAML: {error}") from error
     if not OmegaConf.is_dict(settings):
@@ -282,7 +284,7 @@ def _parse_override(override: str):
 
     try:
         return OmegaConf.from_dotlist([override])
-    except (YAMLError, OmegaConfBaseException) as error:
+    except (YAMLError, OmegaConfBaseException, UnicodeEncodeError) as error:  # the last of lone surrogates
         raise UserError(f"override {override!r}: its value is not YAML: {_first_line(error)}") from error
 
 

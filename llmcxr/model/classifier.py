@@ -176,14 +176,15 @@ class Classifier(nn.Module):
     def predict(self, images: np.ndarray | Tensor, batch_size: int = 64) -> list[ClassifierReading]:
         """Read each of (N, H, W) or (N, 1, H, W) in [0, 1], of any square size (resampled).
 
-        Raises UserError for values that are not finite or lie outside.
+        Raises UserError for another shape or type, and for values that are not finite or lie outside.
         """
+        parameter = next(self.parameters())
+        pixels = _check_images(images).to(parameter.dtype)
+        if not len(pixels):
+            return []
+        check_brightness(pixels.cpu().numpy())
         was_training = self.training
         self.eval()
-        parameter = next(self.parameters())
-        pixels = torch.as_tensor(images).to(parameter.dtype)
-        check_brightness(pixels.cpu().numpy())
-        pixels = pixels.reshape(len(pixels), 1, *pixels.shape[-2:])  # (N, 1, H, W)
         readings: list[ClassifierReading] = []
         for batch in pixels.split(batch_size):
             output = self(batch.to(parameter.device))
@@ -262,7 +263,7 @@ class Classifier(nn.Module):
             findings = config.pop("findings")
             predicts_location = config.pop("knows_places", True)  # of the first, which knew phantoms alone
             classifier = cls(ClassifierConfig(**config), findings, predicts_location)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError) as error:
             raise UserError(
                 f"{directory / 'config.json'}: expected the description of a classifier, found another's "
                 f"({error}); give the directory `classifier` of a run of kind classifier"
@@ -271,8 +272,9 @@ class Classifier(nn.Module):
             weights = load_file(directory / "model.safetensors")
             classifier.load_state_dict({name: _full(value) for name, value in weights.items()})
         except (SafetensorError, RuntimeError) as error:
+            words = ", ".join(map(str, findings))
             raise UserError(
-                f"{directory}: model.safetensors is not the classifier of {', '.join(findings)} that "
+                f"{directory}: model.safetensors is not the classifier of {words} that "
                 f"config.json describes ({error}); copy the directory again"
             ) from error
         check_weights(classifier, directory / "model.safetensors")
@@ -281,6 +283,19 @@ class Classifier(nn.Module):
 
 def _full(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
+
+
+def _check_images(images: np.ndarray | Tensor) -> Tensor:
+    """Return (N, H, W) or (N, 1, H, W), H = W, as (N, 1, H, W)."""
+    pixels = torch.as_tensor(images) if isinstance(images, np.ndarray | Tensor) else torch.empty(0)
+    if pixels.ndim == 3:
+        pixels = pixels[:, None]
+    if pixels.ndim != 4 or pixels.shape[1] != 1 or pixels.shape[2] != pixels.shape[3] or pixels.is_complex():
+        found = f"{images.dtype} {tuple(images.shape)}" if hasattr(images, "shape") else type(images).__name__
+        raise UserError(
+            f"expected square images (N, H, W) or (N, 1, H, W), found {found}; letterbox with images.fit"
+        )
+    return pixels
 
 
 def _resized(images: Tensor, size: int) -> Tensor:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
@@ -217,7 +216,9 @@ def _load_language_model(directory: Path, vocabulary: ImageVocabulary) -> Unifie
         model = UnifiedModel(decoder, vocabulary, FactoredImageTable(vocabulary, config.hidden_size))
         model.load_state_dict(load_file(compact))
         return model
-    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # transformers answers other values in a config with any kind of error
         raise UserError(
             f"{directory}: the weights are not the model that config.json describes ({error}); "
             "copy the directory again"

@@ -94,8 +94,9 @@ class ImageTokenizers:
             codes = self.tokenizer.encode(images)
             assert codes.min() >= 0 and codes.max() < self.tokenizer.config.codebook_size
         elif kind == 1:
-            reading = self.classifier.predict(images)[0]
-            assert all(0 <= one.probability <= 1 for one in reading.findings.values())
+            readings = self.classifier.predict(images)
+            assert len(readings) == len(images)
+            assert all(0 <= one.probability <= 1 for each in readings for one in each.findings.values())
         else:
             codes = (images * 12).to(chance.pick(self.CODE_TYPES))
             codes = codes.flatten()[:8].reshape(1, 4, 2) if codes.numel() >= 8 else codes

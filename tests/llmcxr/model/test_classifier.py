@@ -143,3 +143,29 @@ def test_a_model_of_another_program_is_not_replaced(tmp_path):
     with pytest.raises(UserError, match="expected the description of a classifier, or none, found another's"):
         small.save_pretrained(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "ours"]
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        (None, "found NoneType"),
+        ([[0.5]], "found list"),
+        (torch.zeros(20, 20), r"found torch.float32 \(20, 20\)"),
+        (torch.zeros(1, 3, 20, 20), r"found torch.float32 \(1, 3, 20, 20\)"),
+        (torch.zeros(1, 20, 30), "letterbox"),
+        (torch.full((1, 20, 20), torch.nan), "must be finite"),
+        (np.full((1, 1, 20, 20), 255), r"must lie in \[0, 1\], found 255"),
+    ],
+)
+def test_what_is_no_batch_of_images_is_said(images, says):
+    classifier = Classifier(ClassifierConfig(image_size=32, width=8, hidden=8))
+    with pytest.raises(UserError, match=says):
+        classifier.predict(images)
+    assert classifier.training and classifier.predict(np.zeros((0, 20, 20))) == []
+
+
+def test_a_classifier_is_loaded_to_the_device_that_is_named(tmp_path):
+    Classifier(ClassifierConfig(image_size=32, width=8, hidden=8)).save_pretrained(tmp_path)
+    found = next(Classifier.from_pretrained(tmp_path, device="auto").parameters()).device.type
+    assert found == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert (tmp_path / "model.safetensors").stat().st_mode & 0o044
