@@ -108,7 +108,7 @@ def _read(response: _Reads, deadline: float, most_bytes: int) -> bytes:
         if len(body) > most_bytes:
             raise _LimitError(f"one of more than {most_bytes:,} bytes")
         if time.monotonic() > deadline:
-            raise _LimitError("one that takes longer")
+            raise TimeoutError
     if response.length:
         raise http.client.IncompleteRead(b"")
     return bytes(body)

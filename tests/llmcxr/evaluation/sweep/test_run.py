@@ -81,9 +81,9 @@ def test_what_cannot_be_swept_is_refused_before_any_work(dataset):
     with pytest.raises(UserError, match="without temperature, top_p, instruction"):
         sweep(ConstantPredictor(), dataset, SweepSettings(**SETTINGS))
     for wrong, message in (
-        ({"top_p": (0.0,)}, "top-p must be above 0"),
+        ({"top_p": (0.0,)}, "top-p must be at least 1e-06"),
         ({"temperatures": (-1.0,)}, "temperature must be 0"),
-        ({"guidance": (-1.0,)}, "guidance must be 0 or more"),
+        ({"guidance": (-1.0,)}, "guidance must be at least 0 and at most 1000"),
         ({"tasks": ("guessing",)}, "found guessing"),
     ):
         with pytest.raises(UserError, match=message):
