@@ -202,6 +202,7 @@ def privacy_command(
       llmcxr evaluate privacy phantom phantom:n=64,seed=1,split=test --num-training 500 --html privacy.html
     """
     from llmcxr.data import open_dataset
+    from llmcxr.evaluation.privacy.page import left_out_sentences
     from llmcxr.evaluation.privacy.run import PrivacySettings, evaluate_privacy, open_training
     from llmcxr.pages.result import deliver
     from llmcxr.systems.opening import open_system
@@ -213,6 +214,8 @@ def privacy_command(
     name, trained_on = open_training(training, judged)
     other = open_system(reference, device) if reference else None
     result = evaluate_privacy(judged, held_out, trained_on, settings, other)
+    for sentence in left_out_sentences(result.json):
+        say(sentence)
     result = result.about(system=system, dataset=dataset, training=name, reference=reference)
     deliver(f"{system}, trained on {name}, beside {dataset}", result, json_file, html_file)
 

@@ -209,11 +209,14 @@ def _find_none(
     return UserError(f"expected studies that can be judged, found none among the first {n}: {reason}{more}")
 
 
-def read_radiographs(dataset: Dataset, n: int, size: int | None) -> Radiographs:
-    """Read the images of the first `n` studies. Those that cannot be read are listed with the reason."""
+def read_radiographs(dataset: Dataset, n: int, size: int | None, start: int = 0) -> Radiographs:
+    """Read the images of the first `n` studies, or of those of them from `start` on.
+
+    Those that cannot be read are listed with the reason.
+    """
     _check_n(n, dataset)
     pixels, unread = {}, {}
-    for index in range(n):
+    for index in range(start, n):
         try:
             pixels[index] = dataset.read(index, size)
         except UserError as error:

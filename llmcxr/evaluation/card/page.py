@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from llmcxr.evaluation.comparing import comparison_row
-from llmcxr.evaluation.left_out import SHOWN_PLACES, say_left_out
+from llmcxr.evaluation.left_out import say_left_out, say_unread
 from llmcxr.labeler.chexpert import CHEXPERT_FINDINGS
 from llmcxr.metrics.reports.label_f1 import AVERAGES, BothDefinite, OmissionNegative
 from llmcxr.pages.document import Bars, Block, Curves, Heading, Paragraph, Table
@@ -49,11 +49,7 @@ def left_out_sentences(card: dict) -> list[str]:
     """Say which studies the parts of a card had to leave out, a sentence a reason, and why images failed."""
     counts = [count for part in card["parts"].values() for count in _list_counts(part)]
     sentences = list(dict.fromkeys(sentence for count in counts for sentence in say_left_out(count)))
-    first_of: dict[str, int] = {}
-    for one in card["unread_images"]:
-        first_of.setdefault(one["reason"], one["study"])
-    reasons = [f"study {study}: {reason}" for reason, study in first_of.items()]
-    return [*sentences, *reasons[:SHOWN_PLACES]]
+    return [*sentences, *say_unread(card["unread_images"])]
 
 
 def _list_counts(part: dict) -> list[dict]:

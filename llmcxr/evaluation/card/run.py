@@ -16,6 +16,7 @@ from llmcxr.evaluation.card.page import card_blocks
 from llmcxr.evaluation.card.parts import PARTS
 from llmcxr.evaluation.card.session import CardSettings, Interview
 from llmcxr.evaluation.leakage import check_training
+from llmcxr.evaluation.left_out import list_unread
 from llmcxr.metrics.metric import Metric
 from llmcxr.model.classifier import Classifier
 from llmcxr.outputs.notices import DISCLAIMER
@@ -71,7 +72,7 @@ def evaluate_card(
             card["parts"][part] = {"left_out": str(error)}
         card["seconds"][part] = round(time.perf_counter() - started, 1)
     unread = view.radiographs.unread if "radiographs" in vars(view) else {}
-    card["unread_images"] = [{"study": index + 1, "reason": reason} for index, reason in unread.items()]
+    card["unread_images"] = list_unread(unread)
     if all("left_out" in part for part in card["parts"].values()):
         reasons = [f"{name}: {part['left_out']}" for name, part in card["parts"].items()]
         raise UserError(reasons[0].partition(": ")[2] if len(reasons) == 1 else "; ".join(reasons))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmcxr.evaluation.left_out import say_left_out, say_unread
 from llmcxr.evaluation.privacy.measures import BASELINE_QUANTILE, QUANTILES
 from llmcxr.pages.document import Block, Heading, Paragraph, Table
 from llmcxr.pages.tables import interval, number
@@ -12,6 +13,9 @@ SPACES = {
 }
 
 
+SIDES = {"training": "training", "held_out": "held-out"}  # of the JSON: the words for their studies
+
+
 def privacy_blocks(result: dict) -> list[Block]:
     """Write the verdict, distances in every space, then membership."""
     blocks: list[Block] = [
@@ -20,6 +24,7 @@ def privacy_blocks(result: dict) -> list[Block]:
             f"{result['n']} drawings of the requests of {result['requests']} images, searched for among the "
             f"first {result['num_training']} training images; seed {result['seed']}."
         ),
+        *(Paragraph(f"{sentence}.") for sentence in _count_sentences(result)),
     ]
     if "exact_copies" in result:
         copies = result["exact_copies"]
@@ -33,6 +38,18 @@ def privacy_blocks(result: dict) -> list[Block]:
         if space in result:
             blocks += _space(title, result[space])
     return [*blocks, *_membership(result["membership"])]
+
+
+def left_out_sentences(result: dict) -> list[str]:
+    """Say which studies of either side had to be left out, and why their images failed."""
+    unread = result["unread_images"]
+    reasons = [one for side, name in SIDES.items() for one in say_unread(unread[side], f"{name} study")]
+    return [*_count_sentences(result), *reasons]
+
+
+def _count_sentences(result: dict) -> list[str]:
+    counts = result["studies"]
+    return [one for side, name in SIDES.items() for one in say_left_out(counts[side], f"{name} studies")]
 
 
 def _space(title: str, space: dict) -> list[Block]:

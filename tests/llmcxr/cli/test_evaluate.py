@@ -117,6 +117,23 @@ def test_what_the_report_command_writes_is_judged_as_it_is(tmp_path, monkeypatch
     assert filed["parts"] == asked["parts"]
 
 
+def test_privacy_says_which_training_film_it_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = ["image,text,split"]
+    for number in range(3):
+        images.write_png(tmp_path / f"{number}.png", np.random.default_rng(number).random((64, 64)))
+        rows.append(f"{number}.png,FINDINGS: Rib {number}.,train")
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:60])
+    (tmp_path / "table.csv").write_text("\n".join(rows) + "\n")
+    given = ["privacy", "phantom", "phantom:n=2,seed=1,split=test", "--training", "csv:table.csv,split=train"]
+    done = CliRunner().invoke(app, ["evaluate", *given, "--n", "2", "--json", "out.json"])
+    assert done.exit_code == 0, done.output
+    said = "1 of 3 training studies is left out, with no image that can be read (study 2)"
+    assert said in done.stderr and "training study 2: 1.png: " in done.stderr
+    assert f"{said}." in done.stdout
+    assert json.loads((tmp_path / "out.json").read_text())["studies"]["training"]["judged"] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

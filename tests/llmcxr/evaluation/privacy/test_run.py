@@ -85,6 +85,74 @@ def test_drawings_of_held_out_images_are_no_copies(training, held_out):
     assert "no nearer to training" in to_markdown(result.blocks)
 
 
+class Torn:
+    """The same studies with some films damaged, and a count of how often each is read."""
+
+    def __init__(self, dataset, damaged):
+        self.dataset, self.damaged, self.read_indices = dataset, set(damaged), []
+
+    def __getattr__(self, name):
+        return getattr(self.dataset, name)
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        return self.dataset[index]
+
+    def read(self, index, size=None):
+        self.read_indices.append(index)
+        if index in self.damaged:
+            raise UserError(f"study {index} of the dataset: film {index}: damaged")
+        return self.dataset.read(index, size)
+
+
+@pytest.mark.parametrize("batch", [4, 64])
+def test_a_damaged_film_leaves_one_study_out_of_either_side(training, held_out, batch, monkeypatch):
+    monkeypatch.setattr("llmcxr.evaluation.privacy.run.BATCH", batch)
+    trained, others = Torn(training, {0, 4, 9}), Torn(held_out, {5})
+    result = evaluate_privacy(Keeper(training), others, trained, SETTINGS)
+    card = result.json
+    reason = "no image that can be read"
+    assert card["studies"] == {
+        "training": {"judged": 9, "left_out": {reason: [1, 5, 10]}},
+        "held_out": {"judged": 5, "left_out": {reason: [6]}},
+    }
+    assert card["unread_images"]["held_out"] == [{"study": 6, "reason": "film 5: damaged"}]
+    assert (card["n"], card["num_training"]) == (4, 12)  # of the first six requests, two have no film
+    assert card["exact_copies"]["copies"] == 4
+    # each drawing is its own training image: the indices are those of the studies, not of what was kept
+    assert {(pair["drawing"], pair["training"]) for pair in card["code_space"]["closest"]} == {
+        (index, index) for index in (1, 2, 3, 5)
+    }
+    for sheet in result.figures:
+        for drawn, true in zip(sheet.pictures[::2], sheet.pictures[1::2], strict=True):
+            np.testing.assert_array_equal(drawn.image, true.image)
+    membership = card["membership"]["log p(image given request)"]
+    assert (membership["n_training"], membership["n_held_out"], membership["auc"]) == (4, 5, 1)
+    text = to_markdown(result.blocks)
+    assert "3 of 12 training studies are left out, with no image that can be read (study 1, 5, 10)." in text
+    assert "1 of 6 held-out studies is left out, with no image that can be read (study 6)." in text
+    assert all(trained.read_indices.count(index) == 1 for index in (0, 4, 9, 6, 7, 8, 10, 11))
+
+
+def test_the_requests_of_held_out_studies_without_a_film_are_not_drawn(training, held_out):
+    settings = PrivacySettings(n=4, num_training=12, size=SIZE, requests="held-out")
+    card = evaluate_privacy(Keeper(held_out), Torn(held_out, {1}), training, settings).json
+    assert card["n"] == 3
+    assert {pair["drawing"] for pair in card["code_space"]["closest"]} == {0, 2, 3}
+
+
+def test_a_side_without_any_film_is_refused_with_the_first_reason(training, held_out):
+    for damaged in ({0, 1, 2}, range(20)):
+        with pytest.raises(UserError, match=r"expected training images .* first 3: film 0: damaged; .*--n"):
+            evaluate_privacy(
+                Keeper(training), held_out, Torn(training, damaged), PrivacySettings(n=3, size=SIZE)
+            )
+    with pytest.raises(UserError, match="expected held-out images that can be read, found none"):
+        evaluate_privacy(Keeper(training), Torn(held_out, range(8)), training, SETTINGS)
+
+
 class PictureOnly(System):
     abilities = frozenset({"draw"})
 
