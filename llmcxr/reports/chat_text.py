@@ -1,4 +1,5 @@
-"""Take off what chat models put around a text: their reasoning, tags and lists. Knows no section.
+"""Take off what chat models put around a text: their reasoning, turns, tags, JSON and lists. Knows no
+section.
 
 Reasoning is what a model writes for itself before it answers. It is never scored, and a text that is cut off
 within its reasoning has no answer at all.
@@ -6,7 +7,9 @@ within its reasoning has no answer at all.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 
 _LESS, _MORE = r"(?:<|&lt;)", r"(?:>|&gt;)"
 _THOUGHT = (
@@ -42,7 +45,15 @@ _ANSWER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CONTROL_TOKEN = re.compile(
-    r"<\|[^<>|]{1,40}\|>|</?s>|</?(?:response|output|report|solution)>", re.IGNORECASE
+    r"<\|[^<>|]{1,40}\|>|<｜[^<>｜]{1,40}｜>|</?s>|<(?:bos|eos|pad|unk|end_of_turn|end_of_utterance)>"
+    r"|</?(?:response|output|report|solution)>",
+    re.IGNORECASE,
+)
+_TURN_BEGINS = r"(?:<\|im_start\|>|<start_of_turn>|<\|start_header_id\|>)\s*"
+_TURN = re.compile(
+    rf"(?P<own>{_TURN_BEGINS}(?:assistant|model)\b|<\|assistant\|>|<｜Assistant｜>|\[/INST\])"
+    rf"|{_TURN_BEGINS}(?:user|system)\b|<\|(?:user|system)\|>|<｜User｜>|\[INST\]",
+    re.IGNORECASE,
 )
 
 
@@ -51,7 +62,7 @@ def strip_reasoning(text: str) -> str:
 
     What ends in </think> is reasoning from its beginning, since many chat templates open it in the prompt.
     """
-    text = _BARE_ANALYSIS.sub("", _read_final_channel(text), count=1)
+    text = _BARE_ANALYSIS.sub("", _read_final_channel(_read_own_turn(text)), count=1)
     kept, place, is_inside = "", 0, False
     for mark in _REASONING_MARK.finditer(text):
         if mark["ends"]:
@@ -66,6 +77,17 @@ def strip_reasoning(text: str) -> str:
     return _CONTROL_TOKEN.sub("", answers[-1] if answers else kept).strip()
 
 
+def _read_own_turn(text: str) -> str:
+    """Return the model's first turn that says something, without the prompt before it and the turns after."""
+    place, is_own = 0, True
+    for mark in _TURN.finditer(text):
+        turn = text[place : mark.start()]
+        if is_own and _CONTROL_TOKEN.sub("", turn).strip():
+            return turn
+        place, is_own = mark.end(), mark["own"] is not None
+    return text[place:] if is_own else ""
+
+
 def _read_final_channel(text: str) -> str:
     """Return what stands in the channel called final, "" where a text has channels but not that one."""
     channels = list(_CHANNEL.finditer(text))
@@ -75,6 +97,57 @@ def _read_final_channel(text: str) -> str:
     if not finals:
         return ""
     return _CHANNEL_END.split(text[finals[-1].end() :])[0]
+
+
+_JSON = re.compile(r"(?:```(?:json)?|~~~)?\s*(\{.*\})\s*(?:```|~~~)?", re.DOTALL | re.IGNORECASE)
+_WHOLE = (
+    "report",
+    "text",
+    "response",
+    "answer",
+    "output",
+    "radiology report",
+)  # keys of a report, not a part
+_WRITTEN_BREAK = re.compile(r"(?:\\r)?\\n")
+_SECTION_TAG = re.compile(r"<(/?)(findings?|impressions?)>", re.IGNORECASE)
+_TITLE_TAG = re.compile(r"<h[1-6][^<>]{0,200}>([^<]{0,200})</h[1-6]>", re.IGNORECASE)
+_BLOCK_TAG = re.compile(r"</?(?:p|br|hr|div|ul|ol|li|html|body|section)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_BOLD_TAG = re.compile(r"</?(?:b|strong)>", re.IGNORECASE)
+_INLINE_TAG = re.compile(r"</?(?:i|em|u|span|font)(?:\s[^<>]*)?>", re.IGNORECASE)
+
+
+def to_plain_layout(text: str) -> str:
+    """Write a report given as JSON or with tags, or with line breaks written out, in lines with headings."""
+    text = _read_json(text)
+    if "\\n" in text and "\n" not in text:
+        text = _WRITTEN_BREAK.sub("\n", text)
+    if "<" not in text:
+        return text
+    text = _SECTION_TAG.sub(lambda tag: "\n" if tag[1] else f"\n{tag[2].upper()}:\n", text)
+    text = _BLOCK_TAG.sub("\n", _TITLE_TAG.sub(r"\n# \1\n", text))
+    return _INLINE_TAG.sub("", _BOLD_TAG.sub("**", text))
+
+
+def _read_json(text: str) -> str:
+    """Return the report in a JSON object with keys such as findings and impression, else the text itself."""
+    found = _JSON.fullmatch(text.strip())
+    try:
+        report = json.loads(found[1], strict=False) if found else None
+    except (ValueError, RecursionError):
+        return text
+    names = {str(key).lower() for key in report or ()}
+    return "\n".join(_list_parts(report)) if names & {"findings", "impression", *_WHOLE} else text
+
+
+def _list_parts(report: dict) -> Iterator[str]:
+    for key, value in report.items():
+        name = key.replace("_", " ")
+        lines = value if isinstance(value, list) else [value]
+        words = "\n".join(line for line in lines if isinstance(line, str))
+        if isinstance(value, dict):
+            yield from _list_parts(value)
+        elif words:
+            yield words if name.lower() in _WHOLE else f"{name.upper()}: {words}"
 
 
 _FENCE = re.compile(r"```\w*|~~~\w*")

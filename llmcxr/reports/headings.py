@@ -69,7 +69,7 @@ _PLACE = re.compile(r"(?:^|(?<=[\n.?!;|*#_>\[)\"'+•=-])) *(?=[A-Za-z])|(?<![A-
 # marks again, and a colon or a dash.
 _MARKS = r"(?P<marks>(?:#{1,6} ?)?(?:\*{1,3}|(?<!_)_{1,2}|<(?:b|strong|h\d)>|\[)? ?)"
 _NUMBER = r"\(?(?:\d{1,2}|[ivxIVX]{1,4}|[a-hA-H])[.)] *"
-_LINE_START = re.compile(rf" *(?:[-+*•>=]+ +|{_NUMBER})?{_MARKS}")
+_LINE_START = re.compile(rf" *(?:[-+*•>=]+ +|(?:#{{1,6}} ?)?{_NUMBER})?{_MARKS}")
 _INLINE_START = re.compile(rf"(?:(?P<ended>[.?!;|][\"')*]* *)(?:\d{{1,2}}[.)] )?|(?P<gap> *)){_MARKS}$")
 _AFTER = re.compile(
     r"(?: ?\((?!s\))[^()\n]{1,40}\))?(?P<close> ?(?:\*{1,3}|_{1,2}(?!_)|</\w+>|\]))?"

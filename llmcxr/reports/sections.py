@@ -6,6 +6,7 @@
   no word is ("no new findings: ...", "comparison is made to ...").
 - Joined headings ("FINDINGS AND IMPRESSION", "FINDINGS/IMPRESSION") are findings; "IMPRESSION AND PLAN" is
   the impression.
+- Line breaks written out, tags of HTML, and the keys of JSON count as lines and headings.
 - Text without headings is findings; so is text before the first heading, and what follows an indication, a
   technique or a comparison in a paragraph of its own, where no findings stand under their heading. "PA AND
   LATERAL CHEST:" then opens findings, as organs do ("LUNGS: clear"), which keep their words; else it is
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from llmcxr.records import Report
+from llmcxr.reports.chat_text import to_plain_layout
 from llmcxr.reports.headings import (
     ABOUT,
     BODY,
@@ -74,6 +76,7 @@ class _Segment:
 
 def parse_sections(text: str) -> Report:
     """Split the text of a report into sections; see the rules above."""
+    text = to_plain_layout(text)
     if not _PLAIN.fullmatch(text):
         text = _BLANKS.sub(" ", _BREAKS.sub("\n", text))
     segments = _cut(text, find_headings(text))

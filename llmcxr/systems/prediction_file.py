@@ -31,6 +31,7 @@ from llmcxr.systems.study_ids import match_ids
 
 TABLES, JSON_LINES = (".csv", ".tsv"), (".jsonl", ".json", ".ndjson")
 KEYS = ("report", "answer", "image")  # of which a file needs one
+TOLD = {"report": "reports", "answer": "answers to questions", "draw": "drawings"}
 ROWS_SHOWN = 3
 
 
@@ -71,6 +72,12 @@ class Predictions(System):
     def abilities(self) -> frozenset[str]:
         kept = {"report": self.reports, "answer": self.answers, "draw": self.images}
         return frozenset(ability for ability, predicted in kept.items() if predicted)
+
+    def cannot(self, ability: str) -> UserError:
+        wanted, found = TOLD[ability], " and ".join(TOLD[one] for one in TOLD if one in self.abilities)
+        return UserError(
+            f"{self.path}: expected {wanted}, found {found} only; add them, or judge what it has"
+        )
 
     def for_studies(self, studies: Sequence[Study]) -> Predictions:
         """Return the same under the study ids of a dataset, however the file spells them.

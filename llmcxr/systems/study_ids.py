@@ -1,9 +1,9 @@
 """Find which study of a dataset an id means that somebody wrote elsewhere. Knows no file's format.
 
 Ids of one study are spelled in many ways: an image's name with or without its ending or folders, `s123` for
-`123`, `123.0`, other capitals, zeros in front, the patient's where that has one study. The spellings are
-compared from the strictest to the loosest. Each step matches only what is left, and only where one id and one
-study mean each other alone.
+`123`, `123.0`, other capitals, zeros in front, the study's folder before an image, the patient's where that
+has one study. The spellings are compared from the strictest to the loosest. Each step matches only what is
+left, and only where one id and one study mean each other alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from llmcxr.data.dataset import find_frontal
 from llmcxr.records import Study
 
-_ENDING = re.compile(r"(?:\.(?:png|jpe?g|jp2|dcm|dicom|ima|tiff?|bmp|gif|webp|npy|npz|nii|gz))+$")
+_ENDING = re.compile(r"(?:\.(?:png|jpe?g|jp2|dcm|dicom|ima|tiff?|bmp|gif|webp|npy|npz|nii|gz|txt|xml))+$")
 _FLOAT = re.compile(r"(\d+)\.0+")
 _BARE = re.compile(r"(?:s|study|studyid|study_id|study id|cxr|case|id|row)[-_ #:]*(\d+)")
 _ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
@@ -37,7 +37,7 @@ def match_ids(ids: Iterable[str], studies: Sequence[Study]) -> dict[str, str]:
     def only_study(study: Study) -> list[str]:
         return [study.patient_id] if patients[study.patient_id] == 1 else []
 
-    steps = [*product(_SPELLINGS, _NAMES), *product(_SPELLINGS[:3], (only_study,))]
+    steps = [*product(_SPELLINGS, _NAMES), *product(_SPELLINGS[:3], (only_study,)), (_IN_FOLDER, _study_id)]
     for (of_id, of_study), names in steps:
         open_ids = [one for one in ids if one not in matched]
         if not open_ids:
@@ -117,6 +117,12 @@ def _last(name: str) -> list[str]:
     return _suffixes(name)[-1:]
 
 
+def _folders(name: str) -> list[str]:
+    """Spell the folders that an image lies in, the innermost first: p1/s2/film.jpg -> s2, 2, p1."""
+    folders = _folded(name)[0].split("/")[-2::-1]
+    return [key for folder in folders for key in (folder, *_bare(folder)) if key]
+
+
 def _without_zeros(spelling: Spelling) -> Spelling:
     return lambda name: [_ZEROS.sub("", key) for key in spelling(name)]
 
@@ -134,3 +140,4 @@ _SPELLINGS: tuple[tuple[Spelling, Spelling], ...] = (
     (_without_zeros(_last), _without_zeros(_bare)),
     (_without_zeros(_bare), _without_zeros(_last)),
 )
+_IN_FOLDER: tuple[Spelling, Spelling] = (_folders, _last)

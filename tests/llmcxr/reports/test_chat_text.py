@@ -1,6 +1,6 @@
 import pytest
 
-from llmcxr.reports.chat_text import strip_markdown, strip_reasoning
+from llmcxr.reports.chat_text import strip_markdown, strip_reasoning, to_plain_layout
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,12 @@ from llmcxr.reports.chat_text import strip_markdown, strip_reasoning
         "It looks wide. <answer>Heart is large.",
         '<details type="reasoning" done="true">Is it?</details>Heart is large.',
         "Heart is large.<|im_end|>",
+        "<bos>Heart is large.<end_of_turn><eos>",  # Gemma
+        "<start_of_turn>model\nHeart is large.<end_of_turn>",
+        "[INST] Write a report. [/INST] Heart is large.<pad><pad>",
+        "<|start_header_id|>assistant<|end_header_id|>\n\nHeart is large.<|eot_id|>",
+        "<|im_start|>assistant\nHeart is large.",
+        "<｜Assistant｜>Heart is large.<｜end▁of▁sentence｜>",  # DeepSeek
     ],
 )
 def test_reasoning_is_left_out(text):
@@ -81,3 +87,17 @@ def test_long_lines_of_marks_take_no_time():
 
 def test_a_great_many_empty_lines_take_no_time():
     assert strip_markdown("Clear lungs." + "\n" * 100_000 + "* No effusion.").endswith("- No effusion.")
+
+
+def test_a_prompt_before_and_turns_after_the_model_s_own_are_left_out():
+    chat = "<|im_start|>user\nDescribe.<|im_end|>\n<|im_start|>assistant\nClear.<|im_end|>\n"
+    assert strip_reasoning(chat) == strip_reasoning(chat + "<|im_start|>user\nAnd?<|im_end|>") == "Clear."
+    assert strip_reasoning("Clear. [INST] Next? [/INST] Large heart.") == "Clear."
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{Clear}", '{"a": 1}', '["findings"]', '{"findings": "Cl', "Nodule <5 mm.", "a\nb\\n", "{" * 9000 + "}"],
+)
+def test_other_layouts_stay_as_they_are(text):
+    assert to_plain_layout(text) == text

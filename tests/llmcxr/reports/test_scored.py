@@ -9,6 +9,7 @@ from llmcxr.labeler.chexpert import label_chexpert
 from llmcxr.metrics.reports.tokens import tokenize
 from llmcxr.records import Label, Report, Study
 from llmcxr.reports import join_sections, parse_sections, to_text
+from llmcxr.reports.chat_text import strip_reasoning
 from llmcxr.reports.scored import scored_answer, scored_text
 
 REPORTS = Path(__file__).with_name("sections.yaml")
@@ -24,6 +25,16 @@ REPORTS = Path(__file__).with_name("sections.yaml")
         "Findings\n--------\nTip of the line in ___.\n\n**Impression**\nNo change.",
         "# Chest X-Ray Report\n\n**Findings:** Tip of the line in ___.\n\n**Impression**: *No change*.",
         "1. **Findings:** Tip of the line in.\n2. **Impression:** No change.",
+        "### 1. Findings\nTip of the line in ___.\n### 2. Impression\nNo change.",
+        "## 1) **Findings**\nTip of the line in ___.\n## 2) **Impression**\nNo change.",
+        "FINDINGS: Tip of the line in ___.\\n\\nIMPRESSION: No change.",  # a line break written out
+        "<p><b>Findings:</b> Tip of the line in ___.</p><p><b>Impression:</b> No change.</p>",
+        "<h2>Findings</h2><ul><li>Tip of the line in.</li></ul><h2>Impression</h2><p>No change.</p>",
+        "FINDINGS: Tip of the line in ___.<br/>IMPRESSION: No change.<br>",
+        "<findings>Tip of the line in ___.</findings>\n<impression>\nNo change.\n</impression>",
+        '{"findings": "Tip of the line in ___.", "impression": "No change."}',
+        '```json\n{"Reason": "Line", "Findings": ["Tip of the line in"], "Impression": "No change."}\n```',
+        '{"report": "FINDINGS: Tip of the line in ___.\\nIMPRESSION: No change."}',
         "__Findings__: Tip of the line in.\n__Impression__: No change.",
         "### FINDINGS\nTip of the line in.\n\n### IMPRESSION\nNo change.",
         "**FINDINGS:** Tip of the line in **___**.\n**IMPRESSION:** No change.",
@@ -33,6 +44,7 @@ REPORTS = Path(__file__).with_name("sections.yaml")
 def test_one_report_is_scored_alike_however_it_is_written(text):
     assert scored_text(text) == "Tip of the line in. No change."
     assert scored_text(scored_text(text)) == scored_text(text)
+    assert scored_text(parse_sections(strip_reasoning(text))) == scored_text(text)  # as a dataset's own text
     assert scored_text(Report(findings="Tip of the line in ___.", impression="No change.")) == scored_text(
         text
     )

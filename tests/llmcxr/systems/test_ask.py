@@ -103,5 +103,5 @@ def test_neither_reasoning_nor_markdown_is_compared_and_both_are_kept():
 def test_a_file_says_what_it_has_where_something_else_is_asked(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("id,report\n0,Clear.\n")
-    with pytest.raises(UserError, match="a file of predictions reads only; choose a system that draws"):
+    with pytest.raises(UserError, match="expected drawings, found reports only; add them"):
         gather(Predictions.read(path), DATASET, 1, parts=["drawings"])

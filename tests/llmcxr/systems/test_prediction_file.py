@@ -186,3 +186,10 @@ def test_one_study_spelled_twice_is_a_duplicate(tmp_path):
 def test_a_number_as_id(tmp_path):
     path = write(tmp_path, '{"id": 1.0, "report": "One."}', "p.jsonl")
     assert Predictions.read(path).for_studies([make_study(1)]).reports_for(["s1"]) == ["One."]
+
+
+def test_a_file_that_lacks_a_part_is_named_with_what_it_has(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("id,report\n1,Clear.\n")
+    error = Predictions.read(path).cannot("answer")
+    assert str(error).startswith(f"{path}: expected answers to questions, found reports only; ")

@@ -33,6 +33,8 @@ STUDIES = [
         ("films\\chest-7.png", "films\\chest-8.png"),
         ("7-side.png", "8-side"),
         ("p7", "P8"),
+        ("s7.txt", "8.xml"),
+        ("p7/s7/a1b2.jpg", "files/p8/S8/c3.png"),  # images that the dataset does not list
     ],
 )
 def test_spellings_of_one_id(ids):
@@ -60,6 +62,7 @@ def test_the_strictest_spelling_wins():
         (["p1"], [make_study("a", "p1"), make_study("b", "p1")]),
         (["17"], [make_study("7"), make_study("170")]),
         (["nothing"], [make_study("7")]),
+        (["s7/a.png", "s7/b.png"], [make_study("7")]),
     ],
 )
 def test_what_could_mean_two_is_not_matched(ids, studies):
