@@ -203,7 +203,7 @@ class Loop:
     def run(self, task: Task, settings: Mapping[str, Any]) -> LoopResult:
         """Train, or resume where the run directory stands; `settings` are shown beside the curves.
 
-        Raises UserError for a checkpoint of another run and where a loss or gradient is not finite, and
+        Raises UserError for a checkpoint of another run, where a loss, gradient or score is not finite, and
         KeyboardInterrupt after a SIGTERM or Ctrl-C, when the step under way has been saved.
         """
         config, progress = self.config, self.progress
@@ -368,19 +368,20 @@ class Loop:
     def _update(self, name: str, batches: list[Any], share: float) -> dict[str, float]:
         """Return the means of the losses over the whole batch, and the norm of the gradient."""
         task, network, optimizer = self.task, self.task.networks[name], self.task.optimizers[name]
+        step = self.progress.step + 1
         for group in optimizer.param_groups:
             group["lr"] = share * group["initial_lr"] if "initial_lr" in group else group["lr"]
         optimizer.zero_grad()
         means = self._backward(name, batches)
         report = dict(zip(means, self._sum_over_processes([float(x) for x in means.values()]), strict=True))
         trained = {part: value for part, value in report.items() if task.weight(part)}
-        self._check_finite({f"loss {part!r}": value for part, value in trained.items()})
+        self._check_finite({f"loss {part!r}": value for part, value in trained.items()}, step)
         norm = float(
             self.accelerator.clip_grad_norm_(network.parameters(), self.config.gradient_clip or math.inf)
         )
         scaler = self.accelerator.scaler
         if scaler is None or scaler.get_scale() < 1:  # else such a step is skipped and the scale lowered
-            self._check_finite({f"norm of the gradient of {name!r}": norm})
+            self._check_finite({f"norm of the gradient of {name!r}": norm}, step)
         optimizer.step()
         if name != task.main:
             return report
@@ -415,15 +416,15 @@ class Loop:
         totals = self._sum_over_processes(counts)
         return {loss: max(1.0, total) for loss, total in zip(losses, totals, strict=True)}
 
-    def _check_finite(self, values: Mapping[str, float]) -> None:
+    def _check_finite(self, values: Mapping[str, float], step: int, data: str = "data of that step") -> None:
         for name, value in values.items():
             if not math.isfinite(value):
                 last = self.directory.last_step()
                 kept = "no checkpoint yet" if last is None else f"the checkpoint of step {last} is as it was"
                 raise UserError(
-                    f"{self.run_dir}: at step {self.progress.step + 1} the {name} is {value}, expected a "
+                    f"{self.run_dir}: at step {step} the {name} is {value}, expected a "
                     f"finite number ({kept}); begin another run_dir with a lower learning_rate, a longer "
-                    "warm-up or a smaller gradient_clip, and look at the data of that step"
+                    f"warm-up or a smaller gradient_clip, and look at the {data}"
                 )
 
     def _sum_over_processes(self, values: list[float]) -> list[float]:
@@ -453,6 +454,8 @@ class Loop:
         task, progress, network = self.task, self.progress, self.network.eval()
         values = task.validate(network)
         if values:
+            scores = {f"validation score {name!r}": value for name, value in values.items()}
+            self._check_finite(scores, progress.step, "held-out data")  # before any of it is kept
             progress.validation = values
             self._report("validation", values)
             if (sheet := task.sheet(network)) is not None:

@@ -134,6 +134,28 @@ def test_a_gradient_that_is_not_finite_ends_the_run(tmp_path: Path) -> None:
         Loop(CONFIG, tmp_path, seed=0, device="cpu").run(line, {})
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_validation_score_that_is_not_finite_ends_the_run_and_is_never_the_best(
+    tmp_path: Path, value: float
+) -> None:
+    class Spoilt(Line):
+        def validate(self, network: nn.Module) -> dict[str, float]:
+            self.validated = getattr(self, "validated", 0) + 1
+            return {"distance": 1.0, "other": value if self.validated == 2 else 3.0}
+
+        def score(self, validation: Mapping[str, float]) -> float:
+            return validation["other"]
+
+    line = Spoilt(CONFIG)
+    expected = rf"at step 4 the validation score 'other' is {value}, .*step 2 is as it was.*the held-out data"
+    with pytest.raises(UserError, match=expected):
+        Loop(CONFIG, tmp_path, seed=3, device="cpu").run(line, {})
+    assert line.saved == ["best", "last"]  # both of step 2
+    validations = [row for row in curve_of(tmp_path) if row["kind"] == "validation"]
+    assert validations == [{"step": 2, "kind": "validation", "distance": 1.0, "other": 3.0}]
+    assert not (tmp_path / "sheets" / "step_00000004.png").exists()
+
+
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     fit(tmp_path, replace(CONFIG, max_minutes=1e-9))
     other = Line(CONFIG)
