@@ -53,9 +53,9 @@ class OpenAIEndpoint(System):
     url: up to /v1, such as "http://localhost:8000/v1". key_env: the environment variable that holds the key,
     "" for a server without one; the key itself is kept nowhere and shown nowhere. max_tokens goes under the
     name max_tokens_name ("max_completion_tokens" for some models); with "none" there it is not sent, nor is a
-    temperature of None. Requests that the server puts off (429) or fails at (5xx), and those whose connection
-    breaks, are sent again after wait_s, 2 wait_s, 4 wait_s, ... seconds, or after the time that the server
-    names.
+    temperature of None. Requests that the server puts off (429) or fails at (5xx), by its status or by the
+    code of an error in its answer, and those whose connection breaks, are sent again after wait_s, 2 wait_s,
+    4 wait_s, ... seconds, or after the time that the server names.
 
     An answer that is none (an error, another form, too slow or too large) is an empty text with a warning,
     and counted in the log, as one without words is; where all are none, or MOST_ODD in a row, UserError says
@@ -207,12 +207,14 @@ class OpenAIEndpoint(System):
             answer = post(
                 f"{self.url.rstrip('/')}/chat/completions", body, headers, self.timeout_s, LARGEST_ANSWER
             )
+            if isinstance(answer, Answer):
+                answer = _unwrap_failure(answer)
             if isinstance(answer, NoAnswer):
                 if is_last or not answer.was_lost:
                     self._tell_no_answer(answer.reason, attempt)
             elif 200 <= answer.status < 300:
                 return answer.body
-            elif is_last or not (answer.status == 429 or answer.status >= 500):
+            elif is_last or not _is_passing(answer.status):
                 self._tell_failure(answer, attempt)
             else:
                 wait_s = _wait(answer.retry_after, wait_s)
@@ -258,12 +260,9 @@ class OpenAIEndpoint(System):
         return " ".join(_clean(words).split())[:MESSAGE_LENGTH]
 
     def _read_answer(self, body: bytes) -> TextResult:
-        try:
-            answer = json.loads(body)
-        except (ValueError, RecursionError):
-            answer = None
-        if isinstance(answer, dict) and answer.get("error") and not answer.get("choices"):
-            raise _OddAnswerError(f"an error: {self._quote(_find_message(answer['error']))}")
+        answer = _parse(body)
+        if error := _find_error(answer):
+            raise _OddAnswerError(f"an error: {self._quote(_find_message(error))}")
         try:
             choice = answer["choices"][0]
             text, finish, refusal = _read_choice(choice)
@@ -297,6 +296,34 @@ def _read_choice(choice: dict[str, Any]) -> tuple[str | None, str, bool]:
     if content is not None and not isinstance(content, str):
         return None, "", False
     return _clean(content or "").strip(), str(choice.get("finish_reason")), bool(message.get("refusal"))
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _find_error(answer: Any) -> Any:
+    """Return the error that stands in place of a completion; None where there is none."""
+    if not isinstance(answer, dict) or answer.get("choices"):
+        return None
+    return answer if answer.get("object") == "error" else answer.get("error")  # the first is vLLM's
+
+
+def _unwrap_failure(answer: Answer) -> Answer:
+    """Give a success that says with an error's code that it is a passing failure the status of that."""
+    error = _find_error(_parse(answer.body)) if 200 <= answer.status < 300 else None
+    code = str(error.get("code")) if isinstance(error, dict) else ""
+    if not re.fullmatch("[1-5][0-9]{2}", code) or not _is_passing(int(code)):
+        return answer
+    return Answer(int(code), _find_message(error).encode("utf-8", "replace"), answer.retry_after)
+
+
+def _is_passing(status: int) -> bool:
+    """Tell whether the same request may be answered later."""
+    return status == 429 or status >= 500
 
 
 def _find_message(error: object) -> str:

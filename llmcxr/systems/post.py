@@ -83,7 +83,8 @@ def _exchange(
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         with opener.open(request, timeout=timeout_s) as response:
-            return Answer(response.status, _read(response, deadline, most_bytes))
+            body = _read(response, deadline, most_bytes)
+            return Answer(response.status, body, response.headers.get("Retry-After", ""))
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, _read_start(error.fp, deadline), error.headers.get("Retry-After", ""))

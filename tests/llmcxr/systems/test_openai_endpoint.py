@@ -155,8 +155,50 @@ def test_a_busy_or_failing_server_is_asked_again(serve, status):
     assert len(server.seen) == 3
 
 
-def test_a_server_that_names_its_time_is_taken_at_its_word(serve):
-    server = serve(lambda body, n: (429, "", {"Retry-After": "0"}) if n == 1 else completion("Clear."))
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error": {"code": 429, "message": "slow down"}},
+        {"error": {"code": "503", "message": "slow down"}, "choices": []},
+        {"object": "error", "code": 500, "message": "slow down"},
+    ],
+)
+def test_a_success_whose_error_has_such_a_code_is_asked_again_as_the_status_is(serve, said):
+    server = serve(lambda body, number: (200, said, {}) if number < 3 else completion("Clear."))
+    assert ask(server).report([IMAGE])[0].text == "Clear."
+    assert len(server.seen) == 3
+    busy = serve(lambda body, number: (200, said, {}))
+    with pytest.raises(UserError, match=r"HTTP (429|503|500) 3 times: slow down"):
+        ask(busy, attempts=3).report([IMAGE])
+    assert len(busy.seen) == 3
+
+
+@pytest.mark.parametrize("code", [None, True, 404, "4290", "rate", [429], -500, 10**400, "٥٠٠"])
+def test_an_error_of_another_code_is_told_at_once(serve, code):
+    server = serve(lambda body, number: (200, {"error": {"code": code, "message": "never"}}, {}))
+    with pytest.raises(UserError, match="found an error: never"):
+        ask(server).report([IMAGE])
+    assert len(server.seen) == 1
+
+
+def test_a_completion_is_taken_whatever_error_stands_beside_it(serve):
+    said = completion("Clear.")[1] | {"error": {"code": 503, "message": "a part failed"}}
+    server = serve(lambda body, number: (200, said, {}))
+    assert ask(server).report([IMAGE])[0].text == "Clear." and len(server.seen) == 1
+
+
+def test_such_an_error_does_not_show_the_key(serve, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", KEY)
+    said = {"error": {"code": 429, "message": f"too much of {KEY}"}}
+    server = serve(lambda body, number: (200, said, {}))
+    with pytest.raises(UserError, match="HTTP 429 2 times: words that hold the key") as error:
+        ask(server, key_env="SOME_KEY", attempts=2).report([IMAGE])
+    assert KEY not in str(error.value)
+
+
+@pytest.mark.parametrize("answer", [(429, ""), (200, {"error": {"code": 429}})])
+def test_a_server_that_names_its_time_is_taken_at_its_word(serve, answer):
+    server = serve(lambda body, n: (*answer, {"Retry-After": "0"}) if n == 1 else completion("Clear."))
     endpoint = OpenAIEndpoint(server.url, "some-model", wait_s=30, timeout_s=5)
     started = time.monotonic()
     assert endpoint.report([IMAGE])[0].text == "Clear."
