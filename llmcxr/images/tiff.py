@@ -9,7 +9,7 @@ from __future__ import annotations
 from PIL import Image, TiffImagePlugin
 
 LITTLE, BIG = b"II", b"MM"
-PHOTOMETRIC, BITS_PER_SAMPLE, PLANES = 262, 258, 284  # tags of TIFF 6.0
+PHOTOMETRIC, BITS_PER_SAMPLE, ORIENTATION, PLANES = 262, 258, 274, 284  # tags of TIFF 6.0
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # its sample formats
 
 # (byte order, sample format, bits) -> Pillow's mode and raw mode of one grey sample
@@ -42,6 +42,8 @@ def correct_tiles(picture: Image.Image) -> None:
     """Correct how the pixels of an opened TIFF are going to be unpacked."""
     if not isinstance(picture, TiffImagePlugin.TiffImageFile):
         return
+    if picture.tag_v2.get(ORIENTATION, 1) > 4:
+        picture.filename = ""  # Pillow maps files with a name into memory, these with rows for columns
     has_deep_planes = is_planar(picture) and picture.tag_v2.get(BITS_PER_SAMPLE, (8,))[0] == 16
     order = ";16L" if picture.tag_v2.prefix == LITTLE else ";16B"
     tiles = []

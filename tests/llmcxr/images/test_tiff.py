@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from llmcxr import images
 from tests.llmcxr.images.files import DEFLATE, make_tiff
@@ -74,3 +77,26 @@ def test_of_several_pages_the_first_is_read(tmp_path):
     pixels, header = images.read_with_header(tmp_path / "a.tif")
     np.testing.assert_allclose(pixels, RAMP, atol=1e-4)
     assert any("2 pictures" in warning for warning in header.warnings)
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("orientation", "upright"),
+    [
+        (2, RAMP[:, ::-1]),
+        (3, RAMP[::-1, ::-1]),
+        (4, RAMP[::-1]),
+        (5, RAMP.T),
+        (6, np.rot90(RAMP, -1)),
+        (7, np.rot90(RAMP.T, 2)),
+        (8, np.rot90(RAMP)),
+    ],
+)
+def test_files_that_lie_otherwise_are_turned(tmp_path: Path, orientation, upright, dtype, compression):
+    """From a file with a name, since Pillow reads that in another way than bytes."""
+    stored = np.rint(RAMP * np.iinfo(dtype).max).astype(dtype)
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(stored).save(tmp_path / "a.tif", exif=exif, compression=compression)
+    np.testing.assert_allclose(images.read(tmp_path / "a.tif"), upright, atol=1 / 255)
