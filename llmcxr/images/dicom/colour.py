@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmcxr.images.dicom.elements import get_number
 from llmcxr.images.dicom.layout import Layout
 from llmcxr.images.dicom.lookup import read_lookup_table
 from llmcxr.images.dicom.pixels import DecodedPixels
@@ -31,10 +30,13 @@ def to_grey(decoded: DecodedPixels, dataset: DicomDataset) -> tuple[np.ndarray, 
     """
     if not np.issubdtype(decoded.values.dtype, np.integer):
         raise ValueError("colours that are no whole numbers")
+    values = decoded.values
     to_rgb = partial(_scale, decoded.layout)
     if decoded.layout.samples == 1:
         is_segmented = "SegmentedRedPaletteColorLookupTableData" in dataset
-        to_rgb = partial(_look_up_segments, dataset) if is_segmented else _read_palette(dataset)
+        to_rgb = (
+            partial(_look_up_segments, dataset) if is_segmented else _read_palette(dataset, decoded.values)
+        )
     values = decoded.values
     grey = np.empty(values.shape[:2], np.float32)
     for rows in iterate_rows(values):
@@ -69,13 +71,10 @@ def _look_up_segments(dataset: DicomDataset, places: np.ndarray) -> np.ndarray:
     return colours[..., :3] / np.float32(np.iinfo(colours.dtype).max)
 
 
-def _read_palette(dataset: DicomDataset) -> Callable[[np.ndarray], np.ndarray]:
-    """Read the palette -> what turns (H, W) places in it into RGB in [0, 1]."""
-    has_negative = bool(get_number(dataset, "PixelRepresentation"))
+def _read_palette(dataset: DicomDataset, values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Read the palette for these values -> what turns (H, W) places in it into RGB in [0, 1]."""
     big = dataset.original_encoding[1] is False
-    tables = [
-        read_lookup_table(dataset, has_negative, big, f"{name}PaletteColorLookupTable") for name in PALETTES
-    ]
+    tables = [read_lookup_table(dataset, values, big, f"{name}PaletteColorLookupTable") for name in PALETTES]
     if None in tables:
         raise ValueError("a colour palette that cannot be used")
     top = 2 ** max(int(table.entries.max()) for table in tables).bit_length() - 1

@@ -40,7 +40,7 @@ def to_brightness(decoded: DecodedPixels, dataset: DicomDataset) -> tuple[np.nda
         raise ValueError("values that are not finite numbers")
     warnings: list[str] = []
     with np.errstate(over="ignore", invalid="ignore"):
-        values = _apply_modality(levels, dataset, warnings)
+        values = _apply_modality(levels, counts > 0, dataset, warnings)
         if not np.isfinite(values).all():
             raise ValueError("a rescale slope and intercept that turn values into infinite ones")
         shown = _apply_voi(values, levels, counts, decoded.layout, dataset, warnings)
@@ -96,11 +96,13 @@ def _find_levels(decoded: DecodedPixels) -> tuple[np.ndarray, np.ndarray, np.nda
     return levels, places, counts
 
 
-def _apply_modality(levels: np.ndarray, dataset: DicomDataset, warnings: list[str]) -> np.ndarray:
+def _apply_modality(
+    levels: np.ndarray, is_real: np.ndarray, dataset: DicomDataset, warnings: list[str]
+) -> np.ndarray:
     """Apply the modality LUT, else the rescale. An element that is empty counts as not given."""
     items = get_values(dataset, "ModalityLUTSequence")
     for item in items:
-        table = read_lookup_table(item, has_negative=levels[0] < 0, is_big_endian=_is_big_endian(dataset))
+        table = read_lookup_table(item, levels[is_real], _is_big_endian(dataset))
         if table is not None:
             return table.look_up(levels)
     if items:
@@ -124,17 +126,21 @@ def _apply_voi(
     One that shows all values alike, though they are not, cannot be used.
     """
     is_real = counts > 0
-    for kind, shown in _iterate_voi(values, dataset):
+    for kind, shown in _iterate_voi(values, is_real, dataset):
         if shown is not None and (is_real.sum() == 1 or np.ptp(np.clip(shown[is_real], 0, 1)) > 0):
             return shown
         warnings.append(f"a {kind} that cannot be used is left aside")
     return _stretch(values, levels, counts, layout, warnings)
 
 
-def _iterate_voi(values: np.ndarray, dataset: DicomDataset) -> Iterator[tuple[str, np.ndarray | None]]:
-    """Go through VOI LUTs, then windows: what each is, and the brightness it gives, None if broken."""
+def _iterate_voi(
+    values: np.ndarray, is_real: np.ndarray, dataset: DicomDataset
+) -> Iterator[tuple[str, np.ndarray | None]]:
+    """Go through VOI LUTs, then windows: what each is, and the brightness it gives to values (L,), None if
+    broken. `is_real` (L,) says which values are those of the radiograph.
+    """
     for item in get_values(dataset, "VOILUTSequence"):
-        table = read_lookup_table(item, has_negative=values.min() < 0, is_big_endian=_is_big_endian(dataset))
+        table = read_lookup_table(item, values[is_real], _is_big_endian(dataset))
         yield "VOI LUT", None if table is None else table.to_brightness(values)
     function = get_code(dataset, "VOILUTFunction")
     function = function if function in WINDOW_FUNCTIONS else "LINEAR"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset as DicomDataset
 
 MOST_ENTRIES = 2**16
+MOST_LACKING = 0.01  # of the entries: some tables are counted one too long
 
 
 @dataclass(frozen=True)
@@ -38,19 +39,20 @@ class LookupTable:
 
 
 def read_lookup_table(
-    dataset: DicomDataset, has_negative: bool, is_big_endian: bool = False, name: str = "LUT"
+    dataset: DicomDataset, values: np.ndarray, is_big_endian: bool = False, name: str = "LUT"
 ) -> LookupTable | None:
-    """Read a table from its descriptor (entries, first value mapped, bits) and its data; None where either is
-    missing or cannot be used, or no entry is above 0 or below another.
+    """Read a table for these values from its descriptor (entries, first value mapped, bits) and its data;
+    None where either is missing or cannot be used, no entry is above 0 or below another, or the data end
+    before entries that the values have.
 
-    `has_negative` says that the values to look up may be negative: then the first one mapped is signed.
+    The first value mapped is signed where the values are, or where all lie below it otherwise.
     """
     described = _read_words(dataset, f"{name}Descriptor", is_big_endian)[0]
     if len(described) != 3:
         return None
     length, first, bits = (int(word) for word in described)
     length = length or MOST_ENTRIES  # 0 stands for 65536, which 16 bits do not hold
-    if has_negative and first >= MOST_ENTRIES // 2:
+    if first >= MOST_ENTRIES // 2 and (values.min() < 0 or values.max() < first):
         first -= MOST_ENTRIES
     words, odd = _read_words(dataset, f"{name}Data", is_big_endian)
     if bits <= 8 and len(words) <= (length + 1) // 2 and words.max(initial=0) > 0xFF:
@@ -58,6 +60,9 @@ def read_lookup_table(
         words = np.append(words, np.frombuffer(odd, np.uint8))
     entries = words[:length].astype(np.int64)
     if entries.size == 0 or entries.min() == entries.max():
+        return None
+    highest = min(values.max() - first, length - 1)
+    if highest > len(entries) - 1 + MOST_LACKING * length:
         return None
     return LookupTable(entries, first)
 

@@ -29,7 +29,9 @@ PADDING = {  # pixel data: padding value and the other end of its range
     "DoubleFloatPixelData": ("DoubleFloatPixelPaddingValue", "DoubleFloatPixelPaddingRangeLimit"),
 }
 LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")  # 8 bits, and 8 or 12
-BIT_EXACT = ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")  # RLE, JPEG Lossless
+LOSSLESS_JPEG = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
+BIT_EXACT = ("1.2.840.10008.1.2.5", *LOSSLESS_JPEG, "1.2.840.10008.1.2.4.80")  # with RLE and JPEG-LS
+NEAR_LOSSLESS = "1.2.840.10008.1.2.4.81"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def decode(name: str | os.PathLike, dataset: DicomDataset) -> DecodedPixels:
             f"size and bits need {layout.num_bytes}; copy or export it again"
         )
     stored, layout = _decode_frame(name, data, dataset[layout.keyword].VR, syntax, layout)
-    values = extract_bits(stored, layout) if _keeps_bits(syntax) else stored
+    values = extract_bits(stored, layout) if _keeps_bits(syntax, layout) else stored
     return DecodedPixels(
         values, layout, find_padding(stored, values, layout, dataset), (*mistaken, *warnings)
     )
@@ -127,7 +129,7 @@ def _decode_frame(
         "planar_configuration": int(layout.is_planar and not syntax.is_encapsulated),
         "number_of_frames": 1,
     }
-    if _keeps_bits(syntax):
+    if _keeps_bits(syntax, layout):
         options["correct_unused_bits"] = False  # `extract_bits` does, by the high bit
     if not syntax.is_encapsulated:
         options["view_only"] = True  # no copy
@@ -141,6 +143,8 @@ def _decode_frame(
             if syntax in LOSSY_JPEG and stream.bits:
                 allocated = 8 if stream.bits <= 8 else 16
                 options |= {"bits_stored": stream.bits, "bits_allocated": allocated}
+            if syntax in LOSSLESS_JPEG and stream.bits > layout.bits_stored:
+                options["bits_stored"] = stream.bits  # GDCM clears the others, by a high bit of its own
             decoder, plugin = _choose_decoder(syntax, stream.bits)
         with _without_gdcm_lines(plugin):
             stored, found = get_decoder(decoder).as_array(
@@ -195,8 +199,13 @@ def _without_gdcm_lines(plugin: str) -> Iterator[None]:
         os.close(nowhere)
 
 
-def _keeps_bits(syntax: UID) -> bool:
-    """Return whether the decoder gives words as they were stored, unused bits too; lossy ones overshoot."""
+def _keeps_bits(syntax: UID, layout: Layout) -> bool:
+    """Return whether the decoder gives words as they were stored, unused bits too; lossy ones overshoot.
+
+    JPEG-LS knows no signs: they are those of the words.
+    """
+    if syntax == NEAR_LOSSLESS:
+        return layout.is_signed or layout.high_bit >= layout.bits_stored
     return not syntax.is_encapsulated or syntax in BIT_EXACT
 
 

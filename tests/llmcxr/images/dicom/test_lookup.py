@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from llmcxr.images.dicom.lookup import read_lookup_table
+from llmcxr.images.dicom.lookup import LookupTable, read_lookup_table
 from tests.llmcxr.images.dicom.built import build_lut
 
 
-def _read(item: Dataset, has_negative: bool = False, **options: bool) -> np.ndarray | None:
-    table = read_lookup_table(item, has_negative, **options)
+def _read(item: Dataset, **options: bool) -> np.ndarray | None:
+    table = read_lookup_table(item, np.arange(2), **options)
     return None if table is None else table.entries
 
 
@@ -48,9 +48,16 @@ def test_zero_entries_stand_for_65536():
     np.testing.assert_array_equal(_read(item), entries)
 
 
-def test_a_table_shorter_than_said_ends_with_its_last_entry():
-    table = read_lookup_table(build_lut([10, 20, 30], bits=12, length=4096), has_negative=False)
-    assert table.look_up(np.array([0, 2, 3, 4000])).tolist() == [10, 30, 30, 30]
+def test_a_table_shorter_than_said_may_hold_all_values_that_there_are():
+    item = build_lut([10, 20, 30], bits=12, length=4096)
+    assert read_lookup_table(item, np.array([0, 2])).entries.tolist() == [10, 20, 30]
+    assert read_lookup_table(item, np.array([0, 2, 400])) is None  # which it says to have, and has not
+
+
+def test_a_table_may_be_counted_one_too_long():
+    values = np.array([0, 199, 200, 4000])
+    table = read_lookup_table(build_lut(list(range(200)), bits=8, length=201), values)
+    assert table.look_up(values).tolist() == [0, 199, 199, 199]
 
 
 def test_a_table_longer_than_said_is_cut():
@@ -58,26 +65,31 @@ def test_a_table_longer_than_said_is_cut():
 
 
 def test_the_first_value_mapped_may_be_negative_or_not_0():
-    negative = read_lookup_table(build_lut([1, 2, 3], bits=8, first=-1), has_negative=True)
+    negative = read_lookup_table(build_lut([1, 2, 3], bits=8, first=-1), np.array([-5, 9]))
     assert negative.look_up(np.array([-5, -1, 0, 1, 9])).tolist() == [1, 1, 2, 3, 3]
-    later = read_lookup_table(build_lut([1, 2, 3], bits=8, first=40000), has_negative=False)
+    later = read_lookup_table(build_lut([1, 2, 3], bits=8, first=40000), np.array([0, 50000]))
     assert later.look_up(np.array([0, 40000, 40001, 50000])).tolist() == [1, 1, 2, 3]
 
 
+def test_a_negative_first_value_before_values_that_are_all_positive():
+    table = read_lookup_table(build_lut([1, 2, 3, 4], bits=8, first=-2), np.array([0, 1]))
+    assert table.look_up(np.array([0, 1])).tolist() == [3, 4]
+
+
 def test_8_bit_values_before_a_first_one_that_16_bit_floats_do_not_hold():
-    table = read_lookup_table(build_lut([1, 2, 3], bits=8, first=65535), has_negative=False)
+    table = LookupTable(np.array([1, 2, 3]), first=65535)
     assert table.look_up(np.array([0, 255], np.uint8)).tolist() == [1, 1]
 
 
 def test_values_between_are_rounded():
-    table = read_lookup_table(build_lut([1, 2, 3], bits=8), has_negative=False)
+    table = read_lookup_table(build_lut([1, 2, 3], bits=8), np.arange(3))
     assert table.look_up(np.array([0.4, 0.6, 1.9])).tolist() == [1, 2, 3]
 
 
 def test_brightness_is_by_the_bits_that_are_filled():
-    table = read_lookup_table(build_lut([0, 1000, 4095], bits=16), has_negative=False)
+    table = read_lookup_table(build_lut([0, 1000, 4095], bits=16), np.arange(3))
     np.testing.assert_allclose(table.to_brightness(np.arange(3)), [0, 1000 / 4095, 1])
-    table = read_lookup_table(build_lut([0, 300, 1023], bits=8), has_negative=False)  # more than 8 bits hold
+    table = read_lookup_table(build_lut([0, 300, 1023], bits=8), np.arange(3))  # more than 8 bits hold
     np.testing.assert_allclose(table.to_brightness(np.arange(3)), [0, 300 / 1023, 1])
 
 

@@ -17,6 +17,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
 )
 
@@ -135,6 +138,42 @@ def test_rle_keeps_the_bits_where_they_lay():
     dataset = build(shifted, BitsStored=12, HighBit=15)
     dataset.compress(RLELossless)
     np.testing.assert_array_equal(decode("a.dcm", dataset).values, VALUES)
+
+
+# Written by DCMTK: 20 x 20, four rows each of -2048, -1, 0, 5 and 2047, or of these + 2048, in 12 bits.
+JPEG_LS_SIGNED = """
+ffd8fff7000b100014001401011100fff8000d01ffff0012004301140040ffda00080101000000000fff0010040100804020
+101010101010101010204081003fff707fec0810204081020408102041041041041007f007fe410410410410410410410410
+41041007810098010040100804020101010101010101010204081003c07f9c104104104210842108421084201effffd9
+"""
+JPEG_LS_HIGH = """
+ffd8fff7000b100014001401011100fff8000d01ffff0012004301140040ffda0008010100000000ff7ff000000000001ffd
+e8010040100804020101010101010101010204081003f02007e004010040201008040404040404040404081020400f0204fc
+008020080402010080808080808080808102040801e00fe7f0204081020408102040810410410410401effd9
+"""
+JPEG_HIGH = """
+ffd8ffe000104a46494600010100000100010000ffc3000b100014001401011100ffc4001800010003010000000000000000
+000000000005070f10ffda0008010100010000e00000000000000000001bff00800000000000000000000900000000000000
+00000016800000000000000000000dfe8000000000000000000007ffffd9
+"""
+
+
+@pytest.mark.parametrize(
+    ("syntax", "stream", "high_bit", "first"),
+    [
+        (JPEGLSLossless, JPEG_LS_SIGNED, 11, -2048),
+        (JPEGLSNearLossless, JPEG_LS_SIGNED, 11, -2048),
+        (JPEGLSLossless, JPEG_LS_HIGH, 15, 0),
+        (JPEGLSNearLossless, JPEG_LS_HIGH, 15, 0),
+        (JPEGLosslessSV1, JPEG_HIGH, 15, 0),
+    ],
+)
+def test_compressed_words_keep_their_sign_and_high_bit(syntax, stream, high_bit, first):
+    pytest.importorskip("gdcm")
+    expected = np.repeat(np.array([-2048, -1, 0, 5, 2047]) + 2048 + first, 4)[:, None] * np.ones((1, 20), int)
+    values = expected.astype(np.int16 if first else np.uint16)
+    dataset = _compress(values, syntax, bytes.fromhex(stream), BitsStored=12, HighBit=high_bit)
+    np.testing.assert_array_equal(decode("a.dcm", dataset).values, expected)
 
 
 def test_jpeg_2000_needs_no_bits_of_the_header():
