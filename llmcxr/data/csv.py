@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,10 +60,14 @@ def open_csv(path: str, split: str | None = None, skip_bad: bool = False) -> Stu
             studies[study.study_id] = _merge(studies.get(study.study_id), study, row, table)
     rejections.write()
     if not any(study.radiographs or study.report or study.questions for study in studies.values()):
-        raise UserError(
-            f"{table}: expected images beside the table, found none of {len(rejections)}; check the paths"
-        )
+        raise UserError(_tell_empty(table, studies, rejections))
     return StudyDataset(keep_split(studies.values(), split, f"csv:{path}"), rejections=rejections)
+
+
+def _tell_empty(table: Path, studies: Mapping[str, Study], rejections: Rejections) -> str:
+    if not rejections.entries:
+        return f"{table}: expected an image, a text or a question in a row, found none in {len(studies)}; add one"
+    return f"{table}: expected images beside the table, found none of {len(rejections)}; check the paths"
 
 
 def _find_image(row: Row, table: Path, rejections: Rejections) -> str:

@@ -74,6 +74,8 @@ class Predictions(System):
         return frozenset(ability for ability, predicted in kept.items() if predicted)
 
     def cannot(self, ability: str) -> UserError:
+        if ability not in TOLD:  # what no file has, such as the likelihood of a sentence
+            return super().cannot(ability)
         wanted, found = TOLD[ability], " and ".join(TOLD[one] for one in TOLD if one in self.abilities)
         return UserError(
             f"{self.path}: expected {wanted}, found {found} only; add them, or judge what it has"

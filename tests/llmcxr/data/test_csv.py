@@ -201,3 +201,10 @@ def test_every_word_for_validate_is_understood_in_tables_and_in_opening_strings(
 def test_a_folder_instead_of_the_table(tmp_path):
     with pytest.raises(UserError, match="found a folder"):
         open_dataset(f"csv:{tmp_path}")
+
+
+def test_a_table_without_a_text_in_any_row_says_so(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("study_id,text\n1,\n2,\n")
+    with pytest.raises(UserError, match="expected an image, a text or a question in a row, found none in 2"):
+        open_dataset(f"csv:{table}")

@@ -191,5 +191,8 @@ def test_a_number_as_id(tmp_path):
 def test_a_file_that_lacks_a_part_is_named_with_what_it_has(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("id,report\n1,Clear.\n")
-    error = Predictions.read(path).cannot("answer")
-    assert str(error).startswith(f"{path}: expected answers to questions, found reports only; ")
+    predictions = Predictions.read(path)
+    assert str(predictions.cannot("score_sentences")).startswith("a file of predictions ")
+    assert str(predictions.cannot("answer")).startswith(
+        f"{path}: expected answers to questions, found reports only; "
+    )
