@@ -66,7 +66,8 @@ def open_csv(path: str, split: str | None = None, skip_bad: bool = False) -> Stu
 
 def _tell_empty(table: Path, studies: Mapping[str, Study], rejections: Rejections) -> str:
     if not rejections.entries:
-        return f"{table}: expected an image, a text or a question in a row, found none in {len(studies)}; add one"
+        wanted = "an image, a text or a question in a row"
+        return f"{table}: expected {wanted}, found none in {len(studies)}; add some"
     return f"{table}: expected images beside the table, found none of {len(rejections)}; check the paths"
 
 

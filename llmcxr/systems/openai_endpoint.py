@@ -38,6 +38,7 @@ MESSAGE_LENGTH = 200  # characters of a server's own words that are shown
 LARGEST_ANSWER = 2**23  # bytes: a report has some thousands
 MOST_ODD = 10  # answers in a row without a text, after which the others are not asked for
 OTHER_PARAMETERS = ("model", "messages", "temperature", "seed")
+CUT_OFF = "cut off at"
 NONE = "none"  # as a parameter's name or value: it is not sent
 TEXT_PARTS = ("text", "output_text", None)  # types of a content's parts that are the answer's; others think
 
@@ -58,8 +59,9 @@ class OpenAIEndpoint(System):
     4 wait_s, ... seconds, or after the time that the server names.
 
     An answer that is none (an error, another form, too slow or too large) is an empty text with a warning,
-    and counted in the log, as one without words is; where all are none, or MOST_ODD in a row, UserError says
-    what the first was. A key that is refused, a redirect and a server that is not there are one at once.
+    and counted in the log, as one without words is and one that is cut off; where all are none, or MOST_ODD
+    in a row, UserError says what the first was. A key that is refused, a redirect and a server that is not
+    there are one at once.
     """
 
     kind = "an openai: system"
@@ -138,7 +140,7 @@ class OpenAIEndpoint(System):
         failure: BaseException | None = None
         odd: list[tuple[int, str]] = []
         empty: list[str] = []
-        odd_in_a_row = 0
+        odd_in_a_row = num_cut = 0
         with ThreadPoolExecutor(self.workers) as pool:
             place_of = {pool.submit(self._ask, ability, one, seed): place for place, one in enumerate(asked)}
             try:
@@ -148,8 +150,10 @@ class OpenAIEndpoint(System):
                     failure = failure or done.exception()
                     if done.exception() is None and isinstance(done.result(), TextResult):
                         odd_in_a_row = 0
-                        if not done.result().text:
+                        if not strip_reasoning(done.result().text):
                             empty += done.result().warnings
+                        elif CUT_OFF in " ".join(done.result().warnings):
+                            num_cut += 1
                         yield place_of[done], done.result()
                     elif done.exception() is None:
                         odd.append((place_of[done], done.result()))
@@ -167,6 +171,14 @@ class OpenAIEndpoint(System):
         if why := Counter([reason for _, reason in odd] + empty):
             reasons = "; ".join(f"{number} times {reason}" for reason, number in why.most_common())
             logger.warning("%d of %d answers have no text: %s", why.total(), len(asked), reasons)
+        if num_cut:
+            logger.warning(
+                "%d of %d answers are %s %d tokens; max_tokens=N allows more",
+                num_cut,
+                len(asked),
+                CUT_OFF,
+                self.max_tokens,
+            )
         for place, reason in odd:
             yield place, TextResult("", warnings=(reason,))
 
@@ -277,13 +289,13 @@ class OpenAIEndpoint(System):
             text = text.replace(key, "***")
         warnings = []
         if finish == "length":
-            warnings.append(f"cut off at {self.max_tokens} tokens")
+            warnings.append(f"{CUT_OFF} {self.max_tokens} tokens")
         if finish == "content_filter":
             warnings.append("stopped by the server's filter")
         if refusal:
             warnings.append("declined by the model")
-        if not text and not warnings:
-            warnings.append("no words")
+        if not strip_reasoning(text) and not warnings:
+            warnings.append("reasoning alone" if text else "no words")
         return TextResult(text, warnings=tuple(warnings))
 
 

@@ -475,3 +475,12 @@ def test_a_key_that_is_given_in_place_of_its_variable_is_not_shown(keys):
     with pytest.raises(UserError) as raised:
         open_system(f"openai:http://localhost/v1,{keys}")
     assert KEY not in _tell_all(raised.value)
+
+
+def test_answers_of_reasoning_alone_and_those_cut_off_are_counted(serve, caplog):
+    thought, cut = completion("<think>Is it"), completion("Heart is", finish_reason="length")
+    server = serve(lambda body, number: [thought, cut, completion("Clear.")][number - 1])
+    written = ask(server).report([IMAGE] * 3)
+    assert sorted(one.text for one in written) == ["<think>Is it", "Clear.", "Heart is"]
+    assert "1 of 3 answers have no text: 1 times reasoning alone" in caplog.text
+    assert "1 of 3 answers are cut off at 512 tokens; max_tokens=N allows more" in caplog.text
