@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -91,6 +91,7 @@ def encode_dataset(
         config.augmentations, dataset=dataset.name,
     )  # fmt: skip
     compared = _Comparison(dataset, sources)
+    _check_place(path)
     if path.exists():
         store = CodeStore.open_same(path, metadata)
         if store.metadata.sources == digest(sources):
@@ -124,6 +125,17 @@ def encode_dataset(
             ranks,
             dataset.rejections,
             digest(sources),
+        )
+
+
+def _check_place(path: Path) -> None:
+    """Take an empty folder as none. Raises UserError where `path` is something else than codes."""
+    with suppress(OSError):  # not empty; or gone, to another process
+        path.rmdir()
+    if path.exists() and not (path / "metadata.json").is_file():
+        raise UserError(
+            f"{path}: expected codes of an earlier run, or no such name yet, found another "
+            f"{'folder' if path.is_dir() else 'file'}; choose another name"
         )
 
 

@@ -110,6 +110,6 @@ def _telling_damage(path: Path, what: str) -> Iterator[None]:
             f"{path}: expected {what} in UTF-8, found another kind of file; save it in UTF-8"
         ) from None
     except OSError as error:
-        raise UserError(
-            f"{path}: expected {what}, found none that can be read ({type(error).__name__}); check the path"
-        ) from error
+        found = "no such file" if isinstance(error, FileNotFoundError) else "none that can be read"
+        reason = "" if isinstance(error, FileNotFoundError) else f" ({type(error).__name__})"
+        raise UserError(f"{path}: expected {what}, found {found}{reason}; check the path") from error

@@ -87,6 +87,14 @@ def test_a_folder_of_radiographs_becomes_codes(folder, tokenizer, tmp_path):
     assert is_same(again, store)
 
 
+def test_codes_take_an_empty_folder_and_no_other(folder, tokenizer, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert len(encode_dataset(folder, tokenizer, tmp_path / "empty", tmp_path)) == 3
+    for other in (tmp_path, tmp_path / "radiograph0.png"):
+        with pytest.raises(UserError, match="expected codes of an earlier run, or no such name yet"):
+            encode_dataset(folder, tokenizer, other, tmp_path)
+
+
 def test_one_coding_is_of_the_image_as_it_is(folder, tokenizer, tmp_path):
     store = encode_dataset(folder, tokenizer, tmp_path / "codes", tmp_path)
     assert len(store) == 3 and store.metadata.augmentations == 1

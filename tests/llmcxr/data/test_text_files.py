@@ -59,6 +59,8 @@ def test_a_folder_and_nothing(tmp_path):
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(UserError, match="check the path"):
             list(read_lines(path, "text"))
+    with pytest.raises(UserError, match="found no such file"):
+        list(read_lines(tmp_path / "none", "text"))
 
 
 def test_a_line_that_grows_large_is_refused_early(tmp_path):
