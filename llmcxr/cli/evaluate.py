@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -146,16 +147,19 @@ def _card_command(part: str | None, about: str):
         if part in (None, "image"):  # no other part has a judge or features
             _refuse_loss_networks(judged, extractor, studies)
         chosen_n = choose_n(_clip_n(n, dataset, studies), studies, [judged])
-        result = evaluate_card(
-            judged,
-            studies,
-            CardSettings(chosen_n, chosen_seeds, size, extractor, training),
-            (part,) if part else tuple(PARTS),
-            judge=_open_judge(studies),
-            metrics=open_metrics(metric or (), choose_device(device)),
-            kept=kept,
-            announce=lambda name: say(f"{name} ..."),
-        )
+        with ExitStack() as files:
+            for one in kept.values():
+                files.enter_context(one.alone())
+            result = evaluate_card(
+                judged,
+                studies,
+                CardSettings(chosen_n, chosen_seeds, size, extractor, training),
+                (part,) if part else tuple(PARTS),
+                judge=_open_judge(studies),
+                metrics=open_metrics(metric or (), choose_device(device)),
+                kept=kept,
+                announce=lambda name: say(f"{name} ..."),
+            )
         for sentence in left_out_sentences(result.json):
             say(sentence)
         for one in kept.values():

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
 from llmcxr.common.guard import Kind
 from llmcxr.predictor import Asked, TextResult
+from vqgan.processes import one_at_a_time
 
 SUFFIX = ".jsonl"
 
@@ -39,6 +41,10 @@ class KeptPredictions:
         self.path = path
         self.former = path.with_name(f"{path.stem}.former{SUFFIX}")
         self.count = 0
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from the file. Raises UserError on entry where one is at work on it."""
+        return one_at_a_time(self.path.with_name(f".{self.path.name}.lock"), self.path)
 
     def add(self, asked: Asked, result: TextResult) -> None:
         """Add a report, or the answer to what was asked. Raises UserError where the disk is full."""

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +44,14 @@ def test_a_file_of_another_kind_is_not_replaced(tmp_path, text):
         check_outputs([], (path, PREDICTIONS))
     with pytest.raises(UserError, match=r"ends in \.jsonl"):
         KeptPredictions(tmp_path / "kept.csv")
+
+
+def test_a_second_process_is_refused_before_it_asks_anything(tmp_path):
+    kept = KeptPredictions(tmp_path / "kept.jsonl")
+    second = "import sys; from pathlib import Path; from llmcxr.systems.kept import KeptPredictions as K\n"
+    second += "with K(Path(sys.argv[1])).alone(): pass"
+    with kept.alone():
+        kept.add(Asked("s1"), TextResult("Clear."))
+        done = subprocess.run([sys.executable, "-c", second, str(kept.path)], capture_output=True, text=True)
+    assert done.returncode == 1 and "another process is at work here" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.jsonl"]
