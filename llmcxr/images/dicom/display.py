@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset as DicomDataset
 
 STRETCH = (0.1, 99.9)  # percentiles that become black and white where a file gives no window
+MOST_LEVELS = 2**22  # values from the lowest to the highest that are listed; others are sorted
+MOST_WIDE = 2**23  # pixels that are sorted: each takes a hundred bytes
 WINDOW_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
@@ -81,12 +83,16 @@ def _find_levels(decoded: DecodedPixels) -> tuple[np.ndarray, np.ndarray, np.nda
     no padding have each (L,).
     """
     values = decoded.values
-    if values.dtype.itemsize <= 2 and np.issubdtype(values.dtype, np.integer):
-        lowest, highest = int(values.min()), int(values.max())
+    lowest, highest = values.min(), values.max()
+    is_whole = values.dtype.itemsize <= 4 and np.issubdtype(values.dtype, np.integer)
+    if is_whole and int(highest) - int(lowest) < MOST_LEVELS:
+        lowest, highest = int(lowest), int(highest)
         levels = np.arange(lowest, highest + 1, dtype=np.float64)
         unsigned = np.dtype(f"u{values.dtype.itemsize}")  # differences fit, whatever the sign
         places = values.astype(unsigned) - unsigned.type(lowest % 2 ** (8 * unsigned.itemsize))
     else:
+        if values.size > MOST_WIDE:
+            raise ValueError(f"more than {MOST_WIDE // 10**6} megapixels of floats or of more than 22 bits")
         levels, places = np.unique(values, return_inverse=True)
         levels, places = levels.astype(np.float64), places.reshape(values.shape)
     counts = np.zeros(len(levels), np.int64)

@@ -7,6 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_windowing
 
+from llmcxr.images.dicom import display
 from llmcxr.images.dicom.display import apply_window, to_brightness
 from llmcxr.images.dicom.pixels import decode
 from tests.llmcxr.images.dicom.built import build, build_lut, fill
@@ -313,3 +314,12 @@ def test_windows_of_32_bit_values():
     elements = {"BitsAllocated": 32, "BitsStored": 32, "WindowCenter": 1.5e9, "WindowWidth": 3e9}
     pixels, _ = _show(values, VOILUTFunction="LINEAR_EXACT", **elements)
     np.testing.assert_allclose(pixels, values / 3e9, atol=1e-6)
+
+
+def test_many_wide_values_are_refused_before_they_are_sorted(monkeypatch):
+    monkeypatch.setattr(display, "MOST_WIDE", 399)  # a picture has 400
+    window = {"WindowCenter": 70000, "WindowWidth": 1001}
+    narrow, _ = _show(fill([69500, 70000, 70500], np.uint32), **window)
+    np.testing.assert_allclose(narrow[0, :3], [0.0005, 0.5005, 1], atol=1e-6)
+    with pytest.raises(ValueError, match="megapixels of floats or of more than 22 bits"):
+        _show(fill([0, 2**30], np.uint32), **window)
