@@ -14,7 +14,7 @@ from llmcxr.images.scaling import check_brightness, scale_integers
 if TYPE_CHECKING:
     from torch import Tensor
 
-SHAPES = "(H, W), or in colour (H, W, 3) or (3, H, W)"
+SHAPES = "(H, W), (H, W, 1), or in colour (H, W, 3) or (3, H, W)"
 
 
 def is_tensor(source: object) -> bool:
@@ -32,7 +32,13 @@ def is_batch(source: object) -> bool:
     """Return whether it holds several pictures: an array (B, H, W), an array or a tensor (B, C, H, W)."""
     if is_tensor(source):
         return source.ndim == 4
-    return isinstance(source, np.ndarray) and source.ndim in (3, 4) and not is_colour(source)
+    is_array = isinstance(source, np.ndarray) and source.ndim in (3, 4)
+    return is_array and not is_colour(source) and not _is_grey(source)
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    """Return whether an array is one picture of one channel, (H, W, 1)."""
+    return pixels.ndim == 3 and pixels.shape[-1] == 1
 
 
 def to_array(tensor: Tensor) -> np.ndarray:
@@ -51,6 +57,8 @@ def read_array(pixels: np.ndarray) -> tuple[np.ndarray, list[str]]:
     Floats are brightness in [0, 1] already; integers beyond 1 are scaled as a file's, see `scaling`. Raises
     UserError for another shape or type, and for floats that lie outside or are not finite.
     """
+    if _is_grey(pixels):
+        pixels = pixels[..., 0]
     if pixels.ndim == 3 and not is_colour(pixels) and pixels.shape[0] in (1, 3):
         pixels = pixels[0] if pixels.shape[0] == 1 else np.moveaxis(pixels, 0, -1)
     if not (is_colour(pixels) or pixels.ndim == 2) or pixels.dtype.kind not in "biuf":

@@ -23,6 +23,10 @@ MODALITIES = """ANN AR AS ASMT AU BDUS BI BMD CD CFM CP CR CS CT CTPROTOCOL DD D
 EEG EMG EOG EPS ES FA FID FS GM HC HD IO IOL IVOCT IVUS KER KO LEN LP LS M3D MA MG MR MS NM OAM OCT OP OPM OPR
 OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD
 RTSEGANN RTSTRUCT RWV SC SEG SM SMR SR SRF ST STAIN TEXTUREMAP TG US VA VF XA XAPROTOCOL XC"""
+# PS3.16 Annex L; what does not stand here may be the chest in any language
+OTHER_PARTS = """ABDOMEN ANKLE ARM BREAST CALCANEUS CLAVICLE COCCYX CSPINE ELBOW EXTREMITY FEMUR FINGER FOOT
+FOREARM HAND HEAD HEEL HIP HUMERUS JAW KNEE LEG LSPINE NECK PELVIS SACRUM SCAPULA SHOULDER SKULL SPINE SSPINE
+TIBIA TOE TSPINE WRIST"""
 OBJECTS = {  # SOP classes of files that often leave the modality out
     "1.2.840.10008.5.1.4.1.1.2": "CT",
     "1.2.840.10008.5.1.4.1.1.2.1": "CT",
@@ -89,6 +93,8 @@ def _warn(dataset: DicomDataset) -> Iterator[str]:
         yield "an oblique, lying or other special view: a plain frontal radiograph is expected"
     if find_modality(dataset) not in RADIOGRAPHS:
         yield f"modality {find_modality(dataset)}: not a plain radiograph (CR, DX)"
+    if get_code(dataset, "BodyPartExamined") in OTHER_PARTS.split():
+        yield "the header names a part of the body that is not the chest: a chest radiograph is expected"
     if is_raw(dataset):
         yield "raw detector values (FOR PROCESSING): contrast and polarity may be unusual"
     photometric = get_code(dataset, "PhotometricInterpretation")

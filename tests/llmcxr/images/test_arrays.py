@@ -16,6 +16,7 @@ RAMP = np.linspace(0, 1, 24 * 40, dtype=np.float32).reshape(24, 40)
     "source",
     [
         RAMP[None],
+        RAMP[..., None],
         np.stack([RAMP] * 3),
         np.stack([RAMP] * 3, -1),
         np.rint(RAMP * 255).astype(np.uint8),
@@ -61,4 +62,5 @@ def test_what_is_no_radiograph_is_said(source, says):
 def test_a_batch_is_told_from_a_colour_picture():
     assert images.is_batch(np.zeros((5, 20, 20))) and images.is_batch(torch.zeros(5, 1, 20, 20))
     assert not images.is_batch(np.zeros((20, 20, 3))) and not images.is_batch(torch.zeros(3, 20, 20))
+    assert not images.is_batch(np.zeros((20, 20, 1))) and images.is_batch(np.zeros((5, 20, 20, 1)))
     assert not images.is_batch("a.png")

@@ -44,6 +44,7 @@ def test_spacing_in_the_patient_goes_before_spacing_at_the_detector():
         ({"ViewPosition": "XTABLE"}, "special view"),
         ({"ViewPosition": "AP LLD"}, "special view"),
         ({"Modality": "CT"}, "modality CT"),
+        ({"BodyPartExamined": "knee"}, "a part of the body that is not the chest"),
         ({"Modality": "Mr Miller"}, "modality unknown"),  # a patient's words are not repeated
         ({"PresentationIntentType": "FOR PROCESSING"}, "raw detector values"),
         ({"PhotometricInterpretation": "MONOCHROME2", "PresentationLUTShape": "INVERSE"}, "contradicts"),
