@@ -106,7 +106,8 @@ def generate(arguments: Sequence[str] | None = None) -> None:
 def train(arguments: Sequence[str] | None = None) -> None:
     """Run the program `train.py`: `llmcxr train` without the word train. Ends the process."""
     plugins, arguments = _split_plugins(sys.argv[1:] if arguments is None else arguments)
-    _run(app, [*plugins, "train", *(arguments or ["--help"])])
+    command = ["--version"] if "--version" in arguments else ["train", *(arguments or ["--help"])]
+    _run(app, [*plugins, *command])
 
 
 def _run(program: typer.Typer, arguments: Sequence[str]) -> None:

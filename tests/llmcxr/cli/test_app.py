@@ -91,7 +91,7 @@ def test_a_model_is_not_judged_by_its_loss_network(run, monkeypatch, arguments):
 # -- help
 
 
-@pytest.mark.parametrize("program", [cli.main, cli.generate])
+@pytest.mark.parametrize("program", [cli.main, cli.generate, cli.train])
 def test_the_version_is_printed(run, program):
     code, out, err = run("--version", program=program)
     assert (code, out, err) == (0, f"llmcxr {llmcxr.__version__}\n", "")
