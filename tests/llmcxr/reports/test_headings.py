@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from llmcxr.reports.headings import ABOUT, FILM, ORGAN, OUTSIDE, PERSON, RULE, TITLE, find_headings
@@ -43,3 +45,11 @@ def test_headings_begin_and_end_where_they_are_written():
 def test_places_are_those_of_the_text(letter):
     text = f"{letter * 5}. Impression: x"
     assert [text[one.end :] for one in find_headings(text)] == [" x"]
+
+
+@pytest.mark.parametrize("between", ["{}_", "{}'", "[x]{})", "word{}<b>", ".{}*_"])
+def test_a_long_run_of_blanks_before_a_mark_takes_no_time(between):
+    text = ("lungs" + between.format(" " * 6000) + "IMPRESSION: clear ") * 5
+    started = time.process_time()
+    find_headings(text)
+    assert time.process_time() - started < 2  # a minute, where each blank began a search of its own
