@@ -133,6 +133,8 @@ class VQGAN(nn.Module):
     def _check_tensor(self, values: Tensor, expected: str) -> None:
         if not isinstance(values, Tensor):
             raise UserError(f"expected {expected} as a tensor, got {type(values).__name__}")
+        if values.layout != torch.strided:
+            raise UserError(f"expected {expected} as a dense tensor, got {values.layout}; call to_dense()")
         device = next(self.parameters()).device
         if values.device != device:
             raise UserError(f"expected {expected} on {device}, where the tokenizer is, got {values.device}")

@@ -73,6 +73,7 @@ def test_rounding_is_no_fault() -> None:
     ("door", "given", "says"),
     [
         ("encode", torch.zeros(1, 1, 32, 32, dtype=torch.uint8), "as floats in 0..1, got torch.uint8"),
+        ("encode", torch.zeros(1, 1, 32, 32).to_sparse(), "as a dense tensor, got torch.sparse_coo"),
         ("encode", [[0.5]], "as a tensor, got list"),
         ("encode", None, "as a tensor, got NoneType"),
         ("encode", torch.zeros(1, 1, 32, 32, device="meta"), "on cpu, where the tokenizer is, got meta"),
