@@ -59,7 +59,7 @@ _ONLY_DESCRIBES = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Cue:
     kind: str  # a key of labeler.terms.CUES
     text: str

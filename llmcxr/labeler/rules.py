@@ -61,7 +61,7 @@ class Vocabulary:
 
     def find_cues(self, sentence: str) -> list[Cue]:
         return [
-            Cue(cue.lastgroup.replace("_", " "), cue[0], *cue.span()) for cue in self._cue.finditer(sentence)
+            Cue(self._kind_of[cue.lastgroup], cue[0], *cue.span()) for cue in self._cue.finditer(sentence)
         ]
 
     def names_finding(self, text: str) -> bool:
@@ -90,8 +90,12 @@ class Vocabulary:
         return [(re.compile(_alternatives((words,))), findings) for words, findings in self.normal_statements]
 
     @cached_property
+    def _kind_of(self) -> dict[str, str]:
+        return {kind.replace(" ", "_"): kind for kind in self.cues}
+
+    @cached_property
     def _cue(self) -> re.Pattern[str]:
-        return _compile_named({kind.replace(" ", "_"): words for kind, words in self.cues.items()})
+        return _compile_named({name: self.cues[kind] for name, kind in self._kind_of.items()})
 
 
 PHANTOM = Vocabulary()
@@ -143,7 +147,7 @@ def label(report: Report | str) -> dict[str, Label]:
 
 def stronger(first: Label, second: Label) -> Label:
     """Join two mentions of a finding: present wins, then uncertain, then absent."""
-    return max(first, second, key=_STRENGTH.__getitem__)
+    return second if _STRENGTH[second] > _STRENGTH[first] else first
 
 
 def read_ratio(text: str) -> float | None:
@@ -189,7 +193,7 @@ _GRADE_AFTER = re.compile(r"\b(?:is|are|appears?|remains?|measures?)\s+(?:\w+ )?
 _PLACE_WORDS = {"in", "on", "at", "the", "side", "sided", "zone", "lung", "lobe", "and"}
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Found:
     """A term in a sentence, with what is written around it."""
 

@@ -35,6 +35,7 @@ _ASKS_FOR_MORE = re.compile(
     r"possible))$",
     re.IGNORECASE,
 )
+_LAST_WORDS = 16  # letters at the end of a line, in which the words above have room
 
 # Read in this order over a sentence in lower case.
 _PHRASES = tuple(
@@ -81,7 +82,7 @@ def end_lines(text: str) -> str:
 def _is_wrapped(line: str, following: str, has_capitals: bool) -> bool:
     """Tell whether a sentence runs on. Small letters say so only where the text begins with a capital."""
     runs_on = has_capitals and following[0].islower() and line[-1] not in ".:;?!"
-    return runs_on or _ASKS_FOR_MORE.search(line) is not None
+    return runs_on or _ASKS_FOR_MORE.search(line[-_LAST_WORDS:]) is not None
 
 
 def mark_doubts(text: str) -> str:

@@ -66,7 +66,7 @@ _WORD = re.compile(r"[a-z]+")
 
 def correct(sentence: str) -> str:
     """Replace each misspelt word of a sentence in lower case by the word it is near to."""
-    if all(nearest(word) == word for word in _WORD.findall(sentence)):
+    if set(map(nearest, words := set(_WORD.findall(sentence)))) == words:
         return sentence
     return _WORD.sub(lambda match: nearest(match[0]), sentence)
 
