@@ -8,7 +8,6 @@ no gigabyte over 1.
 from __future__ import annotations
 
 import argparse
-import resource
 import signal
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from llmcxr.common.errors import UserError
 from tests.fuzz import models, pictures, texts
 from tests.fuzz.mutations import Chance
+from tests.memory import peak_bytes
 
 DOORS = (
     pictures.Pictures, pictures.DicomFiles, pictures.Arrays, texts.CsvTables, texts.NihFolders,
@@ -68,7 +68,7 @@ def _parse() -> argparse.Namespace:
 
 def _try(door: object, seed: int, number: int, is_shown: bool, counts: Counter) -> list[str]:
     """Try one input; returns what is wrong with how it was answered."""
-    name, before = type(door).__name__, _peak_bytes()
+    name, before = type(door).__name__, peak_bytes()
     said, started = "", time.process_time()
     signal.alarm(HANGS_SECONDS)
     try:
@@ -85,7 +85,7 @@ def _try(door: object, seed: int, number: int, is_shown: bool, counts: Counter) 
         said = f"{type(error).__name__}: {str(error)[:160]!r} at {Path(place.filename).name}:{place.lineno}"
     finally:
         signal.alarm(0)
-    seconds, after = time.process_time() - started, _peak_bytes()
+    seconds, after = time.process_time() - started, peak_bytes()
     wrong = [said] if said else []
     if seconds > MOST_SECONDS:
         wrong.append(f"took {seconds:.0f} s")
@@ -96,10 +96,6 @@ def _try(door: object, seed: int, number: int, is_shown: bool, counts: Counter) 
 
 def _interrupt(*_: object) -> None:
     raise TimeoutError(f"no answer in {HANGS_SECONDS} s")
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ import sys
 import pytest
 
 ENCODE = """
-import json, resource, sys
+import json, sys
 import numpy as np, torch
 from llmcxr.data import Dataset
 from llmcxr.records import Radiograph, Study
 from llmcxr.codes.encode import encode_dataset
 from vqgan import VQGAN, VQGANConfig
 from vqgan.layers import CXRConfig
+from tests.memory import peak_bytes
 
 class Computed(Dataset):
     def __init__(self, n):
@@ -34,7 +35,7 @@ torch.set_num_threads(1)
 torch.manual_seed(0)
 config = VQGANConfig(image_size=64, cxr=CXRConfig(stem_channels=8, grid_channels=8, grid_blocks=1))
 store = encode_dataset(Computed(int(sys.argv[1])), VQGAN(config).eval(), sys.argv[2], sys.argv[2])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = peak_bytes() / 2**20
 print(json.dumps({"images": len(store), "peak_mb": peak}))
 """
 

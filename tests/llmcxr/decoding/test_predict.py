@@ -121,7 +121,7 @@ def test_a_word_typed_as_an_image_word_is_text(cxr):
         (lambda c: c.draw("effusion", seed=-1, best_of=2), "seed must be"),
         (lambda c: c.report(np.zeros((32, 32)), seed=2**64), "seed must be"),
         (lambda c: c.answer(np.zeros((32, 32)), ""), "question is empty"),
-        (lambda c: c.report(np.zeros((32, 32, 3, 1))), "must be"),
+        (lambda c: c.report(np.zeros((1, 32, 32, 3, 1))), "must be"),
         (lambda c: c.report(np.full((32, 32), 7.0)), r"lie in \[0, 1\]"),
         (lambda c: c.report(np.full((32, 32), np.nan)), "finite"),
         (lambda c: c.report(np.zeros((8, 40))), "at least 16"),
