@@ -169,3 +169,11 @@ def test_a_classifier_is_loaded_to_the_device_that_is_named(tmp_path):
     found = next(Classifier.from_pretrained(tmp_path, device="auto").parameters()).device.type
     assert found == ("cuda" if torch.cuda.is_available() else "cpu")
     assert (tmp_path / "model.safetensors").stat().st_mode & 0o044
+
+
+def test_a_damaged_width_is_refused_before_it_takes_memory(classifier, tmp_path):
+    classifier.save_pretrained(tmp_path / "wide")
+    config = json.loads((tmp_path / "wide" / "config.json").read_text())
+    (tmp_path / "wide" / "config.json").write_text(json.dumps({**config, "width": 30_000}))
+    with pytest.raises(UserError, match=r"is not the classifier of .*\(other sizes\)"):
+        Classifier.from_pretrained(tmp_path / "wide")
