@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -33,6 +34,11 @@ class ImageVocabulary:
     boi_id: int
     eoi_id: int
     has_cell_tokens: bool = True  # one token per cell and code; otherwise one token per code
+
+    def __post_init__(self) -> None:
+        numbers = (*self.grid, self.codebook_size, self.image_token_offset, self.boi_id, self.eoi_id)
+        if len(self.grid) != 2 or not all(isinstance(number, Integral) and number >= 0 for number in numbers):
+            raise ValueError("expected whole numbers from 0, two of them for the grid, found others")
 
     @property
     def num_cells(self) -> int:

@@ -74,3 +74,9 @@ def test_any_text_survives_and_ids_of_the_text_tokenizer_stay(text_tokenizer):
 
 def test_digits_are_spelled(text_tokenizer):
     assert [text_tokenizer.decode([i]) for i in text_tokenizer("0.57").input_ids] == ["0", ".", "5", "7"]
+
+
+@pytest.mark.parametrize("numbers", [((2, 2), 4, 10, [1], 2), ((2, 2), 4, 10, 1.5, 2), ((2,), 4, 10, 1, 2)])
+def test_numbers_of_another_kind_are_refused(numbers):
+    with pytest.raises(ValueError, match="expected whole numbers"):
+        ImageVocabulary(*numbers)
