@@ -20,7 +20,7 @@ from vqgan.config import VQGANConfig
 from vqgan.errors import UserError
 from vqgan.files import replacing
 from vqgan.finite import check_weights
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 
 FORMAT = "vqgan-1"
 CONFIG_FILE = "config.json"
@@ -112,8 +112,8 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], directory: Pat
 
 def _read_description(file: Path) -> dict[str, Any]:
     try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        description = from_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise UserError(f"{file}: expected JSON, found {error}") from error
     found = description.get("format") if isinstance(description, dict) else None
     if found != FORMAT:

@@ -18,7 +18,6 @@ build resumes. Knows no pixels and no datasets.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shutil
@@ -39,7 +38,7 @@ from llmcxr.common.rejections import Rejections
 from llmcxr.common.specs import name_as_today
 from llmcxr.common.terminal import progress
 from vqgan.files import replace_folder, replacing, write_text
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -220,7 +219,7 @@ class CodeStore:
         if not file.is_file():
             return []
         try:
-            return [Rejected(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+            return [Rejected(**from_json(line)) for line in file.read_text(encoding="utf-8").splitlines()]
         except (ValueError, TypeError) as error:
             raise UserError(
                 f"{file}: expected a list of what was left out, found a damaged file; remove it"
@@ -277,9 +276,9 @@ def _read_metadata(path: Path) -> CodeStoreMetadata:
             f"{path}: expected a CodeStore directory with a metadata.json, found none; encode a dataset first"
         )
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = from_json(file.read_text(encoding="utf-8"))
         metadata = CodeStoreMetadata(**values)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise UserError(f"{file}: expected the metadata of a CodeStore, found {error}") from error
     if metadata.format != FORMAT:
         raise UserError(f"{file}: expected format {FORMAT!r}, found {metadata.format!r}")
@@ -482,7 +481,7 @@ def _read_log(part: Path) -> Iterator[Source | Rejected]:
 
 def _read_item(part: Path, line: str) -> Source | Rejected:
     try:
-        item = json.loads(line)
+        item = from_json(line)
         if isinstance(item, dict):
             return Rejected(**item)
         return Source(item) if isinstance(item, str) else Source(*item)  # older logs have the id alone

@@ -4,13 +4,13 @@ asked to allow it. Knows no model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from llmcxr.common.errors import UserError
+from vqgan.json_text import from_json
 
 CODE_KEY = "auto_map"  # by which a Hugging Face configuration names classes in Python files beside it
 
@@ -50,8 +50,8 @@ def refuse_code(directory: str | Path) -> None:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError):
+        return from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
         return None  # damaged: the loader says so
 
 

@@ -11,7 +11,6 @@ N images of H x W pixels.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 
 SMALL_SIDE = 50  # pixels; below this ribs and lines are gone
 LONGEST_ASPECT = 2.0
@@ -156,8 +155,8 @@ def read_summary(directory: str | Path) -> ImageSummary | None:
     if not file.is_file():
         return None
     try:
-        summary = ImageSummary(**json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, RecursionError) as error:
+        summary = ImageSummary(**from_json(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
         raise UserError(f"{file}: expected a summary of training images, found {error}") from error
     if summary.format != FORMAT:
         raise UserError(f"{file}: expected format {FORMAT!r}, found {summary.format!r}")

@@ -11,7 +11,6 @@ Shapes: B images, C channels, H = W any; outputs are of the image resampled to `
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -31,7 +30,7 @@ from llmcxr.data.phantom.case import FINDINGS, ZONES
 from llmcxr.findings import FINDINGS as FINDING_TABLE
 from llmcxr.images import check_brightness
 from vqgan.finite import check_finite, check_weights
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 
 # What can be asked of a finding beyond its presence. A finding that is missing has no side or zone of its
 # own.
@@ -258,7 +257,7 @@ class Classifier(nn.Module):
             if not (directory / name).is_file():
                 raise UserError(f"{directory} is no classifier directory: {name} is missing")
         try:
-            config = json.loads((directory / "config.json").read_text())
+            config = from_json((directory / "config.json").read_text())
             if not isinstance(config, dict) or config.pop("architecture", None) != ARCHITECTURE:
                 raise ValueError(f"architecture {ARCHITECTURE!r} is not named there")
             findings = config.pop("findings")

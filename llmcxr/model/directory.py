@@ -9,7 +9,6 @@ ships with the package. Loading either gives the same model; saving a compact on
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +36,7 @@ from llmcxr.prompts.vocabulary import ImageVocabulary
 from vqgan import VQGAN
 from vqgan.files import replace_folder, restore_earlier, share, unfinished_folder
 from vqgan.finite import check_weights
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 from vqgan.processes import one_at_a_time
 from vqgan.shipped import SHIPPED, find_directory
 
@@ -171,8 +170,8 @@ def is_image_tokenizer(directory_or_name: str | Path) -> bool:
     if not path.exists():
         return str(path) in SHIPPED
     try:
-        description = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        description = from_json((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False
     return isinstance(description, dict) and str(description.get("format")).startswith("vqgan-")
 
@@ -288,9 +287,9 @@ def _read_card(directory: Path) -> dict[str, Any]:
         advice = f"; did you mean {inside}?" if (inside / CARD_FILE).is_file() else ""
         raise UserError(f"{path}: missing; {directory.name} is not a model directory saved by llmcxr{advice}")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = from_json(path.read_text(encoding="utf-8"))
         missing = set(CARD_TYPES) - set(card)
-    except (ValueError, TypeError, RecursionError) as error:  # ValueError: neither JSON nor text
+    except (ValueError, TypeError) as error:  # ValueError: neither JSON nor text
         raise UserError(f"{path}: not readable as JSON ({error}); copy the directory again") from error
     if missing:
         raise UserError(f"{path}: lacks {', '.join(sorted(missing))}; copy the directory again")

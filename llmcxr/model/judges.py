@@ -6,7 +6,6 @@ A network is recognised by its weights, whatever its directory is called. Knows 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing
 from llmcxr.model.classifier import Classifier
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 
 FILE = "loss_networks.json"
 OLD_FILE = "teachers.json"  # as tokenizers of version 0.1 have it
@@ -45,8 +44,8 @@ def read_loss_networks(directory: str | Path) -> dict[str, str]:
     if file is None:
         return {}
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, RecursionError) as error:
+        return dict(from_json(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
         raise UserError(f"{file}: expected the loss networks of a tokenizer, found {error}") from error
 
 

@@ -7,9 +7,10 @@ within its reasoning has no answer at all.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
+
+from vqgan.json_text import from_json
 
 _LESS, _MORE = r"(?:<|&lt;)", r"(?:>|&gt;)"
 _THOUGHT = (
@@ -132,8 +133,8 @@ def _read_json(text: str) -> str:
     """Return the report in a JSON object with keys such as findings and impression, else the text itself."""
     found = _JSON.fullmatch(text.strip())
     try:
-        report = json.loads(found[1], strict=False) if found else None
-    except (ValueError, RecursionError):
+        report = from_json(found[1], strict=False) if found else None
+    except ValueError:
         return text
     names = {str(key).lower() for key in report or ()}
     return "\n".join(_list_parts(report)) if names & {"findings", "impression", *_WHOLE} else text

@@ -7,7 +7,6 @@ radiograph is a patient's all the same: real ones may go only where their terms 
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import math
 import os
@@ -30,6 +29,7 @@ from llmcxr.reports import parse_sections, strip_reasoning
 from llmcxr.systems.key_guard import holds_key
 from llmcxr.systems.post import Answer, NoAnswer, post
 from llmcxr.systems.prompts import ANSWER_PROMPT, REPORT_PROMPT
+from vqgan.json_text import from_json
 
 logger = logging.getLogger(__name__)
 
@@ -312,8 +312,8 @@ def _read_choice(choice: dict[str, Any]) -> tuple[str | None, str, bool]:
 
 def _parse(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return from_json(body)
+    except ValueError:
         return None
 
 

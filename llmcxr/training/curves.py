@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from llmcxr.common.errors import UserError
 from llmcxr.images import write_figure
+from vqgan.json_text import from_json
 
 METRICS_FILE = "metrics.jsonl"
 COLUMNS = 3
@@ -26,8 +26,8 @@ def read_curves(run_dir: Path) -> Curves:
     curves: Curves = defaultdict(lambda: defaultdict(list))
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):  # the last line of a killed run may be cut off
+            entry = from_json(line)
+        except ValueError:  # the last line of a killed run may be cut off
             continue
         if not isinstance(entry, dict) or not _is_number(entry.get("step")):
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -39,3 +39,9 @@ def test_every_json_of_the_packages_is_written_without_nan():
                 continue
             told = {one.arg: ast.unparse(one.value) for one in node.keywords}
             assert told.get("allow_nan") == "False", f"{path}:{node.lineno}"
+
+
+def test_json_that_is_nested_too_deep_is_none():
+    with pytest.raises(ValueError, match="nested too deep"):
+        from_json("[" * 100_000)
+    assert from_json('{"a": [1]}') == {"a": [1]}

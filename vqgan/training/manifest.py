@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from pathlib import Path
 
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 
 FILE = "files.json"  # name -> [bytes, CRC-32]
 BLOCK = 1 << 22  # bytes
@@ -25,7 +24,7 @@ def find_damage(folder: Path) -> str:
     if not (folder / FILE).exists():
         return ""
     try:
-        listed = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        listed = from_json((folder / FILE).read_text(encoding="utf-8"))
         expected = {name: (int(size), int(checksum)) for name, (size, checksum) in listed.items()}
     except (ValueError, TypeError, AttributeError, OSError):
         return f"{FILE}, which is no list of files"

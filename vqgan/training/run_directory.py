@@ -13,7 +13,6 @@ model/, best/       the latest and the best on validation
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import platform
@@ -33,7 +32,7 @@ import torch
 from vqgan.config import flatten
 from vqgan.errors import UserError
 from vqgan.files import remove_abandoned, share, write_text
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 from vqgan.processes import one_at_a_time
 from vqgan.training.manifest import find_damage, write_manifest
 
@@ -234,8 +233,8 @@ class RunDirectory:
 
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)["step"]
-    except (json.JSONDecodeError, KeyError, TypeError):  # the last line of a killed run may be cut off
+        return from_json(line)["step"]
+    except (ValueError, KeyError, TypeError):  # the last line of a killed run may be cut off
         return float("inf")
 
 

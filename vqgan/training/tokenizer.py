@@ -4,7 +4,6 @@ checkpoints and curves are the Loop's.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from vqgan.discriminator import (
 from vqgan.errors import UserError
 from vqgan.files import write_text
 from vqgan.foreign.lpips import LPIPS
-from vqgan.json_text import to_json
+from vqgan.json_text import from_json, to_json
 from vqgan.losses import FeatureNetwork, LossConfig, check_feature_network, reconstruction_losses
 from vqgan.metrics import code_statistics, evaluate, psnr
 from vqgan.model import VQGAN
@@ -73,9 +72,9 @@ def check_training_json(config: TrainingConfig, run_dir: str | Path, seed: int) 
     file = Path(run_dir) / "training.json"
     if file.is_file() and RunDirectory(run_dir).last_step() is not None:
         try:
-            before = json.loads(file.read_text(encoding="utf-8"))
+            before = from_json(file.read_text(encoding="utf-8"))
             before["model"] = from_old_names(before["model"])
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{file}: expected the settings of the run to be resumed, found a damaged file; restore it, "
                 "or remove it to resume with the settings that are given now"

@@ -14,7 +14,6 @@ Distances of different networks do not compare.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from operator import length_hint
@@ -27,6 +26,7 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.pretrained import load_pretrained
 from llmcxr.common.specs import Entry, find_opener, parse_spec
 from llmcxr.common.terminal import progress
+from vqgan.json_text import from_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -156,10 +156,10 @@ def _open_rad_dino(directory: Path) -> tuple[int, Callable]:
     if not file.is_file():
         raise UserError(f"{directory}: expected {file.name}, which holds the scale of the pixels; found none")
     try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
+        settings = from_json(file.read_text(encoding="utf-8"))
         mean, spread = (torch.tensor(settings[key])[:, None, None] for key in ("image_mean", "image_std"))
         side = settings["crop_size"]["height"]
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise UserError(
             f"{file}: expected image_mean, image_std and crop_size, found another file; download it again"
         ) from error
