@@ -35,6 +35,16 @@ class Kind:
             return False
 
 
+def begins_with(words: str) -> Callable[[Path], bool]:
+    """Return what recognises the files of text that begin with these words."""
+
+    def recognise(path: Path) -> bool:
+        with path.open(encoding="utf-8") as file:
+            return file.read(len(words)) == words
+
+    return recognise
+
+
 def check_outputs(inputs: Iterable[str | os.PathLike], *outputs: tuple[Path | None, Kind]) -> None:
     """Raise UserError where an output cannot be written, is one of the inputs, by whatever name or link, or
     replaces a file that is not of its kind, and where two outputs are one file.

@@ -27,11 +27,11 @@ from llmcxr.data.tables import (
     Row,
     parse_sex,
     parse_split,
-    parse_view,
     parse_years,
     read_table,
     skipping,
 )
+from llmcxr.images.dicom.views import parse_view
 from llmcxr.records import Question, Radiograph, Study, split_by_patient
 from llmcxr.reports import parse_sections
 

@@ -31,13 +31,13 @@ from llmcxr.data.tables import (
     find_files,
     parse_sex,
     parse_split,
-    parse_view,
     parse_years,
     read_table,
     skipping,
 )
 from llmcxr.data.text_files import read_lines
 from llmcxr.findings import FINDING_OF_NIH_LABEL, with_article
+from llmcxr.images.dicom.views import parse_view
 from llmcxr.records import Label, LesionBox, Question, Radiograph, Study, split_by_patient
 from llmcxr.reports import SEXES, capitalise, describe_circumstances, describe_labels
 

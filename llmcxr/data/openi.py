@@ -27,8 +27,9 @@ from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.archive import read_members
 from llmcxr.data.dataset import StudyDataset, keep_split
-from llmcxr.data.tables import Row, find_files, parse_sex, parse_view, read_table
+from llmcxr.data.tables import Row, find_files, parse_sex, read_table
 from llmcxr.findings import FINDING_OF_OPENI_HEADING
+from llmcxr.images.dicom.views import parse_view
 from llmcxr.records import Label, Radiograph, Report, Study, split_by_patient
 
 REPORTS = "NLMCXR_reports.tgz"

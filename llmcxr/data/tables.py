@@ -19,7 +19,6 @@ from llmcxr.common.rejections import Rejections
 from llmcxr.data.json_lines import read_json_lines
 from llmcxr.data.text_files import LONGEST_LINE, ROW_MEMORY, check_memory, read_lines
 from llmcxr.images.dicom.header import parse_age
-from llmcxr.images.dicom.views import parse_view as parse_dicom_view
 from llmcxr.records import SPLIT_WORDS
 
 TABLE = "a CSV table"
@@ -311,11 +310,6 @@ def parse_split(word: str, source: Path, place: str) -> str:
         known, found = ", ".join(SPLIT_WORDS), "another word" if word else "none"
         raise UserError(f"{source}: expected a split ({known}) in {place}, found {found}; correct it")
     return SPLIT_WORDS[word.lower()]
-
-
-def parse_view(word: str) -> str:
-    """Parse a view position as publishers write it -> PA, AP, lateral, other or unknown."""
-    return parse_dicom_view(word)
 
 
 def parse_sex(word: str) -> str | None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -262,9 +261,8 @@ class Classifier(nn.Module):
                 raise ValueError(f"architecture {ARCHITECTURE!r} is not named there")
             findings = config.pop("findings")
             predicts_location = config.pop("knows_places", True)  # of the first, which knew phantoms alone
-            build = partial(cls, ClassifierConfig(**config), findings, predicts_location)
             with torch.device("meta"):  # without memory: a damaged width may ask for any amount of it
-                described = build().state_dict()
+                classifier = cls(ClassifierConfig(**config), findings, predicts_location)
         except (ValueError, TypeError, KeyError, ArithmeticError, RuntimeError) as error:
             raise UserError(
                 f"{directory / 'config.json'}: expected the description of a classifier, found another's "
@@ -272,10 +270,11 @@ class Classifier(nn.Module):
             ) from error
         try:
             weights = load_file(directory / "model.safetensors")
-            if sum(map(Tensor.numel, weights.values())) != sum(map(Tensor.numel, described.values())):
+            described = classifier.state_dict().values()
+            if sum(map(Tensor.numel, weights.values())) != sum(map(Tensor.numel, described)):
                 raise RuntimeError("other sizes")
-            classifier = build()
-            classifier.load_state_dict({name: _full(value) for name, value in weights.items()})
+            full = {name: _full(value) for name, value in weights.items()}
+            classifier.load_state_dict(full, assign=True)
         except (SafetensorError, RuntimeError) as error:
             words = ", ".join(map(str, findings))
             raise UserError(

@@ -10,21 +10,17 @@ from typing import TextIO
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import telling_write_failures
-from llmcxr.common.guard import Kind
+from llmcxr.common.guard import Kind, begins_with
 from llmcxr.outputs.reading import READINGS, Reading
 
 COLUMNS = ("id", "report", "findings", "impression", "warnings")  # a table that `evaluate file:` takes
 TITLE = "== "  # begins the line above each report of a text
 
 
-def _begins_with(words: str) -> Callable[[Path], bool]:
-    return lambda path: path.open(encoding="utf-8").read(len(words)) == words
-
-
 KINDS = {
-    ".txt": Kind("reports that llmcxr wrote", _begins_with(TITLE)),
+    ".txt": Kind("reports that llmcxr wrote", begins_with(TITLE)),
     ".jsonl": READINGS,
-    ".csv": Kind("a table of reports that llmcxr wrote", _begins_with(",".join(COLUMNS))),
+    ".csv": Kind("a table of reports that llmcxr wrote", begins_with(",".join(COLUMNS))),
 }
 
 

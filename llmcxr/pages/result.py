@@ -9,7 +9,7 @@ from pathlib import Path
 
 import llmcxr
 from llmcxr.common.files import replacing
-from llmcxr.common.guard import Kind
+from llmcxr.common.guard import Kind, begins_with
 from llmcxr.common.terminal import STDOUT, say
 from llmcxr.images import write_figure
 from llmcxr.pages.document import Block, Heading, Plot, to_html, to_markdown
@@ -17,10 +17,7 @@ from llmcxr.pages.screen import show
 from vqgan.json_text import to_json
 
 SIGNATURE = '{\n  "written_by": "llmcxr'  # how every file of results begins
-RESULTS = Kind(
-    "JSON that llmcxr wrote",
-    lambda path: path.open(encoding="utf-8").read(len(SIGNATURE)) == SIGNATURE,
-)
+RESULTS = Kind("JSON that llmcxr wrote", begins_with(SIGNATURE))
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ import numpy as np
 from llmcxr import images
 from llmcxr.common.errors import UserError
 from llmcxr.data.json_lines import read_json_lines
-from llmcxr.data.tables import read_table, tell_names
+from llmcxr.data.tables import JSON_SUFFIXES, read_table, tell_names
 from llmcxr.predictor import Asked, DrawResult, System, TextResult
 from llmcxr.records import Study
 from llmcxr.systems.study_ids import match_ids
 
-TABLES, JSON_LINES = (".csv", ".tsv"), (".jsonl", ".json", ".ndjson")
+TABLES = (".csv", ".tsv")
 KEYS = ("report", "answer", "image")  # of which a file needs one
 TOLD = {"report": "reports", "answer": "answers to questions", "draw": "drawings"}
 ROWS_SHOWN = 3
@@ -57,7 +57,7 @@ class Predictions(System):
         """Read a file. Raises UserError for another kind of file, a row it cannot take, or duplicates."""
         path = Path(path)
         suffix = Path(path.name.lower().removesuffix(".gz")).suffix
-        if suffix not in (*TABLES, *JSON_LINES):
+        if suffix not in (*TABLES, *JSON_SUFFIXES):
             raise UserError(f"{path}: expected a .csv or .jsonl file of predictions; rename or convert it")
         rows = _read_csv(path) if suffix in TABLES else _read_jsonl(path)
         reports, answers, drawings = _Once(), _Once(), _Once()

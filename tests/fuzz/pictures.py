@@ -147,17 +147,7 @@ class DicomFiles:
                 elif kind == 2:
                     setattr(dataset, chance.pick(self.SPACINGS), [str(chance.number())[:16] for _ in "ab"])
                 elif kind == 3:
-                    words = (
-                        "MONOCHROME1",
-                        "RGB",
-                        "PALETTE COLOR",
-                        "YBR_FULL",
-                        "LATERAL",
-                        "L\\F",
-                        "SIGMOID",
-                        "",
-                    )
-                    setattr(dataset, chance.pick(self.TEXTS), chance.pick(words))
+                    setattr(dataset, chance.pick(self.TEXTS), chance.pick(self.WORDS))
                 else:
                     del dataset[chance.pick([element.tag for element in dataset])]
         except Exception:  # pydicom itself refuses the value

@@ -10,7 +10,8 @@ import pytest
 from llmcxr.common.errors import UserError
 from llmcxr.common.rejections import Rejections
 from llmcxr.data import text_files
-from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_view, parse_years, read_table
+from llmcxr.data.tables import find_files, parse_sex, parse_split, parse_years, read_table
+from llmcxr.images.dicom.views import parse_view
 
 
 def test_cells_are_stripped(tmp_path):
