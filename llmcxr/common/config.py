@@ -19,6 +19,7 @@ from typing import Any
 
 from llmcxr.common.errors import UserError
 from llmcxr.common.files import replacing, telling_read_failures
+from llmcxr.common.listing import list_first
 from llmcxr.common.specs import name_as_today
 from vqgan.old_names import OLD_NAMES
 from vqgan.ranges import check_numbers
@@ -319,7 +320,7 @@ def _unknown_key(schema: type, full_key: str) -> str:
     known = sorted(_fields_of(_type_at(schema, parent)))
     near = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean `{near[0]}`?" if near else ""
-    shown = ", ".join(known[:NUM_KNOWN_SHOWN]) + (", ..." if len(known) > NUM_KNOWN_SHOWN else "")
+    shown = list_first(known, NUM_KNOWN_SHOWN)
     where = f"`{parent}`" if parent else "the run"
     return f"unknown key `{full_key}`.{hint} Known in {where}: {shown}"
 

@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from llmcxr.common.errors import UserError
+from llmcxr.common.listing import list_first
 from llmcxr.common.rejections import Rejections
 from llmcxr.data.json_lines import read_json_lines
 from llmcxr.data.text_files import LONGEST_LINE, ROW_MEMORY, check_memory, read_lines
@@ -132,7 +133,7 @@ def _tell_malformed(entries: Sequence[tuple[str, str]]) -> str:
     (_, reason), *others = entries
     if not others:
         return reason
-    shown = ", ".join(place for place, _ in others[:ROWS_SHOWN]) + (", ..." if others[ROWS_SHOWN:] else "")
+    shown = list_first((place for place, _ in others), ROWS_SHOWN)
     return f"{reason}; {len(others)} more {'row does' if len(others) == 1 else 'rows do'} not fit: {shown}"
 
 

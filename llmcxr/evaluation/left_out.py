@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from llmcxr.common.listing import list_first
 from llmcxr.systems import Gathered
 
 SHOWN_PLACES = 5
@@ -27,7 +28,7 @@ def say_left_out(count: dict, studies: str = "studies") -> list[str]:
     total = count["judged"] + sum(map(len, count["left_out"].values()))
     sentences = []
     for reason, places in count["left_out"].items():
-        named = ", ".join(map(str, places[:SHOWN_PLACES])) + (", ..." if len(places) > SHOWN_PLACES else "")
+        named = list_first(places, SHOWN_PLACES)
         are = "is" if len(places) == 1 else "are"
         sentences.append(f"{len(places)} of {total} {studies} {are} left out, with {reason} (study {named})")
     return sentences

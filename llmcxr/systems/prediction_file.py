@@ -23,6 +23,7 @@ import numpy as np
 
 from llmcxr import images
 from llmcxr.common.errors import UserError
+from llmcxr.common.listing import list_first
 from llmcxr.data.json_lines import read_json_lines
 from llmcxr.data.tables import JSON_SUFFIXES, read_table, tell_names
 from llmcxr.predictor import Asked, DrawResult, System, TextResult
@@ -153,7 +154,7 @@ class Predictions(System):
         of_what = "question" if what == "answer" else "study"
         found, advice = [], "complete the file, or evaluate what it covers"
         if missing:
-            numbers = _join(place + 1 for place, _ in missing)
+            numbers = list_first((place + 1 for place, _ in missing), ROWS_SHOWN)
             found.append(f"none for {len(missing)} of {total} (by their order: {of_what} {numbers})")
             if what != "answer" and missing[0][0]:
                 advice += f", such as the first {missing[0][0]} (--n {missing[0][0]})"
@@ -270,10 +271,4 @@ def _add_row(
 
 
 def _show_rows(rows: Sequence[int]) -> str:
-    return f"row {_join(rows)}"
-
-
-def _join(numbers: Iterable[int]) -> str:
-    """Show the first ROWS_SHOWN: "2, 5, 9, ..."."""
-    numbers = list(numbers)
-    return ", ".join(map(str, numbers[:ROWS_SHOWN])) + (", ..." if len(numbers) > ROWS_SHOWN else "")
+    return f"row {list_first(rows, ROWS_SHOWN)}"

@@ -12,6 +12,14 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittle
 SIDE = 20  # pixels; the smallest picture that is read has 16
 
 
+def describe(**elements: object) -> Dataset:
+    """Make a dataset of these elements alone, by keyword."""
+    dataset = Dataset()
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
 def build(values: np.ndarray, **elements: object) -> Dataset:
     """Build a dataset with pixels (H, W) or (H, W, 3) of 8 or 16 bits; an element that is None is left out.
 

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
 
 from llmcxr.images.dicom.geometry import find_spacing, make_square, orient
 from llmcxr.images.dicom.layout import MOST_PIXELS
-
-
-def _dataset(**elements: object) -> Dataset:
-    dataset = Dataset()
-    for keyword, value in elements.items():
-        setattr(dataset, keyword, value)
-    return dataset
+from tests.llmcxr.images.dicom.built import describe
 
 
 @pytest.mark.parametrize(
@@ -33,7 +26,7 @@ def _dataset(**elements: object) -> Dataset:
     ],
 )
 def test_spacing(elements, spacing):
-    assert find_spacing(_dataset(**elements)) == spacing
+    assert find_spacing(describe(**elements)) == spacing
 
 
 @pytest.mark.parametrize(
@@ -55,7 +48,7 @@ def test_spacing(elements, spacing):
     ],
 )
 def test_square_size(elements, size):
-    pixels, warnings = make_square(np.zeros((40, 30), np.float32), _dataset(**elements))
+    pixels, warnings = make_square(np.zeros((40, 30), np.float32), describe(**elements))
     assert pixels.shape == size
     assert [("made square" in warning) for warning in warnings] == [True] * (size != (40, 30))
 
@@ -63,7 +56,7 @@ def test_square_size(elements, size):
 def test_made_square_a_circle_is_round():
     row, column = np.mgrid[:100, :50] + 0.5
     ellipse = ((row - 50) ** 2 + (2 * column - 50) ** 2 < 30**2).astype(np.float32)  # pixels twice as wide
-    square, _ = make_square(ellipse, _dataset(PixelSpacing=[0.1, 0.2]))
+    square, _ = make_square(ellipse, describe(PixelSpacing=[0.1, 0.2]))
     row, column = np.mgrid[:100, :100] + 0.5
     circle = (row - 50) ** 2 + (column - 50) ** 2 < 30**2
     assert ((square > 0.5) != circle).mean() < 0.01
@@ -72,7 +65,7 @@ def test_made_square_a_circle_is_round():
 def test_square_pixels_that_were_too_many_are_refused():
     pixels = np.broadcast_to(np.float32(0), (1, MOST_PIXELS))
     with pytest.raises(ValueError, match="not square"):
-        make_square(pixels, _dataset(PixelSpacing=[0.2, 0.1]))
+        make_square(pixels, describe(PixelSpacing=[0.2, 0.1]))
 
 
 # The usual picture, of a patient whose left is on the right: L left, R right, H head, F feet.
@@ -95,7 +88,7 @@ USUAL = np.array([["RH", "LH"], ["RF", "LF"]])
     ],
 )
 def test_every_direction_comes_out_as_usual(directions, stored):
-    pixels, warnings = orient(np.array(stored), _dataset(PatientOrientation=list(directions)))
+    pixels, warnings = orient(np.array(stored), describe(PatientOrientation=list(directions)))
     np.testing.assert_array_equal(pixels, USUAL)
     is_usual = (directions[0][0], directions[1][0]) == ("L", "F")
     assert len(warnings) == (not is_usual)
@@ -104,12 +97,12 @@ def test_every_direction_comes_out_as_usual(directions, stored):
 @pytest.mark.parametrize("directions", [["A", "F"], ["P", "H"], ["L"], [], ["L", "R"], ["", ""], ["X", "Y"]])
 def test_other_views_and_no_directions_stay(directions):
     stored = np.arange(6).reshape(2, 3)
-    pixels, warnings = orient(stored, _dataset(PatientOrientation=directions))
+    pixels, warnings = orient(stored, describe(PatientOrientation=directions))
     np.testing.assert_array_equal(pixels, stored)
     assert warnings == []
 
 
 def test_the_warning_says_mirrored_or_turned():
-    say = lambda *letters: orient(USUAL, _dataset(PatientOrientation=list(letters)))[1][0]  # noqa: E731
+    say = lambda *letters: orient(USUAL, describe(PatientOrientation=list(letters)))[1][0]  # noqa: E731
     assert "mirrored" in say("R", "F")
     assert "turned" in say("F", "L") and "turned" in say("R", "H")

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from pydicom.dataset import Dataset
 
 from llmcxr.images.dicom.header import build_header, find_modality, is_raw, parse_age
-
-
-def _dataset(**elements: object) -> Dataset:
-    dataset = Dataset()
-    for keyword, value in elements.items():
-        setattr(dataset, keyword, value)
-    return dataset
+from tests.llmcxr.images.dicom.built import describe
 
 
 @pytest.mark.parametrize(
@@ -32,9 +25,9 @@ def test_ages(age, years):
 
 
 def test_spacing_in_the_patient_goes_before_spacing_at_the_detector():
-    both = _dataset(ImagerPixelSpacing=[0.2, 0.2], PixelSpacing=[0.18, 0.18])
+    both = describe(ImagerPixelSpacing=[0.2, 0.2], PixelSpacing=[0.18, 0.18])
     assert build_header(both).pixel_spacing_mm == (0.18, 0.18)
-    assert build_header(_dataset(PixelSpacing=[0, 0])).pixel_spacing_mm is None
+    assert build_header(describe(PixelSpacing=[0, 0])).pixel_spacing_mm is None
 
 
 @pytest.mark.parametrize(
@@ -54,24 +47,24 @@ def test_spacing_in_the_patient_goes_before_spacing_at_the_detector():
     ],
 )
 def test_what_is_odd_is_warned(elements, warning):
-    (sentence,) = build_header(_dataset(**{"Modality": "DX", **elements})).warnings
+    (sentence,) = build_header(describe(**{"Modality": "DX", **elements})).warnings
     assert warning in sentence
 
 
 def test_an_ordinary_radiograph_has_no_warning_and_a_whole_header():
-    header = build_header(_dataset(Modality="DX", ViewPosition="PA", PatientSex="F", PatientAge="031Y"))
+    header = build_header(describe(Modality="DX", ViewPosition="PA", PatientSex="F", PatientAge="031Y"))
     assert (header.view_position, header.sex, header.age_years, header.warnings) == ("PA", "F", 31, ())
 
 
 def test_modality_as_said_or_as_the_object_shows():
-    assert find_modality(_dataset(Modality="dx")) == "DX"
-    assert find_modality(_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.2")) == "CT"
-    assert find_modality(_dataset(Modality="CR", SOPClassUID="1.2.840.10008.5.1.4.1.1.2")) == "CR"
-    assert find_modality(_dataset()) == ""
+    assert find_modality(describe(Modality="dx")) == "DX"
+    assert find_modality(describe(SOPClassUID="1.2.840.10008.5.1.4.1.1.2")) == "CT"
+    assert find_modality(describe(Modality="CR", SOPClassUID="1.2.840.10008.5.1.4.1.1.2")) == "CR"
+    assert find_modality(describe()) == ""
 
 
 def test_raw_by_intent_or_by_object():
-    assert is_raw(_dataset(PresentationIntentType="for processing"))
-    assert is_raw(_dataset(SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1.1"))
-    assert not is_raw(_dataset(PresentationIntentType="FOR PRESENTATION"))
-    assert not is_raw(_dataset())
+    assert is_raw(describe(PresentationIntentType="for processing"))
+    assert is_raw(describe(SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1.1"))
+    assert not is_raw(describe(PresentationIntentType="FOR PRESENTATION"))
+    assert not is_raw(describe())

@@ -6,13 +6,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from llmcxr.images.dicom.views import find_view, parse_view
-
-
-def _dataset(**elements: object) -> Dataset:
-    dataset = Dataset()
-    for keyword, value in elements.items():
-        setattr(dataset, keyword, value)
-    return dataset
+from tests.llmcxr.images.dicom.built import describe
 
 
 @pytest.mark.parametrize(
@@ -58,18 +52,18 @@ def test_words(words, view):
 
 
 def _coded(code: str, meaning: str = "", modifier: Dataset | None = None) -> Dataset:
-    item = _dataset(CodeValue=code, CodingSchemeDesignator="SCT", CodeMeaning=meaning)
+    item = describe(CodeValue=code, CodingSchemeDesignator="SCT", CodeMeaning=meaning)
     if modifier is not None:
         item.ViewModifierCodeSequence = [modifier]
-    return _dataset(ViewCodeSequence=[item])
+    return describe(ViewCodeSequence=[item])
 
 
 @pytest.mark.parametrize(
     ("dataset", "view"),
     [
-        (_dataset(ViewPosition="PA"), "PA"),
-        (_dataset(ViewPosition="XY"), "unknown"),
-        (_dataset(), "unknown"),
+        (describe(ViewPosition="PA"), "PA"),
+        (describe(ViewPosition="XY"), "unknown"),
+        (describe(), "unknown"),
         (_coded("272479007"), "PA"),
         (_coded("R-10206"), "AP"),
         (_coded("399173006"), "lateral"),
@@ -77,29 +71,29 @@ def _coded(code: str, meaning: str = "", modifier: Dataset | None = None) -> Dat
         (_coded("399135007"), "other"),  # left anterior oblique
         (_coded("99-LOCAL", "cross-table lateral"), "other"),
         (_coded("99-LOCAL", "postero-anterior"), "PA"),
-        (_coded("399067008", modifier=_dataset(CodeValue="111069", CodeMeaning="Crosstable")), "other"),
-        (_dataset(PatientOrientation=["A", "F"]), "lateral"),
-        (_dataset(PatientOrientation=["P", "F"]), "lateral"),
-        (_dataset(PatientOrientation=["L", "F"]), "unknown"),  # frontal, but PA or AP is not told
-        (_dataset(ViewPosition="PA", PatientOrientation=["A", "F"]), "PA"),
-        (_dataset(SeriesDescription="Chest XTABLE"), "other"),
-        (_dataset(SeriesDescription="Thorax pa/lat"), "unknown"),
-        (_dataset(ViewPosition="LL", SeriesDescription="Chest PA"), "lateral"),
-        (_dataset(ViewPosition="", ProtocolName="W CHEST AP"), "AP"),
+        (_coded("399067008", modifier=describe(CodeValue="111069", CodeMeaning="Crosstable")), "other"),
+        (describe(PatientOrientation=["A", "F"]), "lateral"),
+        (describe(PatientOrientation=["P", "F"]), "lateral"),
+        (describe(PatientOrientation=["L", "F"]), "unknown"),  # frontal, but PA or AP is not told
+        (describe(ViewPosition="PA", PatientOrientation=["A", "F"]), "PA"),
+        (describe(SeriesDescription="Chest XTABLE"), "other"),
+        (describe(SeriesDescription="Thorax pa/lat"), "unknown"),
+        (describe(ViewPosition="LL", SeriesDescription="Chest PA"), "lateral"),
+        (describe(ViewPosition="", ProtocolName="W CHEST AP"), "AP"),
         (
-            _dataset(
-                ViewPosition="AP", PatientOrientationModifierCodeSequence=[_dataset(CodeValue="102536004")]
+            describe(
+                ViewPosition="AP", PatientOrientationModifierCodeSequence=[describe(CodeValue="102536004")]
             ),
             "other",  # on the left side
         ),
         (
-            _dataset(
+            describe(
                 ViewPosition="AP",
                 PatientOrientationCodeSequence=[
-                    _dataset(
+                    describe(
                         CodeValue="102538003",
                         PatientOrientationModifierCodeSequence=[
-                            _dataset(CodeValue="L1", CodeMeaning="right lateral decubitus")
+                            describe(CodeValue="L1", CodeMeaning="right lateral decubitus")
                         ],
                     )
                 ],
@@ -107,8 +101,8 @@ def _coded(code: str, meaning: str = "", modifier: Dataset | None = None) -> Dat
             "other",
         ),
         (
-            _dataset(
-                ViewPosition="AP", PatientOrientationModifierCodeSequence=[_dataset(CodeValue="40199007")]
+            describe(
+                ViewPosition="AP", PatientOrientationModifierCodeSequence=[describe(CodeValue="40199007")]
             ),
             "AP",  # supine
         ),
